@@ -1,0 +1,165 @@
+"""Compiled kernels on disk: one file each, in a directory of the user's own.
+
+Numba's own cache looks at one function's source file only, so it serves stale code when a helper in another file
+changes, and several processes race for its index. Here the name of a file is a hash of everything that the code
+depends on: all sources of this package, the versions, the processor. Files appear whole (written aside, then renamed),
+so processes may share the directory. The files are pickles: they are trusted, so the directory belongs to the user
+alone (mode 0700).
+"""
+
+import hashlib
+import os
+import pickle
+import stat
+import sys
+import tempfile
+import warnings
+from functools import cache
+from pathlib import Path
+
+__all__ = ["KernelCache", "cache_directory"]
+
+DIRECTORY_VARIABLE = "SPARSENET_CACHE_DIR"
+"""Environment variable that names another directory for compiled kernels; ``off`` turns the cache off."""
+
+
+@cache
+def cache_directory() -> Path | None:
+    """Return where compiled kernels are kept, or None where they cannot be (or shall not be) kept.
+
+    The directory is made when it is first asked for. One that cannot be written, or that others could write to, is not
+    used; a warning says so once.
+    """
+    chosen = os.environ.get(DIRECTORY_VARIABLE)
+    if chosen == "off":
+        return None
+    root = Path(chosen) if chosen else _user_directory()
+    path = root / f"kernels-{_fingerprint()}"
+    try:
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _refuse_shared(path)
+        tempfile.TemporaryFile(dir=path).close()
+    except OSError as error:
+        warnings.warn(
+            f"compiled kernels are not kept, so every process compiles again ({error}); "
+            f"set {DIRECTORY_VARIABLE} to a directory of your own to keep them, or to off to silence this",
+            RuntimeWarning,
+            stacklevel=2,
+        )
+        return None
+    return path
+
+
+class KernelCache:
+    """What Numba asks for compiled code and hands compiled code to (the interface of its caches).
+
+    Parameters
+    ----------
+    name : str
+        Name of the compiled function; file names begin with it.
+    """
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    @property
+    def cache_path(self) -> str | None:
+        """Directory of the files."""
+        directory = cache_directory()
+        return None if directory is None else str(directory)
+
+    def load_overload(self, signature, target_context):
+        """Return the compiled code for ``signature``, or None where there is none that can be used."""
+        path = self._path(signature, target_context.codegen())
+        if path is None:
+            return None
+        target_context.refresh()
+        try:
+            payload = pickle.loads(path.read_bytes())
+            return _rebuild(target_context, payload)
+        except FileNotFoundError:
+            return None
+        except Exception:  # whatever is wrong with a cached file, compiling again is right
+            return None
+
+    def save_overload(self, signature, compiled):
+        """Keep compiled code; on failure nothing is kept and nothing is raised."""
+        path = self._path(signature, compiled.library.codegen)
+        if path is None or compiled.library.has_dynamic_globals or any(not loop.can_cache for loop in compiled.lifted):
+            return
+        from numba.core.serialize import dumps
+
+        try:
+            _write_whole(path, dumps(compiled._reduce()))
+        except OSError:
+            return
+
+    def enable(self):
+        """Do nothing: the cache is always on."""
+
+    def disable(self):
+        """Do nothing: :func:`cache_directory` decides."""
+
+    def flush(self):
+        """Do nothing: files of other sources or versions lie in other directories."""
+
+    def _path(self, signature, codegen) -> Path | None:
+        directory = cache_directory()
+        if directory is None:
+            return None
+        key = repr((self.name, str(signature), codegen.magic_tuple()))
+        return directory / f"{self.name}-{hashlib.sha256(key.encode()).hexdigest()[:24]}.bin"
+
+
+def _rebuild(target_context, payload):
+    from numba.core.compiler import CompileResult
+
+    return CompileResult._rebuild(target_context, *payload)
+
+
+def _write_whole(path: Path, data: bytes) -> None:
+    """Write aside, then rename: a reader sees all of the file or none of it."""
+    handle, aside = tempfile.mkstemp(dir=path.parent, prefix=path.stem, suffix=".tmp")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+        os.replace(aside, path)
+    except OSError:
+        Path(aside).unlink(missing_ok=True)
+        raise
+
+
+def _user_directory() -> Path:
+    if os.name == "nt":
+        return Path(os.environ.get("LOCALAPPDATA", Path.home() / "AppData" / "Local")) / "sparsenet"
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Caches" / "sparsenet"
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "sparsenet"
+
+
+def _refuse_shared(path: Path) -> None:
+    """Pickles run code when they are read: refuse a directory that someone else could have written to."""
+    if os.name == "nt":
+        return
+    facts = path.stat()
+    if facts.st_uid != os.getuid():
+        raise PermissionError(f"{path} belongs to another user")
+    if stat.S_IMODE(facts.st_mode) & 0o022:
+        raise PermissionError(f"others may write to {path}")
+
+
+@cache
+def _fingerprint() -> str:
+    """Hash everything that compiled code depends on, save for the processor, which is part of each file's name."""
+    import llvmlite
+    import numba
+    from numba import config
+
+    digest = hashlib.sha256()
+    for part in (sys.version, numba.__version__, llvmlite.__version__, str(config.BOUNDSCHECK), str(config.OPT)):
+        digest.update(part.encode())
+    root = Path(__file__).parent
+    for source in sorted(root.rglob("*.py")):
+        digest.update(str(source.relative_to(root)).encode())
+        digest.update(source.read_bytes())
+    return digest.hexdigest()[:16]

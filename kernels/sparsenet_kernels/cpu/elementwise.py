@@ -1,0 +1,72 @@
+"""Operations on single elements or on the channels of one position."""
+
+import math
+
+import numpy as np
+
+from sparsenet_kernels.registry import kernel
+
+
+@kernel("relu", arguments="x f32[B, N]; out f32[B, N]")
+def relu_f32(x, out):
+    """out = max(x, 0).
+
+    x    (B, N)  f32
+    out  (B, N)  f32  overwritten
+    """
+    for b in range(x.shape[0]):
+        for j in range(x.shape[1]):
+            out[b, j] = max(x[b, j], np.float32(0.0))
+
+
+@kernel("add", arguments="x f32[B, N]; y f32[B, N]; out f32[B, N]")
+def add_f32(x, y, out):
+    """out = x + y.
+
+    x, y  (B, N)  f32
+    out   (B, N)  f32  overwritten; may be x
+    """
+    for b in range(x.shape[0]):
+        for j in range(x.shape[1]):
+            out[b, j] = x[b, j] + y[b, j]
+
+
+@kernel("affine", arguments="x f32[B, R, C]; scale f32[C]; shift f32[C]; out f32[B, R, C]")
+def affine_f32(x, scale, shift, out):
+    """out[b, r, c] = x[b, r, c] * scale[c] + shift[c].
+
+    x             (B, R, C)  f32
+    scale, shift  (C,)       f32
+    out           (B, R, C)  f32  overwritten
+    """
+    samples, positions, channels = x.shape
+    for b in range(samples):
+        for p in range(positions):
+            for c in range(channels):
+                out[b, p, c] = x[b, p, c] * scale[c] + shift[c]
+
+
+@kernel("softmax", arguments="x f32[B, R, C]; logarithm int; out f32[B, R, C]")
+def softmax_f32(x, logarithm, out):
+    """Compute the softmax over the channels of each position, or its logarithm where ``logarithm`` is 1.
+
+        out[c] = exp(x[c] - max(x)) / sum(exp(x - max(x)))
+
+    x    (B, R, C)  f32
+    out  (B, R, C)  f32  overwritten
+
+    Sums are taken in float64: it costs little for the few classes of a network's end.
+    """
+    samples, positions, channels = x.shape
+    for b in range(samples):
+        for p in range(positions):
+            top = x[b, p, 0]
+            for c in range(channels):
+                top = max(top, x[b, p, c])
+            total = 0.0
+            for c in range(channels):
+                total += math.exp(np.float64(x[b, p, c]) - np.float64(top))
+            for c in range(channels):
+                distance = np.float64(x[b, p, c]) - np.float64(top)
+                share = distance - math.log(total) if logarithm == 1 else math.exp(distance) / total
+                out[b, p, c] = np.float32(share)

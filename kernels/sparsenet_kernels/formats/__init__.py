@@ -1,0 +1,42 @@
+"""How weights lie in memory: one frozen dataclass per format, with pack, unpack and validate.
+
+A format takes any mask: all zero, all dense, empty rows and columns. The zeros of `weight` are the sparsity; a mask may
+be given where a kept weight happens to be zero. An instance that exists is valid: it is checked when it is made (also
+when it is unpickled or copied), and its arrays are read-only; kernels therefore check nothing.
+
+A convolution is packed as a matrix whose columns are the taps of its window: the tap (ky, kx) of input channel c is
+column (ky * kw + kx) * C + c, so the C channels of one input pixel are C neighbouring columns.
+"""
+
+from .complementary import (
+    Complementary,
+    overlaps,
+    pack_complementary,
+    pack_complementary_conv2d,
+    unpack_complementary,
+    validate_complementary,
+)
+from .conv2d_columns import conv2d_matrix, conv2d_weight
+from .csc import Csc, pack_csc, pack_csc_conv2d, unpack_csc, validate_csc
+from .csr import Csr, pack_csr, pack_csr_conv2d, unpack_csr, validate_csr
+
+__all__ = [
+    "Complementary",
+    "Csc",
+    "Csr",
+    "conv2d_matrix",
+    "conv2d_weight",
+    "overlaps",
+    "pack_complementary",
+    "pack_complementary_conv2d",
+    "pack_csc",
+    "pack_csc_conv2d",
+    "pack_csr",
+    "pack_csr_conv2d",
+    "unpack_complementary",
+    "unpack_csc",
+    "unpack_csr",
+    "validate_complementary",
+    "validate_csc",
+    "validate_csr",
+]

@@ -1,0 +1,163 @@
+"""One record per kernel. Whatever is registered is tested, timed, listed, and open to the planner.
+
+A kernel is an ordinary function of arrays with the decorator :func:`kernel`, whose ``arguments`` line says what it
+takes, letter by letter:
+
+    @kernel("linear", weights="csc", inputs="active", arguments='''
+        values f32[B, R, K]; columns i32[B, R, K]; indptr i32[D1]; rows i32[Z]; weights f32[Z]; bias f32[N]; out f32[B, N]
+    ''')
+    def linear_f32_csc_active(values, columns, indptr, rows, weights, bias, out): ...
+
+Its name follows ``<operation>_<dtype>_<weights>_<inputs>[__<variant>]``; operations without weights leave the last two
+out. Registering compiles nothing.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+from numba import types
+
+from sparsenet_kernels.jit import compiled
+
+__all__ = ["Argument", "Kernel", "kernel", "kernels", "load_all"]
+
+DTYPES = {"f32": (types.float32, np.float32), "i32": (types.int32, np.int32)}
+
+
+@dataclass(frozen=True)
+class Argument:
+    """One argument of a kernel: an array with a letter (or number) for each axis, or an integer."""
+
+    name: str
+    dtype: str
+    axes: tuple[str, ...]
+
+    @property
+    def is_array(self) -> bool:
+        """Whether this is an array rather than an integer."""
+        return self.dtype != "int"
+
+    @property
+    def numba_type(self) -> types.Type:
+        """The type Numba compiles for."""
+        return types.Array(DTYPES[self.dtype][0], len(self.axes), "C") if self.is_array else types.int64
+
+    @property
+    def numpy_dtype(self) -> type:
+        """The dtype of the array."""
+        return DTYPES[self.dtype][1]
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """What is known of a kernel.
+
+    Attributes
+    ----------
+    name, operation, dtype, weights, inputs, variant : str
+        The parts of the name; "" where a part is left out.
+    device : str
+        "cpu" or "cuda".
+    features : frozenset of str
+        CPU features without which it cannot run, by LLVM's names; empty for generic kernels.
+    arguments : tuple of Argument
+    function : callable
+        The kernel, jitted but not compiled.
+    """
+
+    name: str
+    operation: str
+    dtype: str
+    weights: str
+    inputs: str
+    variant: str
+    device: str
+    features: frozenset[str]
+    arguments: tuple[Argument, ...]
+    function: Any
+
+    @cached_property
+    def step(self) -> Any:
+        """The compiled C function the engine calls; compiled, or read from the cache, when first asked for."""
+        from sparsenet_kernels.native import compile_step
+
+        return compile_step(self.name, self.function, [argument.numba_type for argument in self.arguments])
+
+    @property
+    def source(self) -> Callable[..., None]:
+        """The Python function that was compiled."""
+        python: Callable[..., None] = self.function.py_func
+        return python
+
+
+_KERNELS: dict[str, Kernel] = {}
+
+_ARGUMENT = re.compile(r"(\w+) (f32|i32|int)(?:\[([\w, ]+)\])?")
+
+
+def kernel(
+    operation: str,
+    *,
+    arguments: str,
+    weights: str = "",
+    inputs: str = "",
+    dtype: str = "f32",
+    variant: str = "",
+    features: tuple[str, ...] = (),
+) -> Callable[[Callable[..., None]], Any]:
+    """Register a kernel; see the module's text.
+
+    Returns
+    -------
+    decorator
+        It returns the jitted function, so that other kernels can call it.
+
+    Raises
+    ------
+    ValueError
+        When the name does not follow from the parts, is taken, or an argument cannot be read.
+    """
+    parts = [operation, dtype, *([weights, inputs] if weights else [])]
+    name = "_".join(parts) + (f"__{variant}" if variant else "")
+
+    def register(function: Callable[..., None]) -> Any:
+        if not variant and function.__name__ != name:
+            raise ValueError(f"expected a kernel called {name}, got {function.__name__}")
+        if name in _KERNELS:
+            raise ValueError(f"expected a kernel name of its own, got {name} twice")
+        jitted = compiled(function)
+        _KERNELS[name] = Kernel(
+            name, operation, dtype, weights, inputs, variant, "cpu", frozenset(features), _parse(arguments), jitted
+        )
+        return jitted
+
+    return register
+
+
+def kernels() -> Mapping[str, Kernel]:
+    """Return all registered kernels by name."""
+    load_all()
+    return MappingProxyType(_KERNELS)
+
+
+def load_all() -> None:
+    """Import the modules that register kernels."""
+    from sparsenet_kernels import cpu
+
+    cpu.register_all()
+
+
+def _parse(arguments: str) -> tuple[Argument, ...]:
+    parsed = []
+    for entry in arguments.split(";"):
+        match = _ARGUMENT.fullmatch(" ".join(entry.split()))
+        if match is None or (match[2] == "int") != (match[3] is None):
+            raise ValueError(f"expected an argument such as 'x f32[B, D]' or 'k int', got {entry.strip()!r}")
+        axes = tuple(axis.strip() for axis in match[3].split(",")) if match[3] else ()
+        parsed.append(Argument(match[1], match[2], axes))
+    return tuple(parsed)

@@ -1,0 +1,124 @@
+"""The command line: parse, call one public function, say in one sentence what went wrong."""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from sparsenet.errors import SparsenetError
+
+__all__ = ["app", "main"]
+
+# typer once brought click along and now carries its own copy; its public BadParameter leads to either's base classes
+USAGE_ERROR: type[Exception] = typer.BadParameter.__mro__[1]
+
+app = typer.Typer(
+    name="sparsenet",
+    help="Run networks that are sparse twice: few weights, few active units.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+)
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
+
+
+@app.command(epilog="Example: sparsenet demo --json > results.json")
+def demo(
+    json: Json = False,
+    rounds: Annotated[int, typer.Option(min=1, max=100_000, help="Rounds of the comparison.")] = 100,
+) -> None:
+    """Hear the bundled recordings, then race the dense twin."""
+    from sparsenet.commands.demo_command import demo as run
+
+    run(json, rounds)
+
+
+@app.command(epilog="Example: sparsenet recognize recordings/ take1.wav --json")
+def recognize(
+    paths: Annotated[list[Path], typer.Argument(help="Sound files, or folders of them.", metavar="FILE|DIR...")],
+    model: Annotated[str, typer.Option(help="Name of a bundled network, or path of a file.")] = "spoken-digits",
+    json: Json = False,
+) -> None:
+    """Say which word is heard in each sound file."""
+    from sparsenet.commands.recognize_command import recognize_files
+
+    recognize_files(paths, model, json)
+
+
+@app.command(epilog="Example: sparsenet inspect spoken-digits")
+def inspect(
+    model: Annotated[str, typer.Argument(help="Name of a bundled network, or path of a file.", metavar="MODEL")],
+    json: Json = False,
+) -> None:
+    """Show a network's layers, and how much there is to multiply in it."""
+    from sparsenet.commands.inspect_command import inspect_model
+
+    inspect_model(model, json)
+
+
+@app.command(epilog="Example: sparsenet info --json")
+def info(json: Json = False) -> None:
+    """Show versions, machine, threads and kernel cache, as a bug report should."""
+    from sparsenet.commands.info_command import show_info
+
+    show_info(json)
+
+
+def _show_version(asked: bool) -> None:
+    if asked:
+        from importlib.metadata import version
+
+        typer.echo(f"sparsenet {version('sparsenet')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version and leave.")
+    ] = False,
+) -> None:
+    """Run networks that are sparse twice: few weights, few active units."""
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line and leave with its exit code: 0, or 2 after one sentence on the standard error.
+
+    Parameters
+    ----------
+    arguments : sequence of str, optional
+        Those of the process when left out.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")  # an old terminal shows "?" for µ; it need not end the program
+    sys.exit(_run(sys.argv[1:] if arguments is None else list(arguments)))
+
+
+def _run(arguments: list[str]) -> int:
+    command = typer.main.get_command(app)
+    try:
+        return command.main(arguments or ["--help"], prog_name="sparsenet", standalone_mode=False) or 0
+    except typer.Abort:
+        return _sorry("stopped", 130)
+    except USAGE_ERROR as error:
+        return _sorry(getattr(error, "format_message", error.__str__)())
+    except (SparsenetError, OSError, ModuleNotFoundError) as error:
+        return _sorry(_message(error))
+
+
+def _message(error: Exception) -> str:
+    """Say what the system refused without its error number."""
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.strerror}: {error.filename}" if error.filename else error.strerror
+    return str(error)
+
+
+def _sorry(message: str, code: int = 2) -> int:
+    sentence = " ".join(message.split())
+    print(f"sparsenet: {sentence}", file=sys.stderr)
+    return code

@@ -1,0 +1,103 @@
+"""``sparsenet inspect``: what a network is, and how much there is to multiply in it."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from sparsenet.commands.output import print_json, results
+from sparsenet.insight.work import LayerWork, TotalWork, total, work
+from sparsenet.models import load
+from sparsenet.network import Network
+from sparsenet.tables import as_share, as_size, network_table, printable
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+__all__ = ["inspect_model"]
+
+CARD = ("task", "accuracy", "accuracy_of", "provenance", "licence")
+"""What of a network's details people are shown beside its title; ``--json`` has all of it."""
+
+
+def inspect_model(model: str, as_json: bool) -> None:
+    """Print a network's card, its layers and their work."""
+    net = load(model)
+    if as_json:
+        print_json(_as_record(net))
+        return
+    console = results()
+    console.print(_card_table(net.details))
+    layers = work(net)
+    summed = total(layers)
+    console.print(network_table(net))
+    console.print(_work_table(layers, summed))
+    console.print(_verdict(summed))
+
+
+def _as_record(net: Network) -> dict[str, Any]:
+    layers = work(net)
+    summed = total(layers)
+    return {
+        "input_shape": list(net.input_shape),
+        "output_shape": list(net.output_shape),
+        "labels": list(net.labels),
+        "details": dict(net.details),
+        "layers": [asdict(row) | {"shape": list(row.shape)} for row in layers],
+        "total": asdict(summed)
+        | {"weight_sparse_ratio": summed.weight_sparse_ratio, "twice_ratio": summed.twice_ratio},
+    }
+
+
+def _card_table(details: Mapping[str, Any]) -> "Table":
+    from rich.table import Table
+
+    table = Table.grid(padding=(0, 2))
+    for name, text in _card(details):
+        table.add_row(name.replace("_", " "), printable(text))
+    return table
+
+
+def _card(details: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Give one line for each thing said; a list or mapping becomes a line for each entry."""
+    for name in CARD:
+        said = details.get(name)
+        for entry in said if isinstance(said, list) else [said]:
+            if entry is not None:
+                yield name, _entry(entry)
+
+
+def _entry(entry: Any) -> str:
+    match entry:
+        case {"data": str(data), "share_right": float(share), "samples": int(samples)}:
+            return f"{as_share(share)} right of {samples:,}: {data}"
+        case dict():
+            return ", ".join(f"{name}: {value}" for name, value in entry.items())
+    return str(entry)
+
+
+def _work_table(layers: Sequence[LayerWork], summed: TotalWork) -> "Table":
+    from rich.table import Table
+
+    table = Table("layer", title="Multiplications for one sample, and bytes of weights", show_footer=True)
+    table.title_justify, table.columns[0].footer = "left", "total"
+    headings = ("inputs active", "dense", "sparse weights", "sparse twice", "dense bytes", "sparse bytes")
+    for heading, footer in zip(headings, ("", *_numbers(summed)), strict=True):
+        table.add_column(heading, footer, justify="right")
+    for row in layers:
+        if row.density is not None:
+            table.add_row(printable(row.name), as_share(row.active), *_numbers(row))
+    return table
+
+
+def _numbers(row: LayerWork | TotalWork) -> tuple[str, ...]:
+    counts = (f"{count:,}" for count in (row.dense, row.weight_sparse, row.twice))
+    return *counts, as_size(row.dense_bytes), as_size(row.sparse_bytes)
+
+
+def _verdict(summed: TotalWork) -> str:
+    if summed.weight_sparse_ratio is None or summed.twice_ratio is None:
+        return "No multiplication is left."
+    return (
+        f"Of all multiplications, zero weights leave one in {summed.weight_sparse_ratio:.1f}, "
+        f"zero weights and zero inputs together one in {summed.twice_ratio:.1f}."
+    )

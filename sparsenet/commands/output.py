@@ -1,0 +1,49 @@
+"""Where commands write: results to the standard output, progress to the standard error if someone is watching."""
+
+import json
+import os
+import sys
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.progress import Progress
+    from rich.status import Status
+
+__all__ = ["print_json", "progress_bar", "results", "spinner"]
+
+WIDTH_OF_FILES = 140
+"""Columns where nobody watches: wide enough that no table is cut."""
+
+
+def results() -> "Console":
+    """Open the console for results: as wide as the terminal, or wide enough for a file or a pipe."""
+    from rich.console import Console
+
+    watched = sys.stdout.isatty() or "COLUMNS" in os.environ
+    return Console(highlight=False, width=None if watched else WIDTH_OF_FILES)
+
+
+def print_json(value: Any) -> None:
+    """Print a value as JSON, in plain ASCII so that any pipe can carry it."""
+    sys.stdout.write(json.dumps(value, indent=2, allow_nan=False) + "\n")
+
+
+def progress_bar() -> "Progress":
+    """Make a progress bar that is silent unless the standard error is a terminal."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    console = _watchers()
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
+
+
+def spinner(step: str) -> "Status":
+    """Show that something is being done; its ``update`` says what. Silent unless the standard error is a terminal."""
+    return _watchers().status(step)
+
+
+def _watchers() -> "Console":
+    from rich.console import Console
+
+    return Console(stderr=True, quiet=not sys.stderr.isatty())

@@ -1,0 +1,109 @@
+"""A program with addresses: the tables that the native driver walks."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from sparsenet_kernels.native import address_of, array_words
+from sparsenet_kernels.registry import Kernel
+
+from sparsenet.engine.arena import lay_out
+from sparsenet.engine.lower import Lowered
+from sparsenet.engine.values import Argument, Draft, Step, View
+
+__all__ = ["Program", "assemble", "constant_bytes"]
+
+Words = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class Program:
+    """What the driver needs, and what must stay alive while it runs.
+
+    Attributes
+    ----------
+    steps : array (steps, 2), int64
+        The address of each compiled step, and of its arguments in ``words``.
+    words : array of int64
+        The argument tables of all steps.
+    scratch_bytes : int
+        Scratch memory that one chunk of samples needs.
+    input_bytes, output_bytes : int
+        Where in the scratch the input begins, and the output.
+    layers : tuple of str
+        The layer each step belongs to.
+    kernels : tuple of Kernel
+        The kernel of each step.
+    constants : tuple of array
+        Weights and biases, as the kernels read them.
+    """
+
+    steps: Words
+    words: Words
+    scratch_bytes: int
+    input_bytes: int
+    output_bytes: int
+    layers: tuple[str, ...]
+    kernels: tuple[Kernel, ...]
+    constants: tuple[npt.NDArray[np.generic], ...]
+
+
+
+def constant_bytes(draft: Draft) -> int:
+    """Return the bytes of all weights and biases in the forms that the kernels read."""
+    return sum(entry.nbytes for step in draft.steps for entry in step.arguments if isinstance(entry, np.ndarray))
+
+
+def assemble(lowered: Lowered, chunk: int, track: Callable[[Iterable[Kernel]], Iterable[Kernel]] = iter) -> Program:
+    """Lay out the memory, compile the kernels (or read them from the cache), and write the tables.
+
+    Parameters
+    ----------
+    lowered : Lowered
+    chunk : int
+        Samples that go through the steps together.
+    track : callable
+        Wraps the iteration over the kernels to compile, to show progress.
+    """
+    draft = lowered.draft
+    scratch_bytes = lay_out(draft.buffers, chunk)
+    _compile(_distinct(step.kernel for step in draft.steps), track)
+    tables = [_table(step) for step in draft.steps]
+    words = np.array([word for table in tables for word in table], np.int64)
+    starts = np.cumsum([0, *(len(table) for table in tables)])[:-1]
+    addresses = [step.kernel.step.address for step in draft.steps]
+    steps = np.array([addresses, address_of(words) + 8 * starts], np.int64).reshape(2, -1).T.copy()
+    constants = tuple(entry for step in draft.steps for entry in step.arguments if isinstance(entry, np.ndarray))
+    return Program(
+        steps,
+        words,
+        scratch_bytes,
+        lowered.source.offset_bytes,
+        lowered.result.offset_bytes,
+        tuple(step.layer for step in draft.steps),
+        tuple(step.kernel for step in draft.steps),
+        constants,
+    )
+
+
+def _compile(kernels: Iterable[Kernel], track: Callable[[Iterable[Kernel]], Iterable[Kernel]]) -> None:
+    for kernel in track(kernels):
+        assert kernel.step.address  # asking for the step compiles it, or reads it from the cache
+
+
+def _distinct(kernels: Iterable[Kernel]) -> tuple[Kernel, ...]:
+    return tuple({kernel.name: kernel for kernel in kernels}.values())
+
+
+def _table(step: Step) -> list[int]:
+    return [word for argument in step.arguments for word in _words(argument)]
+
+
+def _words(argument: Argument) -> list[int]:
+    if isinstance(argument, View):
+        samples = [-1] if argument.buffer.per_sample else []
+        return array_words([*samples, *argument.shape], offset=argument.buffer.offset_bytes)
+    if isinstance(argument, np.ndarray):
+        return array_words(argument.shape, address=address_of(argument))
+    return [argument]

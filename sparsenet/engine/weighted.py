@@ -1,0 +1,279 @@
+"""Lowering layers that have weights: facts for the planner, packed weights and arguments for the kernels."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from math import prod
+from typing import TypeVar
+
+import numpy as np
+import numpy.typing as npt
+from sparsenet_kernels.formats import (
+    pack_complementary,
+    pack_complementary_conv2d,
+    pack_csc,
+    pack_csc_conv2d,
+    pack_csr,
+    pack_csr_conv2d,
+)
+
+from sparsenet.engine.values import Argument, Draft, Value, View, active_lists, dense_buffer, emit
+from sparsenet.errors import CompileError
+from sparsenet.layers import Conv2d, Linear, as_pair
+from sparsenet.planner.choose import Choice, choose, variant_name
+from sparsenet.planner.cost import WeightedWork
+from sparsenet.planner.machine import Machine
+
+__all__ = ["Plan", "lower_conv2d", "lower_linear"]
+
+Floats = npt.NDArray[np.float32]
+Number = TypeVar("Number", np.float32, np.bool_)
+Arguments = tuple[Argument, ...]
+
+PANEL_VECTORS = {"wide": 4, "narrow": 2, "single": 1}
+PLANE_BLOCK = {"wide": 128, "narrow": 64}
+
+
+@dataclass
+class Plan:
+    """What lowering needs besides the network, and the choices it made."""
+
+    machine: Machine
+    forced: Mapping[str, str]
+    choices: list[Choice] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Geometry:
+    """How the windows of a convolution lie over its image."""
+
+    layer: Conv2d
+    channels: int
+    height: int
+    width: int
+    out: tuple[int, int]
+
+    @property
+    def stride(self) -> tuple[int, int]:
+        return as_pair(self.layer.stride)
+
+    @property
+    def padding(self) -> tuple[int, int]:
+        return as_pair(self.layer.padding)
+
+    @property
+    def plane(self) -> tuple[int, int]:
+        """Rows, and numbers in a row, of a plane: one channel of one phase of the stride, padding included."""
+        (sy, sx), (py, px) = self.stride, self.padding
+        return -(-(self.height + 2 * py) // sy), -(-(self.width + 2 * px) // sx)
+
+    def settings(self, pad: tuple[int, int] | None = None) -> tuple[int, ...]:
+        """Return the integers that convolution kernels take: filter, stride, padding, dilation."""
+        kernel_height, kernel_width = self.layer.weight.shape[2:]
+        return (kernel_height, kernel_width, *self.stride, *(pad or self.padding), *as_pair(self.layer.dilation))
+
+    def plane_offsets(self, taps: npt.NDArray[np.int32]) -> npt.NDArray[np.int32]:
+        """Find where the plane that a tap meets begins, for taps numbered (ky * kw + kx) * C + c."""
+        (sy, sx), (dy, dx), (rows, row) = self.stride, as_pair(self.layer.dilation), self.plane
+        place, channel = np.divmod(taps.astype(np.int64), self.channels)
+        y, x = (place // self.layer.weight.shape[3]) * dy, (place % self.layer.weight.shape[3]) * dx
+        plane = ((y % sy) * sx + x % sx) * self.channels + channel
+        offsets = plane * rows * row + (y // sy) * row + x // sx
+        return offsets.astype(np.int32)
+
+
+def lower_linear(draft: Draft, plan: Plan, layer: Linear, value: Value) -> Value:
+    """Emit the kernel that the planner chooses for a linear layer."""
+    if value.turned:
+        mask = None if layer.mask is None else _turned_columns(layer.mask, value)
+        layer = Linear(_turned_columns(layer.weight, value), layer.bias, mask)
+    N, D = layer.weight.shape
+    work = WeightedWork(1, 1, 1, D, N, 1, _kept(layer), value.expected, draft.batch)
+    kernel = _choose(draft, plan, "linear", work)
+    _, _, weights, inputs = kernel.split("_")
+    name = variant_name(kernel, N, plan.machine)
+    arguments = _linear_inputs(draft, value, inputs)
+    packed, fill = _linear_weights(draft, layer, weights, inputs, name)
+    out = draft.buffer(N)
+    emit(draft, name, *arguments, *_constants(draft, packed), View(out, (N,)))
+    _record(plan, name, fill)
+    return Value(1, N, out)
+
+
+def lower_conv2d(
+    draft: Draft, plan: Plan, layer: Conv2d, value: Value, shape: tuple[int, ...], out_shape: tuple[int, ...]
+) -> Value:
+    """Emit the kernel that the planner chooses for a convolution, and what prepares its input."""
+    C, H, W = shape
+    N, OH, OW = out_shape
+    taps = prod(layer.weight.shape[2:])
+    work = WeightedWork(H * W, OH * OW, taps, C, N, layer.groups, _kept(layer), value.expected, draft.batch)
+    kernel = _choose(draft, plan, "conv2d", work)
+    _, _, weights, inputs = kernel.split("_")
+    name = variant_name(kernel, N // layer.groups, plan.machine)
+    geometry = Geometry(layer, C, H, W, (OH, OW))
+    arguments, fill = _BIND_CONV2D[weights, inputs](draft, geometry, value, name)
+    out = draft.buffer(OH * OW, N)
+    emit(draft, name, *_constants(draft, arguments), View(out, (OH, OW, N)))
+    _record(plan, name, fill)
+    return Value(OH * OW, N, out)
+
+
+def _constants(draft: Draft, arguments: Arguments) -> Arguments:
+    return tuple(draft.constant(entry) if isinstance(entry, np.ndarray) else entry for entry in arguments)
+
+
+def _kept(layer: Conv2d | Linear) -> int:
+    return int(np.count_nonzero(layer.weight if layer.mask is None else layer.mask))
+
+
+def _choose(draft: Draft, plan: Plan, operation: str, work: WeightedWork) -> str:
+    try:
+        kernel, reason, predicted = choose(operation, work, plan.machine, plan.forced.get(draft.layer))
+    except CompileError as error:
+        raise CompileError(f"layer {draft.layer!r}: {error}") from None
+    plan.choices.append(Choice(draft.layer, kernel, kernel.split("_")[2], reason, None, predicted, {}))
+    return kernel
+
+
+def _record(plan: Plan, name: str, fill: float) -> None:
+    """Complete the choice made last by the kernel's full name and how full its format is."""
+    plan.choices[-1] = replace(plan.choices[-1], kernel=name, fill=fill)
+
+
+def _turned_columns(matrix: npt.NDArray[Number], value: Value) -> npt.NDArray[Number]:
+    """Reorder columns from the (C, H, W) order of meaning to the (H, W, C) order of memory."""
+    image = value.origin
+    assert image is not None
+    columns = matrix.reshape(len(matrix), image.channels, image.rows)
+    return columns.transpose(0, 2, 1).reshape(len(matrix), -1)
+
+
+def _linear_inputs(draft: Draft, value: Value, inputs: str) -> tuple[Argument, ...]:
+    if inputs == "active":
+        lists = active_lists(draft, value)
+        return View(lists.columns, (lists.width,)), View(lists.values, (lists.width,))
+    return (View(dense_buffer(draft, value), (value.rows * value.channels,)),)
+
+
+def _linear_weights(draft: Draft, layer: Linear, weights: str, inputs: str, name: str) -> tuple[Arguments, float]:
+    N, D = layer.weight.shape
+    if weights == "dense":
+        panels, bias = _panels(layer.weight[None], layer.bias, name)
+        return (panels[0], bias[0]), _share(layer, panels)
+    if weights == "csr":
+        csr = pack_csr(layer.weight, layer.mask)
+        scratch = View(draft.buffer(D, 16, per_sample=False), (D, 16)), View(draft.buffer(16, per_sample=False), (16,))
+        return (csr.indptr, csr.columns, csr.values, _bias(layer.bias, N), *scratch), csr.fill
+    if weights == "csc":
+        csc = pack_csc(layer.weight, layer.mask)
+        return (csc.indptr, csc.rows, csc.values, _bias(layer.bias, N)), csc.fill
+    packed = pack_complementary(layer.weight, mask=layer.mask)
+    return (packed.outputs, packed.values, _bias(layer.bias, N)), packed.fill
+
+
+def _conv2d_dense(draft: Draft, geometry: Geometry, value: Value, name: str) -> tuple[Arguments, float]:
+    layer = geometry.layer
+    panels, bias = _conv2d_panels(layer, name)
+    padded = _padded(draft, geometry, value)
+    return (padded, panels, bias, *geometry.settings(pad=(0, 0))), _share(layer, panels)
+
+
+def _conv2d_dense_active(draft: Draft, geometry: Geometry, value: Value, name: str) -> tuple[Arguments, float]:
+    layer = geometry.layer
+    panels, bias = _conv2d_panels(layer, name)
+    sums = prod(geometry.out) * panels.shape[-1]
+    scratch = View(draft.buffer(sums, per_sample=False), (sums,))
+    lists = _image_lists(draft, geometry, value)
+    return (*lists, geometry.height, panels, bias, *geometry.settings(), scratch), _share(layer, panels)
+
+
+def _conv2d_csc_active(draft: Draft, geometry: Geometry, value: Value, name: str) -> tuple[Arguments, float]:
+    layer = geometry.layer
+    csc = pack_csc_conv2d(layer.weight, layer.groups, layer.mask)
+    weights = csc.indptr, csc.rows, csc.values, _bias(layer.bias, len(layer.weight))
+    return (*_image_lists(draft, geometry, value), *weights, *geometry.settings()), csc.fill
+
+
+def _conv2d_complementary(draft: Draft, geometry: Geometry, value: Value, name: str) -> tuple[Arguments, float]:
+    layer = geometry.layer
+    packed = pack_complementary_conv2d(layer.weight, layer.groups, mask=layer.mask)
+    weights = packed.outputs, packed.values, _bias(layer.bias, len(layer.weight))
+    if name.endswith("active"):
+        return (*_image_lists(draft, geometry, value), *weights, *geometry.settings()), packed.fill
+    return (_image(draft, geometry, value), *weights, *geometry.settings()), packed.fill
+
+
+def _conv2d_csr_dense(draft: Draft, geometry: Geometry, value: Value, name: str) -> tuple[Arguments, float]:
+    layer = geometry.layer
+    csr = pack_csr_conv2d(layer.weight, layer.groups, layer.mask)
+    rows, row = geometry.plane
+    block = PLANE_BLOCK[name.partition("__")[2]]
+    sums = -(-((geometry.out[0] - 1) * row + geometry.out[1]) // block) * block
+    size = prod(geometry.stride) * geometry.channels * rows * row + sums
+    planes = View(draft.buffer(size), (size,))
+    image = _image(draft, geometry, value)
+    emit(draft, "split_phases_f32", image, *geometry.stride, *geometry.padding, rows, row, planes)
+    scratch = View(draft.buffer(sums, per_sample=False), (sums,))
+    weights = csr.indptr, geometry.plane_offsets(csr.columns), csr.values, _bias(layer.bias, len(layer.weight))
+    return (planes, *weights, row, scratch), csr.fill
+
+
+_BIND_CONV2D = {
+    ("dense", "dense"): _conv2d_dense,
+    ("dense", "active"): _conv2d_dense_active,
+    ("csr", "dense"): _conv2d_csr_dense,
+    ("csc", "active"): _conv2d_csc_active,
+    ("complementary", "dense"): _conv2d_complementary,
+    ("complementary", "active"): _conv2d_complementary,
+}
+
+
+def _image(draft: Draft, geometry: Geometry, value: Value) -> View:
+    return View(dense_buffer(draft, value), (geometry.height, geometry.width, geometry.channels))
+
+
+def _image_lists(draft: Draft, geometry: Geometry, value: Value) -> Arguments:
+    lists = active_lists(draft, value)
+    shape = (value.rows, lists.width)
+    return View(lists.columns, shape), View(lists.values, shape), geometry.width, geometry.channels
+
+
+def _padded(draft: Draft, geometry: Geometry, value: Value) -> View:
+    """Return the image with its padding around it, copied only where it has one."""
+    image = _image(draft, geometry, value)
+    top, left = geometry.padding
+    if top == left == 0:
+        return image
+    shape = (geometry.height + 2 * top, geometry.width + 2 * left, geometry.channels)
+    padded = View(draft.buffer(*shape), shape)
+    emit(draft, "pad2d_f32", image, top, left, padded)
+    return padded
+
+
+def _conv2d_panels(layer: Conv2d, name: str) -> tuple[Floats, Floats]:
+    """Lay filters out as (groups, panels, taps of a group, lanes): taps in (ky, kx, c) order."""
+    groups = layer.groups
+    N, channels, *_ = layer.weight.shape
+    matrix = layer.weight.transpose(0, 2, 3, 1).reshape(groups, N // groups, -1)
+    return _panels(matrix, layer.bias, name)
+
+
+def _panels(matrices: Floats, bias: Floats | None, name: str) -> tuple[Floats, Floats]:
+    """Turn (groups, N, D) weights into panels (groups, panels, D, lanes), and the bias into (groups, panels * lanes)."""
+    groups, N, D = matrices.shape
+    lanes = 16 * PANEL_VECTORS[name.partition("__")[2]]
+    panels = -(-N // lanes)
+    wide = np.zeros((groups, panels * lanes, D), np.float32)
+    wide[:, :N] = matrices
+    padded = np.zeros((groups, panels * lanes), np.float32)
+    padded[:, :N] = 0.0 if bias is None else bias.reshape(groups, N)
+    return np.ascontiguousarray(wide.reshape(groups, panels, lanes, D).transpose(0, 1, 3, 2)), padded
+
+
+def _bias(bias: Floats | None, N: int) -> Floats:
+    return np.zeros(N, np.float32) if bias is None else bias
+
+
+def _share(layer: Conv2d | Linear, stored: Floats) -> float:
+    """Return the kept weights over all places that a dense format stores."""
+    return float(np.count_nonzero(layer.weight if layer.mask is None else layer.mask)) / stored.size

@@ -1,0 +1,23 @@
+"""What this package raises. Wrong Python types raise ``TypeError``; everything else is a child of ``SparsenetError``."""
+
+__all__ = ["AudioError", "CompileError", "GraphError", "ModelFormatError", "SparsenetError"]
+
+
+class SparsenetError(ValueError):
+    """Anything that a caller of sparsenet did, or gave, that cannot be right."""
+
+
+class GraphError(SparsenetError):
+    """A network that cannot mean anything: shapes that do not fit, cycles, weights that are not finite."""
+
+
+class ModelFormatError(SparsenetError):
+    """A file that does not hold a valid network."""
+
+
+class AudioError(SparsenetError):
+    """A recording that cannot be read, or holds nothing that can be heard."""
+
+
+class CompileError(SparsenetError):
+    """A network that this machine cannot be asked to run in the way that was asked for."""

@@ -1,0 +1,403 @@
+"""The layers a network is made of: frozen data, checked when they are made.
+
+A layer says what is computed, never how. Shapes leave out the batch axis and put channels first. Weights are ordinary
+float32 arrays whose zeros are the sparsity; a layer may carry its mask where a kept weight happens to be zero.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from sparsenet.errors import GraphError
+
+__all__ = [
+    "Add",
+    "AvgPool2d",
+    "BatchNorm",
+    "Concat",
+    "Conv2d",
+    "Flatten",
+    "GlobalAvgPool2d",
+    "KWinners",
+    "Layer",
+    "Linear",
+    "LogSoftmax",
+    "MaxPool2d",
+    "ReLU",
+    "Reshape",
+    "Softmax",
+    "as_pair",
+]
+
+FloatArray = npt.NDArray[np.float32]
+BoolArray = npt.NDArray[np.bool_]
+Pair = int | tuple[int, int]
+
+LARGEST_SIZE = 2**15
+"""Kernel sizes, strides, paddings and dilations above this are mistakes, and would overflow the kernels' indices."""
+
+MOST_AXES = 8
+"""A sample has at most this many axes."""
+
+
+@dataclass(frozen=True, eq=False)
+class Conv2d:
+    """Slide a bank of filters over an image: cross-correlation, as torch and ONNX have it.
+
+    Parameters
+    ----------
+    weight : array (N, C / groups, kh, kw)
+        Converted to float32. Its zeros are the sparsity.
+    bias : array (N,), optional
+    stride, padding, dilation : int or (int, int)
+        Vertical first. Padding is zeros on both sides.
+    groups : int
+        Must divide both C and N.
+    mask : bool array like ``weight``, optional
+        True where a weight is kept; ``weight`` must be zero elsewhere.
+
+    Raises
+    ------
+    GraphError
+        When a number is not finite, or a shape or setting cannot be right.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> Conv2d(np.ones((8, 3, 5, 5)), stride=2).stride
+    (2, 2)
+    """
+
+    weight: FloatArray
+    bias: FloatArray | None = None
+    stride: Pair = 1
+    padding: Pair = 0
+    dilation: Pair = 1
+    groups: int = 1
+    mask: BoolArray | None = None
+
+    def __post_init__(self) -> None:
+        _set_weights(self, self.weight, self.bias, self.mask, axes="(N, C / groups, kh, kw)")
+        for name, least in (("stride", 1), ("padding", 0), ("dilation", 1)):
+            _set(self, name, _pair(self, name, getattr(self, name), least))
+        _set(self, "groups", _integer(self, "groups", self.groups, 1))
+        if self.weight.shape[0] % self.groups:
+            raise _wrong(self, "groups that divide the outputs", f"{self.groups} groups for {self.weight.shape[0]}")
+
+
+@dataclass(frozen=True, eq=False)
+class Linear:
+    """Multiply by a matrix: ``y = weight @ x + bias``.
+
+    Parameters
+    ----------
+    weight : array (N, D)
+        Converted to float32. Its zeros are the sparsity.
+    bias : array (N,), optional
+    mask : bool array (N, D), optional
+        True where a weight is kept; ``weight`` must be zero elsewhere.
+
+    Raises
+    ------
+    GraphError
+        When a number is not finite or a shape cannot be right.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> Linear(np.eye(3)).weight.dtype
+    dtype('float32')
+    """
+
+    weight: FloatArray
+    bias: FloatArray | None = None
+    mask: BoolArray | None = None
+
+    def __post_init__(self) -> None:
+        _set_weights(self, self.weight, self.bias, self.mask, axes="(N, D)")
+
+
+@dataclass(frozen=True, eq=False)
+class KWinners:
+    """Keep the k largest values, set the rest to zero; of equal values the lowest index wins.
+
+    Parameters
+    ----------
+    k : int
+        Winners per position (scope "channels") or per sample (scope "all").
+    scope : {"all", "channels"}
+        "channels": among the C channels at each position. "all": among all elements of a sample.
+    factor : array, optional
+        Positive ranking factors, one per channel or, with scope "all", one per element: values are ranked by
+        ``value * factor`` and kept unchanged. Boosted networks need it (a duty cycle's ``exp(-strength * duty)``).
+
+    Raises
+    ------
+    GraphError
+        When k is negative, the scope unknown, or a factor not positive and finite.
+
+    Examples
+    --------
+    >>> KWinners(6, scope="channels").k
+    6
+    """
+
+    k: int
+    scope: str = "all"
+    factor: FloatArray | None = None
+
+    def __post_init__(self) -> None:
+        _set(self, "k", _integer(self, "k", self.k, 0))
+        if self.scope not in ("all", "channels"):
+            raise _wrong(self, 'scope "all" or "channels"', repr(self.scope))
+        if self.factor is not None:
+            _set(self, "factor", _frozen(self, "factor", self.factor, axes="(n,)"))
+            if not (self.factor > 0).all():
+                raise _wrong(self, "positive ranking factors", f"{float(self.factor.min())}")
+
+
+@dataclass(frozen=True, eq=False)
+class ReLU:
+    """Set negative values to zero."""
+
+
+@dataclass(frozen=True, eq=False)
+class MaxPool2d:
+    """Take the largest value of each window; padding never wins.
+
+    Parameters
+    ----------
+    kernel : int or (int, int)
+    stride : int or (int, int), optional
+        The kernel's size when left out.
+    padding : int or (int, int)
+        At most half the kernel.
+    """
+
+    kernel: Pair
+    stride: Pair | None = None
+    padding: Pair = 0
+
+    def __post_init__(self) -> None:
+        _set_window(self)
+
+
+@dataclass(frozen=True, eq=False)
+class AvgPool2d:
+    """Take the mean of each window; padding counts as zeros, as torch's default has it.
+
+    Parameters
+    ----------
+    kernel : int or (int, int)
+    stride : int or (int, int), optional
+        The kernel's size when left out.
+    padding : int or (int, int)
+        At most half the kernel.
+    """
+
+    kernel: Pair
+    stride: Pair | None = None
+    padding: Pair = 0
+
+    def __post_init__(self) -> None:
+        _set_window(self)
+
+
+@dataclass(frozen=True, eq=False)
+class GlobalAvgPool2d:
+    """Take the mean of each channel: (C, H, W) to (C, 1, 1)."""
+
+
+@dataclass(frozen=True, eq=False)
+class BatchNorm:
+    """Normalise each channel by stored statistics: ``(x - mean) / sqrt(variance + epsilon) * weight + bias``.
+
+    Parameters
+    ----------
+    mean, variance : array (C,)
+    weight, bias : array (C,), optional
+        Left out by batch norms that are not affine.
+    epsilon : float
+    """
+
+    mean: FloatArray
+    variance: FloatArray
+    weight: FloatArray | None = None
+    bias: FloatArray | None = None
+    epsilon: float = 1e-5
+
+    def __post_init__(self) -> None:
+        for name in ("mean", "variance", "weight", "bias"):
+            if getattr(self, name) is not None:
+                _set(self, name, _frozen(self, name, getattr(self, name), axes="(C,)"))
+                if getattr(self, name).shape != self.mean.shape:
+                    raise _wrong(self, f"{name} of shape {self.mean.shape}", f"{getattr(self, name).shape}")
+        epsilon = _real(self, "epsilon", self.epsilon)
+        if epsilon < 0 or not (self.variance.astype(np.float64) + epsilon > 0).all():
+            raise _wrong(self, "variance + epsilon above zero", f"variance {self.variance.min()}, epsilon {epsilon}")
+        _set(self, "epsilon", epsilon)
+
+
+@dataclass(frozen=True, eq=False)
+class Flatten:
+    """Lay a sample out as one vector, in (C, H, W) order."""
+
+
+@dataclass(frozen=True, eq=False)
+class Reshape:
+    """Give a sample another shape; its elements keep their (C, H, W) order.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Without the batch axis; one entry may be -1.
+    """
+
+    shape: tuple[int, ...]
+
+    def __post_init__(self) -> None:
+        shape = tuple(_integer(self, "shape", size, -1) for size in _sequence(self, "shape", self.shape))
+        if not 1 <= len(shape) <= MOST_AXES or shape.count(-1) > 1 or 0 in shape:
+            raise _wrong(self, f"a shape of 1 to {MOST_AXES} positive sizes with at most one -1", f"{shape}")
+        _set(self, "shape", shape)
+
+
+@dataclass(frozen=True, eq=False)
+class Add:
+    """Add two or more inputs of one shape, element by element."""
+
+
+@dataclass(frozen=True, eq=False)
+class Concat:
+    """Join two or more inputs along their first axis (the channels of an image)."""
+
+
+@dataclass(frozen=True, eq=False)
+class Softmax:
+    """Turn scores into shares that sum to one, along the first axis (the channels of an image)."""
+
+
+@dataclass(frozen=True, eq=False)
+class LogSoftmax:
+    """Take the logarithm of the softmax, along the first axis (the channels of an image)."""
+
+
+Layer = (
+    Conv2d
+    | Linear
+    | KWinners
+    | ReLU
+    | MaxPool2d
+    | AvgPool2d
+    | GlobalAvgPool2d
+    | BatchNorm
+    | Flatten
+    | Reshape
+    | Add
+    | Concat
+    | Softmax
+    | LogSoftmax
+)
+
+
+def as_pair(value: Pair | None) -> tuple[int, int]:
+    """Read a setting of a finished layer, where every pair is (vertical, horizontal).
+
+    Examples
+    --------
+    >>> as_pair(MaxPool2d(2).stride)
+    (2, 2)
+    """
+    if value is None or isinstance(value, int):
+        raise TypeError(f"expected the two sizes of a finished layer, got {value!r}")
+    return value
+
+
+def _set(layer: object, name: str, value: object) -> None:
+    object.__setattr__(layer, name, value)
+
+
+def _wrong(layer: object, expected: str, got: str) -> GraphError:
+    return GraphError(f"{type(layer).__name__}: expected {expected}, got {got}")
+
+
+def _integer(layer: object, name: str, value: Any, least: int, most: int = 2**31 - 1) -> int:
+    if isinstance(value, bool) or not isinstance(value, int | np.integer):
+        raise TypeError(f"{type(layer).__name__}: expected {name} to be an integer, got {type(value).__name__}")
+    if not least <= value <= most:
+        raise _wrong(layer, f"{name} from {least} to {most}", f"{value}")
+    return int(value)
+
+
+def _real(layer: object, name: str, value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float | np.integer | np.floating):
+        raise TypeError(f"{type(layer).__name__}: expected {name} to be a number, got {type(value).__name__}")
+    if not np.isfinite(value):
+        raise _wrong(layer, f"a finite {name}", f"{value}")
+    return float(value)
+
+
+def _sequence(layer: object, name: str, value: Any) -> Sequence[Any]:
+    if not isinstance(value, tuple | list):
+        raise TypeError(f"{type(layer).__name__}: expected {name} to be a tuple, got {type(value).__name__}")
+    return value
+
+
+def _pair(layer: object, name: str, value: Any, least: int) -> tuple[int, int]:
+    both = value if isinstance(value, tuple | list) else (value, value)
+    if len(both) != 2:
+        raise _wrong(layer, f"{name} as one integer or two", f"{value}")
+    return (
+        _integer(layer, name, both[0], least, LARGEST_SIZE),
+        _integer(layer, name, both[1], least, LARGEST_SIZE),
+    )
+
+
+def _frozen(layer: object, name: str, values: Any, axes: str) -> FloatArray:
+    """Copy to a read-only float32 array with one axis for each comma-separated entry of ``axes``."""
+    given = np.asarray(values)
+    if given.dtype.kind not in "fiub":
+        raise TypeError(f"{type(layer).__name__}: expected {name} to hold numbers, got {given.dtype}")
+    with np.errstate(over="ignore"):
+        array = np.array(given, np.float32, order="C")
+    if array.ndim != len([axis for axis in axes.strip("()").split(",") if axis]) or array.size == 0:
+        raise _wrong(layer, f"{name} of shape {axes}, none of it empty", f"{array.shape}")
+    if not np.isfinite(array).all():
+        raise _wrong(layer, f"finite float32 values in {name}", f"{(~np.isfinite(array)).sum()} NaN or infinite")
+    array.setflags(write=False)
+    return array
+
+
+def _set_weights(layer: object, weight: Any, bias: Any, mask: Any, axes: str) -> None:
+    weight = _frozen(layer, "weight", weight, axes)
+    _set(layer, "weight", weight)
+    if bias is not None:
+        bias = _frozen(layer, "bias", bias, "(N,)")
+        if len(bias) != len(weight):
+            raise _wrong(layer, f"a bias of shape ({len(weight)},)", f"{bias.shape}")
+        _set(layer, "bias", bias)
+    if mask is not None:
+        _set(layer, "mask", _frozen_mask(layer, mask, weight))
+
+
+def _frozen_mask(layer: object, given: Any, weight: FloatArray) -> BoolArray:
+    mask: BoolArray = np.array(given, order="C")
+    if mask.dtype != np.bool_ or mask.shape != weight.shape:
+        raise _wrong(layer, f"a bool mask of shape {weight.shape}", f"{mask.dtype} {mask.shape}")
+    if weight[~mask].any():
+        raise _wrong(layer, "weights of zero outside the mask", f"{np.count_nonzero(weight[~mask])} others")
+    mask.setflags(write=False)
+    return mask
+
+
+def _set_window(layer: MaxPool2d | AvgPool2d) -> None:
+    kernel = _pair(layer, "kernel", layer.kernel, 1)
+    stride = kernel if layer.stride is None else _pair(layer, "stride", layer.stride, 1)
+    padding = _pair(layer, "padding", layer.padding, 0)
+    if padding[0] > kernel[0] // 2 or padding[1] > kernel[1] // 2:
+        raise _wrong(layer, f"padding of at most half the kernel {kernel}", f"{padding}")
+    for name, value in (("kernel", kernel), ("stride", stride), ("padding", padding)):
+        _set(layer, name, value)

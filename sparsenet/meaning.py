@@ -1,0 +1,153 @@
+"""What a network means: every layer evaluated by the reference operations, in float64."""
+
+from functools import singledispatch
+from math import prod
+
+import numpy as np
+import numpy.typing as npt
+from sparsenet_kernels import reference
+
+from sparsenet.errors import SparsenetError
+from sparsenet.layers import (
+    Add,
+    AvgPool2d,
+    BatchNorm,
+    Concat,
+    Conv2d,
+    Flatten,
+    GlobalAvgPool2d,
+    KWinners,
+    Layer,
+    Linear,
+    LogSoftmax,
+    MaxPool2d,
+    ReLU,
+    Reshape,
+    Softmax,
+    as_pair,
+)
+from sparsenet.network import INPUT, Network
+
+__all__ = ["evaluate", "evaluate_layer"]
+
+Array = npt.NDArray[np.float64]
+
+
+def evaluate(net: Network, x: npt.ArrayLike) -> dict[str, Array]:
+    """Compute the value of every node.
+
+    Parameters
+    ----------
+    net : Network
+    x : array (B, *input_shape)
+
+    Returns
+    -------
+    dict of str to array (B, *shape), float64
+        By node name, the input included.
+
+    Raises
+    ------
+    SparsenetError
+        When ``x`` has another shape, or holds NaN or infinity.
+    """
+    values = {INPUT: _checked_input(net, x)}
+    for node in net.nodes:
+        values[node.name] = evaluate_layer(node.layer, *(values[source] for source in node.inputs))
+    return values
+
+
+def _checked_input(net: Network, x: npt.ArrayLike) -> Array:
+    array = np.asarray(x, np.float64)
+    if array.shape[1:] != net.input_shape or array.ndim != len(net.input_shape) + 1:
+        raise SparsenetError(f"expected input of shape (B, {', '.join(map(str, net.input_shape))}), got {array.shape}")
+    if not np.isfinite(array).all():
+        raise SparsenetError("expected finite input, got NaN or infinity")
+    return array
+
+
+@singledispatch
+def _apply(layer: object, x: Array) -> Array:
+    raise TypeError(f"expected a layer of sparsenet, got {type(layer).__name__}")
+
+
+def evaluate_layer(layer: Layer, *inputs: Array) -> Array:
+    """Compute one layer, in float64, for inputs (B, *shape)."""
+    if isinstance(layer, Add):
+        return reference.add(*inputs)
+    if isinstance(layer, Concat):
+        return reference.concat(*inputs)
+    return _apply(layer, *inputs)
+
+
+@_apply.register
+def _conv2d(layer: Conv2d, x: Array) -> Array:
+    stride, padding, dilation = as_pair(layer.stride), as_pair(layer.padding), as_pair(layer.dilation)
+    return reference.conv2d(x, layer.weight, layer.bias, stride, padding, dilation, layer.groups)
+
+
+@_apply.register
+def _linear(layer: Linear, x: Array) -> Array:
+    return reference.linear(x, layer.weight, layer.bias)
+
+
+@_apply.register
+def _k_winners(layer: KWinners, x: Array) -> Array:
+    if layer.scope == "channels":
+        return reference.k_winners_channels(x, layer.k, layer.factor)
+    return reference.k_winners_all(x, layer.k, factor_per_element(layer, x.shape[1:]))
+
+
+def factor_per_element(layer: KWinners, shape: tuple[int, ...]) -> npt.NDArray[np.float32] | None:
+    """Spread ranking factors given per channel over all elements of a sample, in (C, H, W) order."""
+    if layer.factor is None or len(layer.factor) == prod(shape):
+        return layer.factor
+    return np.repeat(layer.factor, prod(shape[1:]))
+
+
+@_apply.register
+def _relu(layer: ReLU, x: Array) -> Array:
+    return reference.relu(x)
+
+
+@_apply.register
+def _max_pool2d(layer: MaxPool2d, x: Array) -> Array:
+    return reference.max_pool2d(x, as_pair(layer.kernel), as_pair(layer.stride), as_pair(layer.padding))
+
+
+@_apply.register
+def _avg_pool2d(layer: AvgPool2d, x: Array) -> Array:
+    return reference.avg_pool2d(x, as_pair(layer.kernel), as_pair(layer.stride), as_pair(layer.padding))
+
+
+@_apply.register
+def _global_avg_pool2d(layer: GlobalAvgPool2d, x: Array) -> Array:
+    return reference.global_avg_pool2d(x)
+
+
+@_apply.register
+def _batch_norm(layer: BatchNorm, x: Array) -> Array:
+    return reference.batch_norm(x, layer.mean, layer.variance, layer.weight, layer.bias, layer.epsilon)
+
+
+@_apply.register
+def _flatten(layer: Flatten, x: Array) -> Array:
+    return x.reshape(len(x), prod(x.shape[1:]))  # -1 would not work for an empty batch
+
+
+@_apply.register
+def _reshape(layer: Reshape, x: Array) -> Array:
+    # -1 is resolved by hand: NumPy cannot infer an axis of an empty batch
+    known = prod(size for size in layer.shape if size != -1)
+    free = prod(x.shape[1:]) // known
+    return x.reshape(len(x), *(free if size == -1 else size for size in layer.shape))
+
+
+@_apply.register
+def _softmax(layer: Softmax, x: Array) -> Array:
+    return reference.softmax(x)
+
+
+@_apply.register
+def _log_softmax(layer: LogSoftmax, x: Array) -> Array:
+    return reference.log_softmax(x)

@@ -1,0 +1,42 @@
+"""The trained networks that ship with the package."""
+
+import os
+from importlib.resources import files
+
+from sparsenet import storage
+from sparsenet.network import Network
+
+__all__ = ["BUNDLED", "load"]
+
+BUNDLED = ("spoken-digits", "spoken-digits-dense")
+"""The names of the bundled networks: one sparse twice, and its dense twin of the same architecture."""
+
+
+def load(name_or_path: str | os.PathLike[str]) -> Network:
+    """Load a bundled network by its name, or any network by the path of its ``.safetensors`` file.
+
+    Parameters
+    ----------
+    name_or_path : str or path
+        A bundled name goes before a file of that name; write ``"./spoken-digits"`` for the file.
+
+    Raises
+    ------
+    FileNotFoundError
+        When there is neither; it lists the bundled names.
+    ModelFormatError
+        When the file does not hold a valid network.
+
+    Examples
+    --------
+    >>> load("spoken-digits").labels[2:5]
+    ('zero', 'one', 'two')
+    """
+    if isinstance(name_or_path, str) and name_or_path in BUNDLED:
+        return storage.from_bytes(files(__name__).joinpath(f"{name_or_path}.safetensors").read_bytes())
+    try:
+        return storage.load(name_or_path)
+    except FileNotFoundError:
+        raise FileNotFoundError(
+            f"expected the path of a network or one of {', '.join(BUNDLED)}, got {os.fspath(name_or_path)!r}"
+        ) from None

@@ -1,0 +1,5 @@
+"""Rewriting networks into networks that mean the same, or nearly."""
+
+from sparsenet.passes.fold_batchnorm import fold_batchnorm
+
+__all__ = ["fold_batchnorm"]

@@ -1,0 +1,88 @@
+"""Batch norms folded into the convolution or matrix before them."""
+
+from collections import Counter
+
+import numpy as np
+import numpy.typing as npt
+
+from sparsenet.errors import GraphError
+from sparsenet.layers import BatchNorm, Conv2d, Linear
+from sparsenet.network import Network, Node
+
+__all__ = ["batch_norm_affine", "fold_batchnorm"]
+
+Array64 = npt.NDArray[np.float64]
+
+
+def fold_batchnorm(net: Network) -> Network:
+    """Fold each batch norm into the convolution or linear layer whose only reader it is.
+
+    A batch norm scales and shifts each output: the scale goes into the weights, the shift into the bias. Zeros stay
+    zeros and masks stay as they are. Batch norms that stand elsewhere stay.
+
+    Parameters
+    ----------
+    net : Network
+
+    Returns
+    -------
+    Network
+        The same function, to float32 rounding; the folded layer keeps its name.
+
+    Examples
+    --------
+    >>> import sparsenet as sn
+    >>> net = sn.Network.sequential((2,), [sn.Linear([[1.0, 2.0]]), sn.BatchNorm(mean=[1.0], variance=[4.0])])
+    >>> [type(node.layer).__name__ for node in fold_batchnorm(net).nodes]
+    ['Linear']
+    """
+    readers = Counter(source for node in net.nodes for source in node.inputs)
+    readers[net.output] += 1
+    kept: dict[str, Node] = {}
+    renamed: dict[str, str] = {}
+    for node in net.nodes:
+        node = Node(node.name, node.layer, tuple(renamed.get(source, source) for source in node.inputs))
+        before = kept.get(node.inputs[0]) if len(node.inputs) == 1 else None
+        folded = None
+        if before is not None and readers[before.name] == 1 and isinstance(node.layer, BatchNorm):
+            folded = _fold(before, node.layer)
+        if folded is None:
+            kept[node.name] = node
+        else:
+            kept[folded.name] = folded
+            renamed[node.name] = folded.name
+            readers[folded.name] = readers[node.name]
+    output = renamed.get(net.output, net.output)
+    return Network(net.input_shape, tuple(kept.values()), output, net.labels, net.details)
+
+
+def batch_norm_affine(layer: BatchNorm) -> tuple[Array64, Array64]:
+    """Return the scale and the shift (C,) that a batch norm amounts to, in float64."""
+    scale = 1.0 / np.sqrt(layer.variance.astype(np.float64) + layer.epsilon)
+    if layer.weight is not None:
+        scale = scale * layer.weight
+    shift = -layer.mean * scale
+    return scale, shift if layer.bias is None else shift + layer.bias
+
+
+def _fold(before: Node, norm: BatchNorm) -> Node | None:
+    layer = before.layer
+    if not isinstance(layer, Conv2d | Linear):
+        return None
+    scale, shift = batch_norm_affine(norm)
+    bias = shift if layer.bias is None else layer.bias * scale + shift
+    with np.errstate(over="ignore"):
+        weight = (layer.weight * scale.reshape(-1, *[1] * (layer.weight.ndim - 1))).astype(np.float32)
+    # a product that is too small for float32 would turn a weight into a zero: keep what was kept
+    mask = layer.mask if layer.mask is not None or _same_zeros(layer.weight, weight) else layer.weight != 0
+    try:
+        if isinstance(layer, Linear):
+            return Node(before.name, Linear(weight, bias, mask), before.inputs)
+        conv = Conv2d(weight, bias, layer.stride, layer.padding, layer.dilation, layer.groups, mask)
+        return Node(before.name, conv, before.inputs)
+    except GraphError:  # the scaled weights overflow float32; applied after the sum they may not
+        return None
+
+
+def _same_zeros(a: npt.NDArray[np.float32], b: npt.NDArray[np.float32]) -> bool:
+    return bool(np.array_equal(a != 0, b != 0))

@@ -1,0 +1,104 @@
+"""Which kernel and which format each layer gets, and why."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from sparsenet_kernels.registry import kernels
+
+from sparsenet.errors import CompileError
+from sparsenet.planner.cost import WeightedWork, predict_us
+from sparsenet.planner.machine import Machine
+
+__all__ = ["Choice", "candidates", "choose", "variant_name"]
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What the planner chose for one layer.
+
+    Attributes
+    ----------
+    layer : str
+        The layer's name.
+    kernel : str
+        The kernel's name.
+    format : str
+        How its weights lie in memory: "dense", "csr", "csc", "complementary", or "" where it has none.
+    reason : str
+        Why this kernel, in words.
+    fill : float or None
+        Kept weights over the places that the format stores.
+    predicted_us : Mapping of str to float
+        Predicted time for one sample, by kernel, of all candidates.
+    measured_us : Mapping of str to float
+        Measured time for one sample, by kernel, of those that were timed.
+    """
+
+    layer: str
+    kernel: str
+    format: str
+    reason: str
+    fill: float | None
+    predicted_us: Mapping[str, float]
+    measured_us: Mapping[str, float]
+
+
+def candidates(operation: str, work: WeightedWork) -> tuple[str, ...]:
+    """List the kernels, without their variants, that can run a layer; the dense one is always among them."""
+    names = dict.fromkeys(name.partition("__")[0] for name in kernels() if name.startswith(f"{operation}_"))
+    return tuple(name for name in names if work.groups == 1 or not name.endswith("dense_active"))
+
+
+def choose(operation: str, work: WeightedWork, machine: Machine, forced: str | None = None) -> tuple[str, str, dict[str, float]]:
+    """Choose the kernel for a layer by predicted time.
+
+    Parameters
+    ----------
+    operation : {"linear", "conv2d"}
+    work : WeightedWork
+    machine : Machine
+    forced : str, optional
+        The kernel to use, whatever is predicted.
+
+    Returns
+    -------
+    kernel, reason, predicted_us
+
+    Raises
+    ------
+    CompileError
+        When the forced kernel cannot run this layer.
+    """
+    possible = candidates(operation, work)
+    if forced is not None:
+        if forced not in possible:
+            raise CompileError(f"expected one of {', '.join(possible)}, got {forced!r}")
+        return forced, "asked for", {}
+    # nobody packs sets to find out how many there are: where some are full, csc does the same work in less memory
+    predicted = {name: predict_us(name, work, machine) for name in possible if "complementary" not in name}
+    best = min(predicted, key=predicted.__getitem__)
+    return best, _reason(best, predicted, operation), predicted
+
+
+def _reason(best: str, predicted: Mapping[str, float], operation: str) -> str:
+    dense = f"{operation}_f32_dense_dense"
+    if best == dense:
+        second = min((name for name in predicted if name != dense), key=predicted.__getitem__)
+        return f"no zeros worth skipping: {second} would take {predicted[second] / predicted[dense]:.1f} times as long"
+    used = {
+        ("dense", "active"): "skips inactive inputs",
+        ("csr", "dense"): "skips zero weights",
+        ("csc", "dense"): "skips zero weights",
+        ("csc", "active"): "skips zero weights and inactive inputs",
+    }
+    _, _, weights, inputs = best.split("_")
+    return f"{used[weights, inputs]}: {predicted[dense] / predicted[best]:.1f} times faster than dense, predicted"
+
+
+def variant_name(kernel: str, outputs: int, machine: Machine) -> str:
+    """Complete a kernel's name with the variant whose tile suits the machine's registers and the layer's outputs."""
+    if kernel in kernels():
+        return kernel
+    size = "wide" if machine.vector_bits >= 512 else "narrow"
+    single = f"{kernel}__single"
+    return single if outputs <= 16 and single in kernels() else f"{kernel}__{size}"

@@ -1,0 +1,151 @@
+"""What a kernel will take, predicted from the work it does.
+
+A kernel's time is the larger of its arithmetic and its traffic of weights. The rates below were read off kernels of
+this package on one core of an AVX-512 server at 3.8 GHz (a whole vector of 16, or one scalar step, in nanoseconds);
+narrower vectors are charged in proportion. They decide between candidates that differ by factors; where they differ by
+less, ``planner="measure"`` asks the machine.
+"""
+
+from dataclasses import dataclass
+from math import ceil
+
+from sparsenet.planner.machine import Machine
+
+__all__ = ["WeightedWork", "predict_us"]
+
+VECTOR_NS = 0.18
+"""A fused multiply-add of 16 numbers, in a tile that holds many sums."""
+LONE_VECTOR_NS = 0.40
+"""The same where each number read is used once."""
+SCATTER_NS = 0.65
+"""A scalar multiply-add to a place that is looked up."""
+MOVE_NS = 0.6
+"""A scalar read and written elsewhere."""
+ENTRY_NS = 2.0
+"""Looking at one active input at one tap."""
+CACHED_NS_PER_BYTE = 0.010
+FAR_NS_PER_BYTE = 0.033
+L2_BYTES = 1_000_000
+"""Used where the machine does not say how large its second-level cache is."""
+
+
+@dataclass(frozen=True)
+class WeightedWork:
+    """What a convolution or a linear layer has to do for one sample; a linear layer has one position and tap.
+
+    Attributes
+    ----------
+    positions, out_positions : int
+        Places of the input and of the output image.
+    taps : int
+        Places of the filter.
+    channels, outputs, groups : int
+    nnz : int
+        Weights kept.
+    active : float
+        Non-zeros to be expected among the channels of one position.
+    batch : int
+        Samples per call, at most those of a chunk.
+    sets : int
+        Complementary sets that the weights pack into; 0 where nobody has packed them.
+    """
+
+    positions: int
+    out_positions: int
+    taps: int
+    channels: int
+    outputs: int
+    groups: int
+    nnz: int
+    active: float
+    batch: int
+    sets: int = 0
+
+    @property
+    def dense_vectors(self) -> int:
+        """Vectors of 16 outputs that one position takes for every tap and channel, in panels of four."""
+        per_group = self.outputs // self.groups
+        lanes = 16 if per_group <= 16 else 64
+        return self.groups * ceil(per_group / lanes) * (lanes // 16)
+
+    @property
+    def dense_taps(self) -> int:
+        """Taps times channels of one group."""
+        return self.taps * self.channels // self.groups
+
+
+def predict_us(kernel: str, work: WeightedWork, machine: Machine) -> float:
+    """Predict a kernel's time for one sample, in microseconds, packing and lists included.
+
+    Parameters
+    ----------
+    kernel : str
+        Name without its variant.
+    work : WeightedWork
+    machine : Machine
+    """
+    _, _, weights, inputs = kernel.split("_")
+    nanoseconds = _NANOSECONDS[weights, inputs](work, 512 / machine.vector_bits)
+    return max(nanoseconds, _traffic_ns(weights, inputs, work, machine)) / 1000
+
+
+def _dense_dense(work: WeightedWork, width: float) -> float:
+    vectors = work.out_positions * work.dense_taps * work.dense_vectors
+    alone = work.positions == 1 and work.batch < 3
+    return vectors * width * (LONE_VECTOR_NS if alone else VECTOR_NS) + 300
+
+
+def _dense_active(work: WeightedWork, width: float) -> float:
+    entries = work.out_positions * work.taps * work.active
+    return entries * (work.dense_vectors * LONE_VECTOR_NS * width + ENTRY_NS / 4)
+
+
+def _csr_dense(work: WeightedWork, width: float) -> float:
+    if work.positions == 1 and work.taps == 1:
+        groups_of_16 = ceil(work.batch / 16)
+        return groups_of_16 * (work.nnz * 0.95 * width + 16 * work.channels * MOVE_NS) / work.batch
+    vectors = work.nnz * ceil(work.out_positions * 1.2 / 128) * 8
+    moved = work.positions * work.channels + work.out_positions * work.outputs
+    return vectors * VECTOR_NS * width + moved * MOVE_NS
+
+
+def _csc_dense(work: WeightedWork, width: float) -> float:
+    return work.nnz * work.out_positions * SCATTER_NS
+
+
+def _csc_active(work: WeightedWork, width: float) -> float:
+    entries = work.out_positions * work.taps * work.active
+    per_column = work.nnz / (work.taps * work.channels)
+    return entries * (per_column * SCATTER_NS + ENTRY_NS)
+
+
+def _complementary_dense(work: WeightedWork, width: float) -> float:
+    return work.out_positions * work.taps * work.channels * work.sets * SCATTER_NS * 1.3
+
+
+def _complementary_active(work: WeightedWork, width: float) -> float:
+    entries = work.out_positions * work.taps * work.active
+    return entries * (work.sets * SCATTER_NS * 1.3 + ENTRY_NS)
+
+
+_NANOSECONDS = {
+    ("dense", "dense"): _dense_dense,
+    ("dense", "active"): _dense_active,
+    ("csr", "dense"): _csr_dense,
+    ("csc", "dense"): _csc_dense,
+    ("csc", "active"): _csc_active,
+    ("complementary", "dense"): _complementary_dense,
+    ("complementary", "active"): _complementary_active,
+}
+
+
+def _traffic_ns(weights: str, inputs: str, work: WeightedWork, machine: Machine) -> float:
+    """Charge the weights that must come from beyond the first-level cache, once for every sample or tile of samples."""
+    if weights == "dense":
+        size_bytes = 64 * work.dense_taps * work.dense_vectors
+    else:
+        size_bytes = 8 * (work.nnz if weights != "complementary" else work.taps * work.channels * work.sets)
+    near = size_bytes <= (machine.l2_bytes or L2_BYTES)
+    read = size_bytes * min(1.0, work.active / work.channels if inputs == "active" else 1.0)
+    shared_by = min(work.batch, 6 if weights == "dense" else 16) if inputs == "dense" else 1
+    return read * (CACHED_NS_PER_BYTE if near else FAR_NS_PER_BYTE) / shared_by

@@ -1,0 +1,26 @@
+"""From a recording to a spoken word: sound files, log-mel features, spoken-word data sets, bundled recordings.
+
+Reading sound files needs the extra ``speech`` (``pip install "sparsenet[speech]"``); the features need only NumPy and
+SciPy. Training lives beside the torch modules, behind the extra ``train``.
+"""
+
+from sparsenet.speech.audio import find_audio, read_audio, windows
+from sparsenet.speech.dataset import LABELS, Clip, SpeechCommands, batches, label_of
+from sparsenet.speech.features import log_mel
+from sparsenet.speech.front_end import FrontEnd
+from sparsenet.speech.recordings import Recording, recordings
+
+__all__ = [
+    "LABELS",
+    "Clip",
+    "FrontEnd",
+    "Recording",
+    "SpeechCommands",
+    "batches",
+    "find_audio",
+    "label_of",
+    "log_mel",
+    "read_audio",
+    "recordings",
+    "windows",
+]

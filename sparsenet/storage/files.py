@@ -1,0 +1,223 @@
+"""Networks to bytes and files, and back."""
+
+import json
+import os
+import secrets
+import stat
+from pathlib import Path
+from typing import Any
+
+from sparsenet.errors import GraphError, ModelFormatError, SparsenetError
+from sparsenet.network import MOST_NODES, Network
+from sparsenet.storage.container import Tensors, pack, unpack
+from sparsenet.storage.encoding import WEIGHTS
+from sparsenet.storage.kinds import NodeRecord, build_node, describe_node, read_node_record
+from sparsenet.storage.strict_json import (
+    MOST_NESTED,
+    MOST_VALUES,
+    expect_keys,
+    nesting_and_values,
+    read_json,
+    shown,
+)
+
+__all__ = ["LARGEST_BYTES", "from_bytes", "load", "save", "to_bytes"]
+
+LARGEST_BYTES = 2**30
+"""Files larger than this, and networks whose weights take more memory than this, are refused unless asked for."""
+
+FORMAT = 1
+
+
+def save(net: Network, path: str | os.PathLike[str], weights: str = "float32") -> None:
+    """Write a network to one ``.safetensors`` file; a file of that name is replaced at once, or not at all.
+
+    Parameters
+    ----------
+    net : Network
+    path : str or path
+    weights : {"float32", "float16", "int8"}
+        As for :func:`to_bytes`.
+
+    Raises
+    ------
+    FileNotFoundError
+        When the folder does not exist.
+    SparsenetError
+        When the network cannot be stored that way.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from tempfile import TemporaryDirectory
+    >>> import sparsenet as sn
+    >>> with TemporaryDirectory() as folder:
+    ...     path = Path(folder, "net.safetensors")
+    ...     save(sn.Network.sequential((3,), [sn.KWinners(1)]), path)
+    ...     load(path)
+    <Network (3,) to (3,): 1 layers>
+    """
+    data = to_bytes(net, weights)
+    target = Path(path)
+    if not target.parent.is_dir():
+        raise FileNotFoundError(f"expected the folder {str(target.parent)!r} to exist; create it first")
+    if target.is_dir():
+        raise IsADirectoryError(f"expected the path of a file, got the folder {str(target)!r}")
+    # A name of its own beside the target: os.replace is atomic only within one file system. Not from tempfile, whose
+    # files nobody else may read.
+    temporary = target.with_name(f".{secrets.token_hex(8)}.partial")
+    try:
+        with temporary.open("xb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, target)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def load(path: str | os.PathLike[str], limit_bytes: int = LARGEST_BYTES) -> Network:
+    """Read a network from a ``.safetensors`` file; the file is checked entirely before anything uses it.
+
+    Parameters
+    ----------
+    path : str or path
+    limit_bytes : int
+        The file may be this large, and its weights may take this much memory once decoded (while one is decoded, for
+        a moment two to three times as much).
+
+    Raises
+    ------
+    ModelFormatError
+        When the file does not hold a valid network, is too large, or cannot be read.
+    FileNotFoundError
+        When there is no such file.
+
+    Examples
+    --------
+    See :func:`save`.
+    """
+    data = _read(Path(path), limit_bytes)
+    try:
+        return from_bytes(data, limit_bytes)
+    except ModelFormatError as error:
+        raise ModelFormatError(f"{os.fspath(path)}: {error}") from error
+
+
+def to_bytes(net: Network, weights: str = "float32") -> bytes:
+    """Return the contents of the file that :func:`save` would write; the same network gives the same bytes.
+
+    Parameters
+    ----------
+    net : Network
+    weights : {"float32", "float16", "int8"}
+        How weights are stored. "float32" loses nothing (but the sign of -0.0); "float16" rounds; "int8" rounds to 255
+        steps, each output channel with a scale of its own. Biases and other vectors always stay float32.
+
+    Raises
+    ------
+    SparsenetError
+        When ``weights`` is something else, a weight too large for float16, or the details nested too deep.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import sparsenet as sn
+    >>> net = sn.Network.sequential((64,), [sn.Linear(np.eye(64))])
+    >>> len(to_bytes(net, "int8")) < len(to_bytes(net))
+    True
+    """
+    if not isinstance(net, Network):
+        raise TypeError(f"expected a Network, got {type(net).__name__}")
+    if weights not in WEIGHTS:
+        raise SparsenetError(f"expected weights stored as one of {', '.join(WEIGHTS)}, got {weights!r}")
+    nodes: list[dict[str, Any]] = []
+    tensors: Tensors = {}
+    for node in net.nodes:
+        described, arrays = describe_node(node, weights)
+        nodes.append(described)
+        tensors |= arrays
+    document = {"format": FORMAT, "input_shape": net.input_shape, "nodes": nodes, "output": net.output}
+    text = json.dumps({**document, "labels": net.labels, "details": dict(net.details)}, allow_nan=False)
+    deepest, values = nesting_and_values(text)
+    if deepest > MOST_NESTED or values > MOST_VALUES:
+        raise SparsenetError(f"expected details nested at most {MOST_NESTED} deep with few values, got more")
+    return pack(tensors, text)
+
+
+def from_bytes(data: bytes, limit_bytes: int = LARGEST_BYTES) -> Network:
+    """Read a network from the contents of a file.
+
+    Parameters
+    ----------
+    data : bytes
+    limit_bytes : int
+        As for :func:`load`.
+
+    Raises
+    ------
+    ModelFormatError
+        When the bytes do not hold a valid network; it says what was expected and what came.
+
+    Examples
+    --------
+    >>> import sparsenet as sn
+    >>> from_bytes(to_bytes(sn.Network.sequential((3,), [sn.KWinners(1)])))
+    <Network (3,) to (3,): 1 layers>
+    """
+    if not isinstance(data, bytes):
+        raise TypeError(f"expected bytes, got {type(data).__name__}")
+    if len(data) > limit_bytes:
+        raise ModelFormatError(f"expected a file of at most {limit_bytes} bytes, got more; raise limit_bytes")
+    tensors, text = unpack(data)
+    document = _read_document(text)
+    records = [read_node_record(node) for node in document["nodes"]]
+    _check_memory(records, limit_bytes)
+    _check_names(records, tensors)
+    nodes = [build_node(record, tensors) for record in records]
+    try:
+        return Network(
+            document["input_shape"], nodes, document["output"], document["labels"], details=document["details"]
+        )
+    except (GraphError, TypeError) as error:
+        raise ModelFormatError(str(error)) from error
+
+
+def _read(path: Path, limit_bytes: int) -> bytes:
+    try:
+        if not stat.S_ISREG(path.stat().st_mode):  # before opening: a pipe would wait, a device might never end
+            raise ModelFormatError(f"expected a file, got the folder or device {str(path)!r}")
+        with path.open("rb") as file:
+            return file.read(limit_bytes + 1)
+    except FileNotFoundError:
+        raise FileNotFoundError(f"expected a file, got {str(path)!r}, which does not exist") from None
+    except OSError as error:
+        raise ModelFormatError(f"expected a file that can be read, got {str(path)!r}: {error.strerror}") from error
+
+
+def _read_document(text: bytes) -> dict[str, Any]:
+    document = read_json(text, "sparsenet")
+    if type(document.get("format")) is not int or document["format"] != FORMAT:
+        raise ModelFormatError(f"expected format {FORMAT}, got {shown(document.get('format'))}; is sparsenet too old?")
+    expect_keys(document, ("format", "input_shape", "nodes", "output", "labels", "details"), "sparsenet")
+    for key, kind in (("input_shape", list), ("nodes", list), ("output", str), ("labels", list), ("details", dict)):
+        if not isinstance(document[key], kind):
+            raise ModelFormatError(f"expected {key} to be a {kind.__name__}, got {shown(document[key])}")
+    if len(document["nodes"]) > MOST_NODES:
+        raise ModelFormatError(f"expected at most {MOST_NODES} layers, got {len(document['nodes'])}")
+    return document
+
+
+def _check_memory(records: list[NodeRecord], limit_bytes: int) -> None:
+    """Refuse before anything is allocated: a few bytes can claim any number of weights."""
+    total = sum(record.weight.decoded_bytes for record in records if record.weight is not None)
+    if total > limit_bytes:
+        raise ModelFormatError(f"expected weights of at most {limit_bytes} bytes in memory, got {shown(total)}")
+
+
+def _check_names(records: list[NodeRecord], tensors: Tensors) -> None:
+    expected = {name for record in records for name in record.tensor_names}
+    if missing := expected - set(tensors):
+        raise ModelFormatError(f"expected a tensor {shown(min(missing))}, got none")
+    if unknown := set(tensors) - expected:
+        raise ModelFormatError(f"expected no tensor {shown(min(unknown))}")

@@ -1,0 +1,205 @@
+"""Tables of networks for terminals and notebooks, from one description each."""
+
+import io
+from math import prod
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from sparsenet.layers import Conv2d, KWinners, Layer, Linear
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from sparsenet.engine.engine import Engine
+    from sparsenet.network import Network
+
+__all__ = [
+    "as_html",
+    "as_shape",
+    "as_share",
+    "as_size",
+    "as_winners",
+    "kept_weights",
+    "network_table",
+    "plan_table",
+    "printable",
+]
+
+HTML_WIDTH = 120
+"""Characters; notebooks scroll sideways where their column is narrower."""
+
+
+def network_table(net: "Network") -> "Table":
+    """Lay a network out as a table: layers, output shapes, kept weights, density, winners.
+
+    Parameters
+    ----------
+    net : Network
+
+    Returns
+    -------
+    rich.table.Table
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sparsenet.network import Network
+    >>> network_table(Network.sequential((4,), [Linear(np.eye(4)), KWinners(2)])).row_count
+    3
+    """
+    from rich.table import Table
+
+    table = Table(title=printable(net.details.get("title", "")) or None, title_justify="left")
+    for heading in ("layer", "kind", "output"):
+        table.add_column(heading)
+    for heading in ("kept", "weights", "density", "winners"):
+        table.add_column(heading, justify="right")
+    table.add_row("input", "", as_shape(net.input_shape), "", "", "", "")
+    for node in net.nodes:
+        kind, shape = type(node.layer).__name__, net.shapes[node.name]
+        counts = *_weights(node.layer), as_winners(node.layer, shape)
+        table.add_row(printable(node.name), kind, as_shape(shape), *counts)
+    return table
+
+
+def plan_table(engine: "Engine") -> "Table":
+    """Lay out what an engine runs: for each layer with weights the kernel, the format, how full it is, and why.
+
+    Parameters
+    ----------
+    engine : Engine
+
+    Returns
+    -------
+    rich.table.Table
+        One row for each record of ``engine.plan``. Times are of one sample, of the kernel that was chosen: as predicted,
+        and as measured where candidates were timed.
+    """
+    from rich.table import Table
+
+    title = f"Plan for batches of up to {engine.batch:,}, threads: {engine.threads}"
+    table = Table("layer", "kernel", "format", title=title, title_justify="left")
+    for heading in ("fill", "µs predicted", "measured"):
+        table.add_column(heading, justify="right")
+    table.add_column("why")
+    for choice in engine.plan:
+        fill = "" if choice.fill is None else as_share(choice.fill)
+        times = (_time(times.get(choice.kernel)) for times in (choice.predicted_us, choice.measured_us))
+        names = printable(choice.layer), choice.kernel, choice.format
+        table.add_row(*names, fill, *times, printable(choice.reason))
+    return table
+
+
+def as_html(table: "Table") -> str:
+    """Draw a table as HTML for notebooks, every character escaped.
+
+    Parameters
+    ----------
+    table : rich.table.Table
+
+    Examples
+    --------
+    >>> from rich.table import Table
+    >>> "<pre" in as_html(Table("a", "b"))
+    True
+    """
+    from rich.console import Console
+
+    console = Console(record=True, file=io.StringIO(), width=HTML_WIDTH, force_jupyter=False)
+    console.print(table)
+    style = "white-space:pre;overflow-x:auto;line-height:normal;font-family:monospace"
+    return console.export_html(inline_styles=True, code_format=f'<pre style="{style}">{{code}}</pre>')
+
+
+def kept_weights(layer: Layer) -> tuple[int, int] | None:
+    """Count a layer's kept and all weights; None where it has none.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> kept_weights(Linear(np.eye(4)))
+    (4, 16)
+    """
+    if not isinstance(layer, Conv2d | Linear):
+        return None
+    return int(np.count_nonzero(layer.weight if layer.mask is None else layer.mask)), int(layer.weight.size)
+
+
+def as_shape(shape: tuple[int, ...]) -> str:
+    """Write a shape as people say it.
+
+    Examples
+    --------
+    >>> as_shape((64, 14, 14))
+    '64x14x14'
+    """
+    return "x".join(str(size) for size in shape)
+
+
+def as_share(share: float) -> str:
+    """Write a share as a percentage that never rounds a little to nothing.
+
+    Examples
+    --------
+    >>> as_share(0.04), as_share(1.0), as_share(0.00012), as_share(0.0)
+    ('4.0 %', '100 %', '0.012 %', '0 %')
+    """
+    percent = share * 100
+    if percent in (0, 100):
+        return f"{percent:.0f} %"
+    return f"{percent:.1f} %" if percent >= 1 else f"{percent:.2g} %"
+
+
+def as_size(size_bytes: int | None) -> str:
+    """Write a size as people say it.
+
+    Examples
+    --------
+    >>> as_size(2 * 2**20), as_size(700), as_size(None)
+    ('2.0 MiB', '700 B', 'unknown')
+    """
+    if size_bytes is None:
+        return "unknown"
+    if size_bytes < 1024:
+        return f"{size_bytes} B"
+    power = min((size_bytes.bit_length() - 1) // 10, 4)
+    return f"{size_bytes / 1024**power:.1f} {'KMGT'[power - 1]}iB"
+
+
+def as_winners(layer: Layer, shape: tuple[int, ...]) -> str:
+    """Write how many winners a layer keeps of how many candidates; nothing where it keeps all.
+
+    Examples
+    --------
+    >>> as_winners(KWinners(6, scope="channels"), (64, 14, 14))
+    '6 of 64'
+    """
+    if not isinstance(layer, KWinners):
+        return ""
+    return f"{layer.k:,} of {shape[0] if layer.scope == 'channels' else prod(shape):,}"
+
+
+def printable(value: object) -> str:
+    r"""Write something that a file said so that it cannot steer the terminal: no markup, no control characters.
+
+    Examples
+    --------
+    >>> printable("nine\x07 [bold]")
+    'nine� \\[bold]'
+    """
+    from rich.markup import escape
+
+    return escape("".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in str(value)))
+
+
+def _weights(layer: Layer) -> tuple[str, str, str]:
+    counted = kept_weights(layer)
+    if counted is None:
+        return "", "", ""
+    kept, total = counted
+    return f"{kept:,}", f"{total:,}", as_share(kept / total)
+
+
+def _time(time_us: float | None) -> str:
+    return "" if time_us is None else f"{time_us:,.2f}"

@@ -1,0 +1,135 @@
+import json
+import re
+from importlib.metadata import version
+
+import pytest
+
+from sparsenet.models import BUNDLED
+from sparsenet.speech.recordings import recordings
+
+pytest.importorskip("soundfile", reason="needs the extra speech")
+
+ONE = recordings()[1].path
+FOLDER = ONE.parent
+
+
+@pytest.mark.parametrize("command", ["demo", "recognize", "inspect", "info"])
+def test_help_of_each_command_shows_an_example(run, command):
+    outcome = run(command, "--help")
+    assert outcome.code == 0
+    assert f"Example: sparsenet {command}" in outcome.out
+
+
+def test_help_lists_the_commands(run):
+    for arguments in ((), ("--help",)):
+        outcome = run(*arguments)
+        assert outcome.code == 0
+        assert re.findall(r"│ (\w+) {2,}", outcome.out)[-4:] == ["demo", "recognize", "inspect", "info"]
+
+
+def test_version(run):
+    outcome = run("--version")
+    assert (outcome.code, outcome.out) == (0, f"sparsenet {version('sparsenet')}\n")
+
+
+def test_recognize_prints_a_table(run, by_meaning):
+    outcome = run("recognize", ONE)
+    assert outcome.code == 0
+    assert outcome.err == ""
+    assert re.search(r"one_allison.flac.*│ one +│ +\d+\.\d%", outcome.out)
+
+
+def test_recognize_prints_exactly_the_promised_json(run, by_meaning):
+    outcome = run("recognize", FOLDER, "--json", "--model", "spoken-digits")
+    answers = json.loads(outcome.out)
+    assert (outcome.code, outcome.err) == (0, "")
+    assert len(answers) == len(recordings())
+    for answer in answers:
+        assert set(answer) == {"file", "heard", "confidence", "time_us"}
+        assert 0 < answer["confidence"] <= 1
+        assert answer["time_us"] > 0
+    by_file = {answer["file"]: answer["heard"] for answer in answers}
+    right = [by_file[str(one.path)] == one.label for one in recordings()]
+    assert sum(right) >= 16
+
+
+def test_recognize_takes_a_path_as_model(run, by_meaning, tmp_path):
+    from sparsenet.models import load
+
+    load("spoken-digits").save(tmp_path / "mine.safetensors")
+    answers = json.loads(run("recognize", ONE, "--model", tmp_path / "mine.safetensors", "--json").out)
+    assert [answer["heard"] for answer in answers] == ["one"]
+
+
+@pytest.mark.parametrize("model", BUNDLED)
+def test_inspect_prints_card_layers_and_work(run, model):
+    outcome = run("inspect", model)
+    assert (outcome.code, outcome.err) == (0, "")
+    for expected in ("Spoken digits", "accuracy", "provenance", "licence", "64x28x28", "13,912,400", "conv2"):
+        assert expected in outcome.out
+
+
+def test_inspect_prints_json(run):
+    shown = json.loads(run("inspect", "spoken-digits", "--json").out)
+    assert shown["labels"][:3] == ["silence", "unknown", "zero"]
+    assert shown["total"]["dense"] == sum(layer["dense"] for layer in shown["layers"]) == 13_912_400
+    assert shown["total"]["twice"] < shown["total"]["weight_sparse"] < shown["total"]["dense"]
+    assert shown["total"]["twice_ratio"] == shown["total"]["dense"] / shown["total"]["twice"]
+    assert shown["details"]["front_end"]["bands"] == 32
+    assert [layer["kind"] for layer in shown["layers"]][-2:] == ["KWinners", "Linear"]
+
+
+def test_inspect_of_a_network_that_says_nothing_of_itself(run, tmp_path):
+    from sparsenet.layers import ReLU
+    from sparsenet.network import Network
+
+    Network.sequential((3,), [ReLU()]).save(tmp_path / "bare.safetensors")
+    outcome = run("inspect", tmp_path / "bare.safetensors")
+    assert outcome.code == 0
+    assert "No multiplication is left." in outcome.out
+    assert json.loads(run("inspect", tmp_path / "bare.safetensors", "--json").out)["total"]["twice_ratio"] is None
+
+
+def test_inspect_shows_details_of_any_shape_without_being_steered(run, tmp_path):
+    from sparsenet.layers import ReLU
+    from sparsenet.network import Network
+
+    details = {"title": "\x1b[2J", "accuracy": {"a": 0.5}, "licence": ["x", {"y": "[red]"}], "task": 5}
+    Network.sequential((3,), [ReLU()], details=details).save(tmp_path / "odd.safetensors")
+    outcome = run("inspect", tmp_path / "odd.safetensors")
+    assert outcome.code == 0
+    assert "\x1b" not in outcome.out
+    for expected in ("a: 0.5", "y: [red]", "5"):
+        assert expected in outcome.out
+
+
+def test_info(run):
+    assert "threading layer" in run("info").out
+    about = json.loads(run("info", "--json").out)
+    assert about["usable_cores"] >= 1
+
+
+def test_demo_prints_what_is_heard_and_the_race(run, by_meaning):
+    outcome = run("demo", "--rounds", "1")
+    assert (outcome.code, outcome.err) == (0, "")
+    for recording in recordings():
+        assert recording.file in outcome.out
+    assert re.search(r"\d+ of 10 digits spoken by a person are right", outcome.out)
+    assert len(re.findall(r"│ (?:1|64) +│ (?:sparse twice|dense twin)", outcome.out)) >= 4
+    for expected in ("Not equal:", "Measured on", "numba", " of 18 ", "96.0 %"):
+        assert expected in outcome.out
+
+
+def test_demo_prints_json(run, by_meaning):
+    shown = json.loads(run("demo", "--rounds", "1", "--json").out)
+    assert set(shown) == {"recordings", "human_digits", "comparison", "info"}
+    assert shown["human_digits"]["of"] == 10
+    assert shown["human_digits"]["right"] >= 8
+    rows = shown["comparison"]["rows"]
+    here = [(row["network"], row["batch"]) for row in rows if row["engine"] == "sparsenet"]
+    assert here == [("sparse twice", 1), ("dense twin", 1), ("sparse twice", 64), ("dense twin", 64)]
+    for row in rows:
+        assert row["of"] == 18
+        assert row["timing"]["minimum_us"] <= row["timing"]["median_us"] <= row["timing"]["p99_us"]
+    sparse = {row["right"] for row in rows if row["network"] == "sparse twice"}
+    assert len(sparse) == 1  # one function, whatever the engine and the batch

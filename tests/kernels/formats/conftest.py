@@ -1,0 +1,25 @@
+"""The formats side by side: whatever holds for one holds for all."""
+
+from collections import namedtuple
+
+import pytest
+from sparsenet_kernels import formats
+
+Format = namedtuple("Format", "packed pack pack_conv2d unpack validate")
+
+ALL = [
+    Format(formats.Csc, formats.pack_csc, formats.pack_csc_conv2d, formats.unpack_csc, formats.validate_csc),
+    Format(formats.Csr, formats.pack_csr, formats.pack_csr_conv2d, formats.unpack_csr, formats.validate_csr),
+    Format(
+        formats.Complementary,
+        formats.pack_complementary,
+        formats.pack_complementary_conv2d,
+        formats.unpack_complementary,
+        formats.validate_complementary,
+    ),
+]
+
+
+@pytest.fixture(params=ALL, ids=lambda kind: kind.packed.__name__, scope="session")
+def kind(request):
+    return request.param
