@@ -7,7 +7,9 @@ from typing import Annotated
 
 import typer
 
+from sparsenet import __version__
 from sparsenet.errors import SparsenetError
+from sparsenet.tables import plain
 
 __all__ = ["app", "main"]
 
@@ -70,9 +72,7 @@ def info(json: Json = False) -> None:
 
 def _show_version(asked: bool) -> None:
     if asked:
-        from importlib.metadata import version
-
-        typer.echo(f"sparsenet {version('sparsenet')}")
+        typer.echo(f"sparsenet {__version__}")
         raise typer.Exit
 
 
@@ -119,6 +119,6 @@ def _message(error: Exception) -> str:
 
 
 def _sorry(message: str, code: int = 2) -> int:
-    sentence = " ".join(message.split())
+    sentence = plain(" ".join(message.split()))  # a file's name may hold anything
     print(f"sparsenet: {sentence}", file=sys.stderr)
     return code

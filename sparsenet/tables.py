@@ -1,6 +1,7 @@
 """Tables of networks for terminals and notebooks, from one description each."""
 
 import io
+from collections.abc import Mapping
 from math import prod
 from typing import TYPE_CHECKING
 
@@ -22,6 +23,7 @@ __all__ = [
     "as_winners",
     "kept_weights",
     "network_table",
+    "plain",
     "plan_table",
     "printable",
 ]
@@ -73,21 +75,23 @@ def plan_table(engine: "Engine") -> "Table":
     Returns
     -------
     rich.table.Table
-        One row for each record of ``engine.plan``. Times are of one sample, of the kernel that was chosen: as predicted,
-        and as measured where candidates were timed.
+        One row for each record of ``engine.plan``. Times are of one sample, of the kernel that was chosen: as predicted
+        and, where candidates were timed, as measured.
     """
     from rich.table import Table
 
-    title = f"Plan for batches of up to {engine.batch:,}, threads: {engine.threads}"
-    table = Table("layer", "kernel", "format", title=title, title_justify="left")
-    for heading in ("fill", "µs predicted", "measured"):
+    title = f"Plan for batches of up to {engine.batch:,}, threads: {engine.threads}; times in µs a sample"
+    table = Table("layer", title=title, title_justify="left")
+    table.add_column("kernel", no_wrap=True)
+    table.add_column("format")
+    measured = any(choice.measured_us for choice in engine.plan)
+    for heading in ("fill", "predicted", *["measured"] * measured):
         table.add_column(heading, justify="right")
     table.add_column("why")
     for choice in engine.plan:
         fill = "" if choice.fill is None else as_share(choice.fill)
-        times = (_time(times.get(choice.kernel)) for times in (choice.predicted_us, choice.measured_us))
-        names = printable(choice.layer), choice.kernel, choice.format
-        table.add_row(*names, fill, *times, printable(choice.reason))
+        times = [_time(choice.predicted_us, choice.kernel), *[_time(choice.measured_us, choice.kernel)] * measured]
+        table.add_row(printable(choice.layer), choice.kernel, choice.format, fill, *times, printable(choice.reason))
     return table
 
 
@@ -181,16 +185,27 @@ def as_winners(layer: Layer, shape: tuple[int, ...]) -> str:
 
 
 def printable(value: object) -> str:
-    r"""Write something that a file said so that it cannot steer the terminal: no markup, no control characters.
+    r"""Write something that a file said so that a table shows it as it is: no markup, and see :func:`plain`.
 
     Examples
     --------
-    >>> printable("nine\x07 [bold]")
-    'nine� \\[bold]'
+    >>> printable("nine [bold]")
+    'nine \\[bold]'
     """
     from rich.markup import escape
 
-    return escape("".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in str(value)))
+    return escape(plain(value))
+
+
+def plain(value: object) -> str:
+    r"""Write something that a file said so that it cannot steer the terminal: no control characters.
+
+    Examples
+    --------
+    >>> plain("nine\x1b[2J")
+    'nine�[2J'
+    """
+    return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in str(value))
 
 
 def _weights(layer: Layer) -> tuple[str, str, str]:
@@ -201,5 +216,7 @@ def _weights(layer: Layer) -> tuple[str, str, str]:
     return f"{kept:,}", f"{total:,}", as_share(kept / total)
 
 
-def _time(time_us: float | None) -> str:
+def _time(times_us: Mapping[str, float], kernel: str) -> str:
+    """Write a kernel's time; the planner may know it by its name without the variant."""
+    time_us = times_us.get(kernel, times_us.get(kernel.partition("__")[0]))
     return "" if time_us is None else f"{time_us:,.2f}"

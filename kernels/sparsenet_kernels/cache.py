@@ -2,7 +2,7 @@
 
 Numba's own cache looks at one function's source file only, so it serves stale code when a helper in another file
 changes, and several processes race for its index. Here the name of a file is a hash of everything that the code
-depends on: all sources of this package, the versions, the processor. Files appear whole (written aside, then renamed),
+depends on: all sources of this package that are compiled, the versions, the processor. Files appear whole (written aside, then renamed),
 so processes may share the directory. The files are pickles: they are trusted, so the directory belongs to the user
 alone (mode 0700).
 """
@@ -21,6 +21,9 @@ __all__ = ["KernelCache", "cache_directory"]
 
 DIRECTORY_VARIABLE = "SPARSENET_CACHE_DIR"
 """Environment variable that names another directory for compiled kernels; ``off`` turns the cache off."""
+
+NEVER_COMPILED = ("formats", "reference", "testing")
+"""Folders of this package whose sources no compiled code is made of."""
 
 
 @cache
@@ -160,6 +163,8 @@ def _fingerprint() -> str:
         digest.update(part.encode())
     root = Path(__file__).parent
     for source in sorted(root.rglob("*.py")):
-        digest.update(str(source.relative_to(root)).encode())
-        digest.update(source.read_bytes())
+        name = source.relative_to(root)
+        if name.parts[0] not in NEVER_COMPILED:
+            digest.update(name.as_posix().encode())
+            digest.update(source.read_bytes())
     return digest.hexdigest()[:16]

@@ -46,7 +46,7 @@ def address_of(array: np.ndarray) -> int:
 
 
 def compile_step(name: str, function, argument_types):
-    """Compile the step around a kernel, or read it from the cache.
+    """Compile the step around a kernel, or read it from the cache; kernels of other packages are always compiled.
 
     Parameters
     ----------
@@ -65,7 +65,8 @@ def compile_step(name: str, function, argument_types):
     names = {"kernel": function, "arguments_from": _reader(tuple(argument_types)), "__name__": __name__}
     body = FunctionType(_step_body.__code__, names, f"step_{name}")
     step = CFunc(body, normalize_signature(types.int64(types.int64, types.int64, types.int64)), locals={}, options={"_nrt": False, "error_model": "numpy"})
-    step._cache = KernelCache(f"step_{name}")  # the cfunc decorator offers Numba's own cache only
+    if function.py_func.__module__.startswith("sparsenet_kernels."):  # of other sources the cache would not see changes
+        step._cache = KernelCache(f"step_{name}")  # the cfunc decorator offers Numba's own cache only
     step.compile()
     return step
 

@@ -13,7 +13,8 @@ out. Registering compiles nothing.
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from types import MappingProxyType
@@ -24,7 +25,7 @@ from numba import types
 
 from sparsenet_kernels.jit import compiled
 
-__all__ = ["Argument", "Kernel", "kernel", "kernels", "load_all"]
+__all__ = ["Argument", "Kernel", "kernel", "kernels", "load_all", "registered_temporarily"]
 
 DTYPES = {"f32": (types.float32, np.float32), "i32": (types.int32, np.int32)}
 
@@ -91,7 +92,7 @@ class Kernel:
     @property
     def source(self) -> Callable[..., None]:
         """The Python function that was compiled."""
-        python: Callable[..., None] = self.function.py_func
+        python: Callable[..., None] = getattr(self.function, "py_func", self.function)  # NUMBA_DISABLE_JIT wraps nothing
         return python
 
 
@@ -143,6 +144,18 @@ def kernels() -> Mapping[str, Kernel]:
     """Return all registered kernels by name."""
     load_all()
     return MappingProxyType(_KERNELS)
+
+
+@contextmanager
+def registered_temporarily() -> Iterator[None]:
+    """Forget, at the end of the ``with`` block, every kernel that was registered in it; for tests and experiments."""
+    load_all()
+    before = frozenset(_KERNELS)
+    try:
+        yield
+    finally:
+        for name in _KERNELS.keys() - before:
+            del _KERNELS[name]
 
 
 def load_all() -> None:

@@ -1,4 +1,4 @@
-"""``python -m sparsenet.bench``: the comparison of spoken digits as a Markdown table, for the README and for reports."""
+"""``python -m sparsenet.bench``: the comparison of spoken digits as a Markdown table, for reports."""
 
 import sys
 from collections.abc import Sequence

@@ -62,7 +62,10 @@ def _human_digits(pairs: Sequence[Pair]) -> tuple[int, int]:
 def _score(pairs: Sequence[Pair]) -> str:
     right, of = _human_digits(pairs)
     everything = sum(one.label == heard.heard for one, heard in pairs)
-    return f"{right} of {of} digits spoken by a person are right, {everything} of all {len(pairs)} recordings.\n"
+    return (
+        f"{right} of {of} digits spoken by a person are right, {everything} of all {len(pairs)} recordings.\n"
+        "µs: one call for each recording, straight after its features were made; below are many calls in a row.\n"
+    )
 
 
 def _heard_table(pairs: Sequence[Pair]) -> "Table":
@@ -80,28 +83,26 @@ def _heard_table(pairs: Sequence[Pair]) -> "Table":
 
 
 def _race_table(rows: Sequence[Row]) -> "Table":
+    from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
-    table = Table(
-        "batch", "network", "engine", title="One interleaved run; times are of one word", title_justify="left"
-    )
-    headings = ("median µs", "min µs", "p99 µs", "words/s", "days of sound/s", "min ratio", "right", "known accuracy")
-    for heading in headings:
+    title = "One interleaved run: µs a word"
+    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
+    for heading in ("batch", "network, engine"):
+        table.add_column(heading)
+    for heading in ("median", "min", "p99", "words/s", "days/s", "ratio", "right", "accuracy"):
         table.add_column(heading, justify="right")
-    last = rows[0].batch
-    for row in rows:
-        if row.batch != last:
-            table.add_section()
-        last = row.batch
-        table.add_row(str(row.batch), row.network, row.engine, *_race_numbers(row))
+    for i, row in enumerate(rows):
+        ends = i + 1 < len(rows) and rows[i + 1].batch != row.batch
+        table.add_row(str(row.batch), f"{row.network}, {row.engine}", *_race_numbers(row), end_section=ends)
     return table
 
 
 def _race_numbers(row: Row) -> tuple[str, ...]:
     timing = row.timing
     times = (f"{time:,.1f}" for time in (timing.median_us, timing.minimum_us, timing.p99_us))
-    rates = f"{row.words_per_s:,.0f}", f"{row.days_of_audio_per_s:.2f}"
-    return *times, *rates, f"{row.times_the_first:.1f}", f"{row.right} of {row.of}", row.accuracy
+    rates = f"{row.words_per_s:,.0f}", f"{row.days_of_audio_per_s:.2f}", f"{row.times_the_first:.1f}"
+    return *times, *rates, f"{row.right}/{row.of}", row.accuracy.partition(" of ")[0]
 
 
 def _footnotes(compared: Comparison, about: Info) -> list[str]:
@@ -110,7 +111,8 @@ def _footnotes(compared: Comparison, about: Info) -> list[str]:
         "Times run from features to scores, float32 both; making features of the sound comes on top, in every row.",
         "days/s: days of sound heard in a second, a word being one second long.",
         f"ratio: a row's shortest time over that of the {first.network} network in {first.engine}, at its batch size.",
-        "right: of the bundled recordings, here and now. accuracy: what the network's file says first.",
+        "right: of the bundled recordings, here and now. accuracy: what the network's file says first"
+        f" ({first.accuracy}; see sparsenet inspect).",
         *(f"Not equal: {text}." for text in compared.unequal),
         f"{compared.samples} different inputs took turns; threads of every engine: {compared.threads}.",
         f"Measured on {printable(machine_line(about))}.",

@@ -208,6 +208,8 @@ def compile(
     forced = _checked_kernels(kernels or {}, folded)
     lowered = lower(folded, min(batch, LARGEST_CHUNK), machine(), forced)
     chunk = _chunk_for(lowered, batch)
+    if chunk != lowered.draft.batch:  # kernels were chosen for more samples at once than there will be
+        lowered = lower(folded, chunk, machine(), forced)
     program = assemble(lowered, chunk, tracker(progress))
     threads = max(1, min(cores, -(-batch // chunk)))
     return Engine(network, program, tuple(lowered.plan.choices), batch, chunk, threads, settings)

@@ -118,13 +118,15 @@ def _lower_k_winners(draft: Draft, layer: KWinners, value: Value, shape: Shape) 
         return _lower_k_winners_map(draft, layer, value, shape)
     value = _in_order_of_meaning(draft, value)
     R, C = value.rows, value.channels
+    C16 = -(-C // 16) * 16
     lists = Lists(draft.buffer(R, layer.k), draft.buffer(R, layer.k), layer.k)
     emit(
         draft,
         "kwta_f32",
         View(dense_buffer(draft, value), (R, C)),
         draft.constant(np.ones(C, np.float32) if layer.factor is None else layer.factor),
-        _keys(draft, C),
+        _scratch(draft, 4 if R >= 4 else 1, C16),
+        _scratch(draft, 4),
         View(lists.columns, (R, layer.k)),
         View(lists.values, (R, layer.k)),
     )
@@ -142,16 +144,15 @@ def _lower_k_winners_map(draft: Draft, layer: KWinners, value: Value, shape: Sha
         "kwta_map_f32",
         View(dense, (R, C)),
         draft.constant(ranking),
-        _keys(draft, R * C),
+        _scratch(draft, -(-R * C // 16) * 16),
         layer.k,
         View(out, (R, C)),
     )
     return Value(R, C, out, expected=layer.k / R)
 
 
-def _keys(draft: Draft, candidates: int) -> View:
-    size = -(-candidates // 16) * 16
-    return View(draft.buffer(size, per_sample=False), (size,))
+def _scratch(draft: Draft, *shape: int) -> View:
+    return View(draft.buffer(*shape, per_sample=False), shape)
 
 
 def _lower_relu(draft: Draft, value: Value) -> Value:

@@ -8,12 +8,17 @@ from typing import TypeVar
 import numpy as np
 import numpy.typing as npt
 from sparsenet_kernels.formats import (
+    PANEL_VECTORS,
+    PLANE_LANES,
+    Planes,
     pack_complementary,
     pack_complementary_conv2d,
     pack_csc,
     pack_csc_conv2d,
     pack_csr,
     pack_csr_conv2d,
+    pack_panels,
+    pack_panels_conv2d,
 )
 
 from sparsenet.engine.values import Argument, Draft, Value, View, active_lists, dense_buffer, emit
@@ -28,9 +33,6 @@ __all__ = ["Plan", "lower_conv2d", "lower_linear"]
 Floats = npt.NDArray[np.float32]
 Number = TypeVar("Number", np.float32, np.bool_)
 Arguments = tuple[Argument, ...]
-
-PANEL_VECTORS = {"wide": 4, "narrow": 2, "single": 1}
-PLANE_BLOCK = {"wide": 128, "narrow": 64}
 
 
 @dataclass
@@ -61,24 +63,15 @@ class Geometry:
         return as_pair(self.layer.padding)
 
     @property
-    def plane(self) -> tuple[int, int]:
-        """Rows, and numbers in a row, of a plane: one channel of one phase of the stride, padding included."""
-        (sy, sx), (py, px) = self.stride, self.padding
-        return -(-(self.height + 2 * py) // sy), -(-(self.width + 2 * px) // sx)
+    def planes(self) -> Planes:
+        """How the image lies as planes, for kernels that walk their weights."""
+        dilation = as_pair(self.layer.dilation)
+        return Planes(self.channels, (self.height, self.width), self.stride, self.padding, dilation)
 
     def settings(self, pad: tuple[int, int] | None = None) -> tuple[int, ...]:
         """Return the integers that convolution kernels take: filter, stride, padding, dilation."""
         kernel_height, kernel_width = self.layer.weight.shape[2:]
         return (kernel_height, kernel_width, *self.stride, *(pad or self.padding), *as_pair(self.layer.dilation))
-
-    def plane_offsets(self, taps: npt.NDArray[np.int32]) -> npt.NDArray[np.int32]:
-        """Find where the plane that a tap meets begins, for taps numbered (ky * kw + kx) * C + c."""
-        (sy, sx), (dy, dx), (rows, row) = self.stride, as_pair(self.layer.dilation), self.plane
-        place, channel = np.divmod(taps.astype(np.int64), self.channels)
-        y, x = (place // self.layer.weight.shape[3]) * dy, (place % self.layer.weight.shape[3]) * dx
-        plane = ((y % sy) * sx + x % sx) * self.channels + channel
-        offsets = plane * rows * row + (y // sy) * row + x // sx
-        return offsets.astype(np.int32)
 
 
 def lower_linear(draft: Draft, plan: Plan, layer: Linear, value: Value) -> Value:
@@ -158,7 +151,7 @@ def _linear_inputs(draft: Draft, value: Value, inputs: str) -> tuple[Argument, .
 def _linear_weights(draft: Draft, layer: Linear, weights: str, inputs: str, name: str) -> tuple[Arguments, float]:
     N, D = layer.weight.shape
     if weights == "dense":
-        panels, bias = _panels(layer.weight[None], layer.bias, name)
+        panels, bias = pack_panels(layer.weight[None], layer.bias, PANEL_VECTORS[_variant(name)])
         return (panels[0], bias[0]), _share(layer, panels)
     if weights == "csr":
         csr = pack_csr(layer.weight, layer.mask)
@@ -206,16 +199,14 @@ def _conv2d_complementary(draft: Draft, geometry: Geometry, value: Value, name: 
 def _conv2d_csr_dense(draft: Draft, geometry: Geometry, value: Value, name: str) -> tuple[Arguments, float]:
     layer = geometry.layer
     csr = pack_csr_conv2d(layer.weight, layer.groups, layer.mask)
-    rows, row = geometry.plane
-    block = PLANE_BLOCK[name.partition("__")[2]]
-    sums = -(-((geometry.out[0] - 1) * row + geometry.out[1]) // block) * block
-    size = prod(geometry.stride) * geometry.channels * rows * row + sums
-    planes = View(draft.buffer(size), (size,))
+    planes, lanes = geometry.planes, PLANE_LANES[_variant(name)]
+    size, sums = planes.total_size(geometry.out, lanes), planes.sums_size(geometry.out, lanes)
+    split = View(draft.buffer(size), (size,))
     image = _image(draft, geometry, value)
-    emit(draft, "split_phases_f32", image, *geometry.stride, *geometry.padding, rows, row, planes)
+    emit(draft, "split_phases_f32", image, *geometry.stride, *geometry.padding, planes.rows, planes.row, split)
     scratch = View(draft.buffer(sums, per_sample=False), (sums,))
-    weights = csr.indptr, geometry.plane_offsets(csr.columns), csr.values, _bias(layer.bias, len(layer.weight))
-    return (planes, *weights, row, scratch), csr.fill
+    offsets = planes.offsets(csr.columns, layer.weight.shape[3])
+    return (split, csr.indptr, offsets, csr.values, _bias(layer.bias, len(layer.weight)), planes.row, scratch), csr.fill
 
 
 _BIND_CONV2D = {
@@ -251,23 +242,11 @@ def _padded(draft: Draft, geometry: Geometry, value: Value) -> View:
 
 
 def _conv2d_panels(layer: Conv2d, name: str) -> tuple[Floats, Floats]:
-    """Lay filters out as (groups, panels, taps of a group, lanes): taps in (ky, kx, c) order."""
-    groups = layer.groups
-    N, channels, *_ = layer.weight.shape
-    matrix = layer.weight.transpose(0, 2, 3, 1).reshape(groups, N // groups, -1)
-    return _panels(matrix, layer.bias, name)
+    return pack_panels_conv2d(layer.weight, layer.bias, layer.groups, PANEL_VECTORS[_variant(name)])
 
 
-def _panels(matrices: Floats, bias: Floats | None, name: str) -> tuple[Floats, Floats]:
-    """Turn (groups, N, D) weights into panels (groups, panels, D, lanes), and the bias into (groups, panels * lanes)."""
-    groups, N, D = matrices.shape
-    lanes = 16 * PANEL_VECTORS[name.partition("__")[2]]
-    panels = -(-N // lanes)
-    wide = np.zeros((groups, panels * lanes, D), np.float32)
-    wide[:, :N] = matrices
-    padded = np.zeros((groups, panels * lanes), np.float32)
-    padded[:, :N] = 0.0 if bias is None else bias.reshape(groups, N)
-    return np.ascontiguousarray(wide.reshape(groups, panels, lanes, D).transpose(0, 1, 3, 2)), padded
+def _variant(name: str) -> str:
+    return name.partition("__")[2]
 
 
 def _bias(bias: Floats | None, N: int) -> Floats:

@@ -23,8 +23,12 @@ MOVE_NS = 0.6
 """A scalar read and written elsewhere."""
 ENTRY_NS = 2.0
 """Looking at one active input at one tap."""
+CALL_NS = 35.0
+"""Calling a step at all."""
 CACHED_NS_PER_BYTE = 0.010
+"""Reading weights from the second-level cache."""
 FAR_NS_PER_BYTE = 0.033
+"""Reading weights from beyond it."""
 L2_BYTES = 1_000_000
 """Used where the machine does not say how large its second-level cache is."""
 
@@ -86,13 +90,13 @@ def predict_us(kernel: str, work: WeightedWork, machine: Machine) -> float:
     """
     _, _, weights, inputs = kernel.split("_")
     nanoseconds = _NANOSECONDS[weights, inputs](work, 512 / machine.vector_bits)
-    return max(nanoseconds, _traffic_ns(weights, inputs, work, machine)) / 1000
+    return (CALL_NS + max(nanoseconds, _traffic_ns(weights, inputs, work, machine))) / 1000
 
 
 def _dense_dense(work: WeightedWork, width: float) -> float:
     vectors = work.out_positions * work.dense_taps * work.dense_vectors
     alone = work.positions == 1 and work.batch < 3
-    return vectors * width * (LONE_VECTOR_NS if alone else VECTOR_NS) + 300
+    return vectors * width * (LONE_VECTOR_NS if alone else VECTOR_NS)
 
 
 def _dense_active(work: WeightedWork, width: float) -> float:

@@ -31,7 +31,8 @@ def pack(tensors: Tensors, document: str) -> bytes:
     """
     from safetensors.numpy import save
 
-    data: bytes = save(tensors, {KEY: document})
+    # the library writes the memory of an array as it lies: a transposed one would come back scrambled
+    data: bytes = save({name: np.ascontiguousarray(array) for name, array in tensors.items()}, {KEY: document})
     if (size := int.from_bytes(data[:LENGTH_BYTES], "little")) > LONGEST_HEADER_BYTES:
         raise SparsenetError(f"expected names and details in {LONGEST_HEADER_BYTES} bytes, got {size}; shorten them")
     return data

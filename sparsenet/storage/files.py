@@ -123,7 +123,7 @@ def to_bytes(net: Network, weights: str = "float32") -> bytes:
     --------
     >>> import numpy as np
     >>> import sparsenet as sn
-    >>> net = sn.Network.sequential((64,), [sn.Linear(np.eye(64))])
+    >>> net = sn.Network.sequential((64,), [sn.Linear(np.ones((64, 64)))])
     >>> len(to_bytes(net, "int8")) < len(to_bytes(net))
     True
     """

@@ -44,4 +44,4 @@ def run(capsys, monkeypatch):
 @pytest.fixture
 def by_meaning(monkeypatch):
     """Compile nothing: engines compute the reference."""
-    monkeypatch.setattr(sparsenet, "compile", lambda net, **_: ReferenceEngine(net), raising=False)
+    monkeypatch.setattr(sparsenet, "compile", lambda net, **_: ReferenceEngine(net))

@@ -1,9 +1,9 @@
 import json
 import re
-from importlib.metadata import version
 
 import pytest
 
+import sparsenet
 from sparsenet.models import BUNDLED
 from sparsenet.speech.recordings import recordings
 
@@ -29,7 +29,7 @@ def test_help_lists_the_commands(run):
 
 def test_version(run):
     outcome = run("--version")
-    assert (outcome.code, outcome.out) == (0, f"sparsenet {version('sparsenet')}\n")
+    assert (outcome.code, outcome.out) == (0, f"sparsenet {sparsenet.__version__}\n")
 
 
 def test_recognize_prints_a_table(run, by_meaning):
@@ -115,8 +115,8 @@ def test_demo_prints_what_is_heard_and_the_race(run, by_meaning):
     for recording in recordings():
         assert recording.file in outcome.out
     assert re.search(r"\d+ of 10 digits spoken by a person are right", outcome.out)
-    assert len(re.findall(r"│ (?:1|64) +│ (?:sparse twice|dense twin)", outcome.out)) >= 4
-    for expected in ("Not equal:", "Measured on", "numba", " of 18 ", "96.0 %"):
+    assert len(re.findall(r"^ +(?:1|64) +(?:sparse twice|dense twin), sparsenet", outcome.out, re.MULTILINE)) == 4
+    for expected in ("Not equal:", "Measured on", "numba", "/18 ", "96.0 %"):
         assert expected in outcome.out
 
 

@@ -1,5 +1,6 @@
 """Whatever is wrong is one sentence on the standard error and exit code 2, never a traceback."""
 
+import json
 import os
 import subprocess
 import sys
@@ -67,6 +68,12 @@ def test_files_that_are_not_networks(run, tmp_path, data, command):
     assert_sorry(run(*arguments, tmp_path / "wrong.safetensors"), "expected")
 
 
+def test_the_terminal_is_not_steered_by_a_name(run):
+    outcome = run("inspect", "a\x1b[2J\nb")
+    assert_sorry(outcome, "[2J")
+    assert "\x1b" not in outcome.err
+
+
 def test_a_folder_is_no_network(run, tmp_path):
     assert_sorry(run("inspect", tmp_path))
 
@@ -93,7 +100,7 @@ def test_a_mistake_of_ours_stays_a_traceback(monkeypatch):
     def broken(*_, **__):
         raise ZeroDivisionError
 
-    monkeypatch.setattr(sparsenet, "compile", broken, raising=False)
+    monkeypatch.setattr(sparsenet, "compile", broken)
     result = CliRunner().invoke(app, ["recognize", str(ONE)])
     assert isinstance(result.exception, ZeroDivisionError)
 
@@ -106,7 +113,11 @@ def test_typers_own_runner(arguments):
 def sparsenet_process(*arguments, **environment):
     command = [sys.executable, "-m", "sparsenet", *map(str, arguments)]
     return subprocess.run(
-        command, capture_output=True, text=True, encoding="utf-8", check=False, env=os.environ | environment
+        command,
+        capture_output=True,
+        encoding="utf-8",
+        check=False,
+        env=os.environ | {"PYTHONIOENCODING": "utf-8"} | environment,
     )
 
 
@@ -115,6 +126,13 @@ def test_a_process_of_its_own():
     assert (done.returncode, done.stderr) == (0, "")
     assert "13,912,400" in done.stdout
     assert "\x1b" not in done.stdout  # a pipe gets no colours
+
+
+def test_a_process_of_its_own_compiles_and_hears():
+    pytest.importorskip("soundfile", reason="needs the extra speech")
+    done = sparsenet_process("recognize", ONE, "--json")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert [answer["heard"] for answer in json.loads(done.stdout)] == ["one"]
 
 
 def test_a_process_of_its_own_that_fails():
@@ -128,7 +146,7 @@ def test_a_terminal_that_knows_only_ascii():
 
 
 def test_the_command_line_starts_without_anything_heavy():
-    heavy = ("numba", "scipy", "llvmlite", "soundfile", "torch", "onnx")
+    heavy = ("soundfile", "torch", "onnx", "onnxruntime", "scipy.signal", "sparsenet.bench", "sparsenet.speech")
     code = f"import sys, sparsenet.cli; print([name for name in {heavy} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

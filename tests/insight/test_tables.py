@@ -1,4 +1,5 @@
 import io
+from types import SimpleNamespace
 
 import numpy as np
 from hypothesis import given
@@ -6,9 +7,11 @@ from rich.console import Console
 from rich.table import Table
 from strategies import networks
 
+import sparsenet
 from sparsenet.layers import KWinners, Linear
 from sparsenet.network import INPUT, Network, Node
-from sparsenet.tables import as_html, as_share, as_size, network_table, printable
+from sparsenet.planner.choose import Choice
+from sparsenet.tables import as_html, as_share, as_size, network_table, plan_table, printable
 
 
 def drawn(thing, width=120):
@@ -69,3 +72,28 @@ def test_any_table_becomes_html():
     table = Table("a<b")
     table.add_row("1")
     assert "a&lt;b" in as_html(table)
+
+
+def test_a_plan_names_kernel_format_and_reason():
+    choices = [
+        Choice("[red]", "linear_f32_csc_active__wide", "csc", "skips zeros", 0.5, {"linear_f32_csc_active": 1.25}, {}),
+        Choice("b", "linear_f32_dense_dense", "dense", "no zeros", None, {}, {"linear_f32_dense_dense": 1234.5}),
+    ]
+    text = drawn(plan_table(SimpleNamespace(plan=choices, batch=1000, threads=2)), width=160)
+    assert "batches of up to 1,000, threads: 2" in text
+    first, second = (line for line in text.splitlines() if "linear_f32" in line)
+    for expected in ("[red]", "linear_f32_csc_active__wide", "csc", "50.0 %", "1.25", "skips zeros"):
+        assert expected in first
+    for expected in ("linear_f32_dense_dense", "1,234.50", "no zeros"):
+        assert expected in second
+    unmeasured = drawn(plan_table(SimpleNamespace(plan=choices[:1], batch=1, threads=1)), width=160)
+    assert "measured" not in unmeasured
+
+
+def test_an_engine_explains_itself():
+    net = Network.sequential((6,), [Linear(np.eye(6)), KWinners(2), Linear(np.eye(6))])
+    engine = sparsenet.compile(net, threads=1, progress=False)
+    text = drawn(engine, width=200)
+    assert "linear1" in text
+    assert "linear2" in text
+    assert "<pre" in engine._repr_html_()

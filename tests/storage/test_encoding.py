@@ -8,6 +8,7 @@ from hypothesis.extra import numpy as hnp
 from storage.samples import sparse
 
 from sparsenet.errors import SparsenetError
+from sparsenet.storage.container import pack, unpack
 from sparsenet.storage.encoding import decode_weight, encode_weight
 
 FLOATS = st.floats(width=32, allow_nan=False, allow_infinity=False)
@@ -89,3 +90,10 @@ def test_rows_without_weights_are_stored():
 def test_float16_refuses_what_it_cannot_hold():
     with pytest.raises(SparsenetError, match=r"expected weights of at most 65504.0 for float16, got 70000.0"):
         encode_weight(np.array([[7e4]], np.float32), None, "float16")
+
+
+def test_transposed_arrays_are_written_in_order():
+    array = np.arange(6, dtype=np.float32).reshape(2, 3).T
+    tensors, document = unpack(pack({"a": array}, "{}"))
+    assert np.array_equal(tensors["a"], array)
+    assert document == b"{}"

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from sparsenet_kernels.jit import index
 from sparsenet_kernels.registry import kernel
 from sparsenet_kernels.simd.ops import compress, greater, lanes_from, load_first, popcount, splat, store_first
 
@@ -33,7 +34,7 @@ def compact_f32(x, columns, values):
             store_first(values, at, compress(value, wanted), found)
             at += found
         if at < end:
-            columns.ravel()[at] = -1
+            store_first(columns, at, splat(np.int32(-1)), 1)  # ravel needs reference counts, which kernels go without
 
 
 @kernel("expand", arguments="columns i32[B, R, K]; values f32[B, R, K]; out f32[B, R, C]")
@@ -52,7 +53,7 @@ def expand_f32(columns, values, out):
                 column = columns[b, p, j]
                 if column < 0:
                     break
-                out[b, p, column] = values[b, p, j]
+                out[b, p, index(column)] = values[b, p, j]
 
 
 @kernel(

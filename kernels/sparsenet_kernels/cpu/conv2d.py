@@ -5,7 +5,7 @@ are a matrix of outputs by taps, packed as for :mod:`sparsenet_kernels.cpu.linea
 that read active lists: they leave out what falls outside.
 """
 
-from sparsenet_kernels.jit import compiled
+from sparsenet_kernels.jit import compiled, index
 from sparsenet_kernels.registry import kernel
 from sparsenet_kernels.simd.tile import tile_add_outer, tile_add_scaled, tile_from_row, tile_store, tile_store_all
 
@@ -238,7 +238,7 @@ def _csr_dense(variant):
                         for lane in range(16):
                             sums[q + 16 * j + lane] = bias[n]
                     tile = tile_from_row(1, vectors, sums, q)
-                    for z in range(indptr[n], indptr[n + 1]):
+                    for z in range(index(indptr[n]), index(indptr[n + 1])):
                         tile = tile_add_scaled(tile, weights[z], planes, b * plane_size + offsets[z] + q)
                     tile_store_all(tile, sums, q)
                 for oy in range(out_height):
@@ -321,8 +321,8 @@ def conv2d_f32_csc_active(
                             break
                         tap = (ky * kernel_width + kx) * channels + c
                         value = values[b, position, j]
-                        for z in range(indptr[tap], indptr[tap + 1]):
-                            out[b, oy, ox, rows[z]] += value * weights[z]
+                        for z in range(index(indptr[tap]), index(indptr[tap + 1])):
+                            out[b, index(oy), index(ox), index(rows[z])] += value * weights[z]
 
 
 @kernel("conv2d", weights="complementary", inputs="active", arguments=LISTS + COMPLEMENTARY)
@@ -376,9 +376,9 @@ def conv2d_f32_complementary_active(
                         tap = (ky * kernel_width + kx) * channels + c
                         value = values[b, position, j]
                         for s in range(outputs.shape[1]):
-                            n = outputs[tap, s]
+                            n = outputs[index(tap), s]
                             if n >= 0:
-                                out[b, oy, ox, n] += value * weights[tap, s]
+                                out[b, index(oy), index(ox), index(n)] += value * weights[index(tap), s]
 
 
 @kernel("conv2d", weights="complementary", inputs="dense", arguments=IMAGE + COMPLEMENTARY)
@@ -428,4 +428,4 @@ def conv2d_f32_complementary_dense(
                             for s in range(outputs.shape[1]):
                                 n = outputs[tap, s]
                                 if n >= 0:
-                                    out[b, oy, ox, n] += value * weights[tap, s]
+                                    out[b, oy, ox, index(n)] += value * weights[tap, s]

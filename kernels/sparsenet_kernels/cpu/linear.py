@@ -11,7 +11,7 @@ accumulators takes a whole row per input:
 
 import numpy as np
 
-from sparsenet_kernels.jit import compiled
+from sparsenet_kernels.jit import compiled, index
 from sparsenet_kernels.registry import kernel
 from sparsenet_kernels.simd.ops import load, multiply_add, splat, store
 from sparsenet_kernels.simd.tile import tile_add_outer, tile_add_scaled, tile_from_row, tile_store
@@ -114,8 +114,8 @@ def start_from_bias(bias, out, b):
 @compiled
 def add_column(out, b, value, rows, weights, first, end):
     """Add ``value`` times the stored weights ``first`` to ``end`` to the outputs they belong to."""
-    for z in range(first, end):
-        out[b, rows[z]] += value * weights[z]
+    for z in range(index(first), index(end)):
+        out[b, index(rows[z])] += value * weights[z]
 
 
 @kernel("linear", weights="csc", inputs="dense", arguments="x f32[B, D]; " + CSC)
@@ -197,7 +197,7 @@ def linear_f32_csr_dense(x, indptr, columns, weights, bias, turned, lanes, out):
                 turned[d, lane] = x[first + lane, d] if lane < count else np.float32(0.0)
         for n in range(out.shape[1]):
             total = splat(bias[n])
-            for z in range(indptr[n], indptr[n + 1]):
+            for z in range(index(indptr[n]), index(indptr[n + 1])):
                 total = multiply_add(splat(weights[z]), load(turned, columns[z] * 16), total)
             store(lanes, 0, total)
             for lane in range(count):
@@ -208,9 +208,9 @@ def linear_f32_csr_dense(x, indptr, columns, weights, bias, turned, lanes, out):
 def route_row(out, b, value, outputs, weights, d):
     """Multiply one row of packed sets and send each product to the output it belongs to."""
     for s in range(outputs.shape[1]):
-        n = outputs[d, s]
+        n = outputs[index(d), s]
         if n >= 0:
-            out[b, n] += value * weights[d, s]
+            out[b, index(n)] += value * weights[index(d), s]
 
 
 @kernel("linear", weights="complementary", inputs="dense", arguments="x f32[B, D]; " + COMPLEMENTARY)

@@ -4,7 +4,7 @@ import numpy as np
 
 from sparsenet_kernels.jit import compiled
 from sparsenet_kernels.registry import kernel
-from sparsenet_kernels.simd.ops import add, load_first, maximum, multiply, splat, store_first
+from sparsenet_kernels.simd.ops import add, load, load_first, maximum, multiply, splat, store_first
 
 POOL = """
     x f32[B, H, W, C]; kernel_height int; kernel_width int; stride_y int; stride_x int; pad_y int; pad_x int;
@@ -16,6 +16,12 @@ POOL = """
 def window(start, size, limit):
     """Clip a window to the image: its first and last position plus one."""
     return max(start, 0), min(start + size, limit)
+
+
+@compiled
+def load_some(x, start, count):
+    """Load ``count`` of at most 16 numbers; whole vectors, the common case, without a mask."""
+    return load(x, start) if count == 16 else load_first(x, start, count, 0.0)
 
 
 @kernel("max_pool2d", arguments=POOL)
@@ -39,7 +45,7 @@ def max_pool2d_f32(x, kernel_height, kernel_width, stride_y, stride_x, pad_y, pa
                     for y in range(top, bottom):
                         row = (b * height + y) * width
                         for column in range(left, right):
-                            best = maximum(load_first(x, (row + column) * channels + c, count, 0.0), best)
+                            best = maximum(load_some(x, (row + column) * channels + c, count), best)
                     store_first(out, place + c, best, count)
 
 
@@ -65,5 +71,5 @@ def avg_pool2d_f32(x, kernel_height, kernel_width, stride_y, stride_x, pad_y, pa
                     for y in range(top, bottom):
                         row = (b * height + y) * width
                         for column in range(left, right):
-                            total = add(load_first(x, (row + column) * channels + c, count, 0.0), total)
+                            total = add(load_some(x, (row + column) * channels + c, count), total)
                     store_first(out, place + c, multiply(total, share), count)

@@ -6,6 +6,9 @@ when it is unpickled or copied), and its arrays are read-only; kernels therefore
 
 A convolution is packed as a matrix whose columns are the taps of its window: the tap (ky, kx) of input channel c is
 column (ky * kw + kx) * C + c, so the C channels of one input pixel are C neighbouring columns.
+
+Dense weights lie in panels, which are arrays and no dataclass: nothing about them could be malformed. Planes are no
+weights, but say where sparse weights find the image that they meet.
 """
 
 from .complementary import (
@@ -19,11 +22,16 @@ from .complementary import (
 from .conv2d_columns import conv2d_matrix, conv2d_weight
 from .csc import Csc, pack_csc, pack_csc_conv2d, unpack_csc, validate_csc
 from .csr import Csr, pack_csr, pack_csr_conv2d, unpack_csr, validate_csr
+from .panels import PANEL_VECTORS, pack_panels, pack_panels_conv2d
+from .planes import PLANE_LANES, Planes
 
 __all__ = [
+    "PANEL_VECTORS",
+    "PLANE_LANES",
     "Complementary",
     "Csc",
     "Csr",
+    "Planes",
     "conv2d_matrix",
     "conv2d_weight",
     "overlaps",
@@ -33,6 +41,8 @@ __all__ = [
     "pack_csc_conv2d",
     "pack_csr",
     "pack_csr_conv2d",
+    "pack_panels",
+    "pack_panels_conv2d",
     "unpack_complementary",
     "unpack_csc",
     "unpack_csr",

@@ -19,6 +19,7 @@ __all__ = [
     "greater",
     "greater_equal",
     "lanes_from",
+    "largest_lane",
     "load",
     "load_first",
     "maximum",
@@ -148,12 +149,13 @@ def multiply(typing_context, a, b):
 
 @intrinsic
 def maximum(typing_context, a, b):
-    """``np.where(a > b, a, b)``, float32."""
+    """``np.where(a > b, a, b)``."""
 
     def emit(context, builder, signature, args):
-        return builder.select(builder.fcmp_ordered(">", *args), *args)
+        larger = builder.fcmp_ordered if a.element is types.float32 else builder.icmp_signed
+        return builder.select(larger(">", *args), *args)
 
-    return f32x16(a, b), emit
+    return a(a, b), emit
 
 
 @intrinsic
@@ -243,6 +245,18 @@ def sum_lanes(typing_context, value):
         return builder.call(function, [ir.Constant(number, -0.0), args[0]], fastmath=("reassoc",))
 
     return types.float32(value), emit
+
+
+@intrinsic
+def largest_lane(typing_context, value):
+    """``value.max()``, int32."""
+
+    def emit(context, builder, signature, args):
+        shape = ir.FunctionType(INT32, [value.llvm])
+        function = cgutils.get_or_insert_function(builder.module, shape, "llvm.vector.reduce.smax.v16i32")
+        return builder.call(function, args)
+
+    return types.int32(value), emit
 
 
 def _compare(operator, a, b):

@@ -1,0 +1,84 @@
+"""Dense weights in panels: so many outputs side by side as a tile of accumulators takes in one step.
+
+    weight                    panel 0                     panel 1
+            d=0  1                  output 0 … L-1              output L … 2L-1
+    n=0      .   .            d=0   .  .  .  .  .         d=0   .  .  0  0  0
+    n=1      .   .            d=1   .  .  .  .  .         d=1   .  .  0  0  0
+     …
+
+L is 16 numbers, one vector, times the vectors of a kernel's tile. The last panel ends in zeros, and so does the bias.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+PANEL_VECTORS = {"wide": 4, "narrow": 2, "single": 1}
+"""Vectors of 16 outputs in a panel, by the variant of the kernel that reads it."""
+
+
+def pack_panels(
+    matrices: NDArray[np.float32], bias: NDArray[np.float32] | None, vectors: int
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Lay the weights of each group of outputs out in panels.
+
+    Parameters
+    ----------
+    matrices : (G, N, D) float32
+        One matrix of N outputs by D inputs for each group; one group for a fully connected layer.
+    bias : (G * N,) float32, optional
+        Zeros when left out.
+    vectors : int
+        Vectors of 16 outputs in a panel; see :data:`PANEL_VECTORS`.
+
+    Returns
+    -------
+    panels : (G, P, D, L) float32
+        ``matrices[g, p * L + l, d] = panels[g, p, d, l]`` with L = 16 * vectors and P = ceil(N / L).
+    padded : (G, P * L) float32
+        The bias.
+
+    Examples
+    --------
+    >>> panels, padded = pack_panels(np.ones((1, 17, 3), np.float32), None, vectors=1)
+    >>> panels.shape, padded.shape, float(panels.sum())
+    ((1, 2, 3, 16), (1, 32), 51.0)
+    """
+    groups, N, D = matrices.shape
+    lanes = 16 * vectors
+    panels = -(-N // lanes)
+    wide = np.zeros((groups, panels * lanes, D), np.float32)
+    wide[:, :N] = matrices
+    padded = np.zeros((groups, panels * lanes), np.float32)
+    padded[:, :N] = 0.0 if bias is None else bias.reshape(groups, N)
+    return np.ascontiguousarray(wide.reshape(groups, panels, lanes, D).transpose(0, 1, 3, 2)), padded
+
+
+def pack_panels_conv2d(
+    weight: NDArray[np.float32], bias: NDArray[np.float32] | None, groups: int, vectors: int
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Lay filters out in panels; the taps of one group are numbered (ky * kw + kx) * C / G + c.
+
+    Parameters
+    ----------
+    weight : (N, C / G, kh, kw) float32
+    bias : (N,) float32, optional
+        Zeros when left out.
+    groups : int
+        The number of groups G.
+    vectors : int
+        Vectors of 16 outputs in a panel; see :data:`PANEL_VECTORS`.
+
+    Returns
+    -------
+    panels : (G, P, kh * kw * C / G, L) float32
+    padded : (G, P * L) float32
+        The bias.
+
+    Examples
+    --------
+    >>> panels, _ = pack_panels_conv2d(np.ones((4, 2, 3, 3), np.float32), None, groups=2, vectors=1)
+    >>> panels.shape
+    (2, 1, 18, 16)
+    """
+    matrices = weight.transpose(0, 2, 3, 1).reshape(groups, len(weight) // groups, -1)
+    return pack_panels(matrices, bias, vectors)

@@ -1,0 +1,121 @@
+"""Calling a kernel on a case, as the engine calls it or as Python can."""
+
+from collections.abc import Iterator, Mapping
+from types import CodeType, FunctionType
+from typing import Any
+
+import numpy as np
+from numba import config
+
+from sparsenet_kernels.native import SAMPLES, address_of, array_words, run_step
+from sparsenet_kernels.registry import Kernel
+from sparsenet_kernels.testing.case import Argument, Case, mismatch
+from sparsenet_kernels.testing.memory import Guarded, guarded
+
+
+def complaints(kernel: Kernel, case: Case) -> list[str]:
+    """Call a kernel on a case and say everything that is wrong with what it did.
+
+    The call is the engine's, through the compiled step. With ``NUMBA_BOUNDSCHECK=1`` it is that of the jitted function,
+    whose ``IndexError`` says more; with ``NUMBA_DISABLE_JIT=1`` that of the Python source.
+    """
+    blocks = {name: guarded(case.arguments[name]) for name in _own_arrays(kernel, case)}
+    arrays = {name: block.array for name, block in blocks.items()}
+    arrays |= {name: arrays[owner] for name, owner in case.aliases.items()}
+    integers = {name: value for name, value in case.arguments.items() if isinstance(value, int)}
+    try:
+        _call(kernel, arrays | integers)
+    except (IndexError, RuntimeError) as error:
+        return [f"it accesses memory outside of an array ({error})"]
+    wrong = [mismatch(name, wanted, arrays[name]) for name, wanted in case.expected.items()]
+    return [*_trespasses(blocks, case), *filter(None, wrong)]
+
+
+def can_run(kernel: Kernel) -> bool:
+    """Tell whether a kernel can run here: on this device, with this processor's features, jitted or not."""
+    if kernel.device != "cpu" or not kernel.features <= _features():
+        return False
+    return not (config.DISABLE_JIT and uses_vectors(kernel.source))
+
+
+def uses_vectors(function: FunctionType) -> bool:
+    """Tell whether a function, or one that it calls, uses Numba intrinsics, which only compiled code can call."""
+    return any(_is_intrinsic(value) for value in _reached(function, set()))
+
+
+def _own_arrays(kernel: Kernel, case: Case) -> list[str]:
+    missing = [argument.name for argument in kernel.arguments if argument.name not in case.arguments]
+    if missing:
+        raise TypeError(
+            f"expected {kernel.name} to take only {', '.join(case.arguments)}, got {', '.join(missing)}; "
+            "pass cases of your own as case="
+        )
+    arrays = [argument.name for argument in kernel.arguments if argument.is_array]
+    return [name for name in arrays if name not in case.aliases]
+
+
+def _call(kernel: Kernel, arguments: Mapping[str, Argument]) -> None:
+    values = [arguments[argument.name] for argument in kernel.arguments]
+    if config.DISABLE_JIT:
+        with np.errstate(all="ignore"):  # compiled code warns of nothing
+            kernel.source(*values)
+    elif config.BOUNDSCHECK:
+        kernel.function(*values)
+    else:
+        words = [word for argument in kernel.arguments for word in _words(argument.axes, arguments[argument.name])]
+        run_step(kernel.step, words, _samples(kernel, arguments))
+
+
+def _words(axes: tuple[str, ...], value: Argument) -> list[int]:
+    """Give the words of one argument, with the samples' axis left to the call, as in the engine."""
+    if isinstance(value, int):
+        return [value]
+    shape = (SAMPLES, *value.shape[1:]) if axes[0] == "B" else value.shape
+    return array_words(shape, address=address_of(value))
+
+
+def _samples(kernel: Kernel, arguments: Mapping[str, Argument]) -> int:
+    batches = (arguments[argument.name] for argument in kernel.arguments if argument.axes[:1] == ("B",))
+    first = next(batches, None)
+    return 0 if first is None else len(first)
+
+
+def _trespasses(blocks: Mapping[str, Guarded], case: Case) -> list[str]:
+    written = {case.aliases.get(name, name) for name in case.expected} | case.scratch
+    outside = [f"it writes outside of {name}" for name, block in blocks.items() if not block.intact]
+    changed = [
+        f"it changes its input {name}" for name, block in blocks.items() if name not in written and not block.unchanged
+    ]
+    return outside + changed
+
+
+def _features() -> frozenset[str]:
+    """Return the features that code is compiled for, by LLVM's names."""
+    from llvmlite import binding
+
+    if config.CPU_FEATURES is not None:
+        return frozenset(name[1:] for name in config.CPU_FEATURES.split(",") if name.startswith("+"))
+    return frozenset(name for name, present in binding.get_host_cpu_features().items() if present)
+
+
+def _reached(function: FunctionType, seen: set[str]) -> Iterator[Any]:
+    """Yield the global and closed-over values that a function names, and those that functions among them name."""
+    names = {name for code in _codes(function.__code__) for name in code.co_names}
+    cells = [cell.cell_contents for cell in function.__closure__ or ()]
+    for value in [function.__globals__[name] for name in sorted(names & function.__globals__.keys())] + cells:
+        yield value
+        called = getattr(value, "py_func", value)
+        if isinstance(called, FunctionType) and called.__qualname__ not in seen:
+            seen.add(called.__qualname__)
+            yield from _reached(called, seen)
+
+
+def _codes(code: CodeType) -> Iterator[CodeType]:
+    yield code
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            yield from _codes(constant)
+
+
+def _is_intrinsic(value: Any) -> bool:
+    return type(value).__name__ == "_Intrinsic"

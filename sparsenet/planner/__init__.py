@@ -1,0 +1,1 @@
+"""Which kernel and format each layer gets, on which machine, and why."""

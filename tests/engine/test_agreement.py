@@ -1,0 +1,74 @@
+"""``engine(x)`` equals ``net.reference(x)``: to the bit where float32 is exact, within the derived bound elsewhere."""
+
+import numpy as np
+import pytest
+from error_bound import bounded_output
+from hypothesis import event, given
+from hypothesis import strategies as st
+from sparsenet_kernels.registry import kernels
+from strategies import inputs, networks
+
+import sparsenet as sn
+from sparsenet.layers import Conv2d, Linear
+
+
+@st.composite
+def problems(draw, exact):
+    """Draw a network, how to compile it (some kernels chosen by chance), and inputs."""
+    net = draw(networks(exact=exact))
+    batch = draw(st.integers(1, 9))
+    settings = {"batch": batch, "threads": draw(st.integers(1, 2)), "kernels": draw(_chosen(net))}
+    return net, settings, draw(inputs(net, exact=exact, batch=draw(st.integers(0, batch))))
+
+
+@st.composite
+def _chosen(draw, net):
+    chosen = {}
+    for node in sn.fold_batchnorm(net).nodes:
+        if isinstance(node.layer, Conv2d | Linear):
+            operation = "conv2d" if isinstance(node.layer, Conv2d) else "linear"
+            grouped = isinstance(node.layer, Conv2d) and node.layer.groups > 1
+            names = {name.partition("__")[0] for name in kernels() if name.startswith(f"{operation}_f32")}
+            possible = sorted(name for name in names if not (grouped and name.endswith("dense_active")))
+            kernel = draw(st.sampled_from([None, *possible]))
+            if kernel is not None:
+                chosen[node.name] = kernel
+    return chosen
+
+
+@given(problems(exact=True))
+def test_exact_arithmetic_agrees_to_the_bit(drawn):
+    net, settings, x = drawn
+    y = sn.compile(net, **settings, progress=False)(x)
+    np.testing.assert_array_equal(y, net.reference(x).astype(np.float32))
+
+
+@given(problems(exact=False))
+def test_rounding_stays_within_its_bound(drawn):
+    net, settings, x = drawn
+    expected = bounded_output(net, x)
+    y = sn.compile(net, **settings, progress=False)(x)
+    assert y.shape == expected.value.shape
+    event(f"samples that can be compared: {expected.decided.mean() if len(x) else 1:.0%}")
+    # the answer itself is float32: half a unit in its last place
+    allowed = expected.error + np.abs(expected.value) * 2.0**-24
+    beyond = np.abs(y - expected.value) > allowed
+    assert not beyond[expected.decided].any()
+
+
+@pytest.mark.parametrize("scope", ["all", "channels"])
+def test_ties_go_to_the_lowest_index(scope):
+    x = np.zeros((2, 3, 4, 4), np.float32)
+    x[:, :, 1, 1] = 1.0
+    net = sn.Network.sequential((3, 4, 4), [sn.KWinners(2, scope=scope)])
+    np.testing.assert_array_equal(sn.compile(net, batch=2)(x), net.reference(x))
+
+
+def test_bundled_network_agrees(rng=np.random.default_rng(1)):
+    net = sn.load("spoken-digits")
+    x = rng.uniform(-1, 1, (20, *net.input_shape)).astype(np.float32)
+    expected = bounded_output(net, x)
+    y = sn.compile(net, batch=20, threads=2)(x)
+    assert expected.decided.sum() >= 1
+    error = np.abs(y - expected.value)[expected.decided]
+    assert (error <= expected.error[expected.decided] + 2.0**-24 * np.abs(expected.value[expected.decided])).all()

@@ -1,0 +1,133 @@
+"""How far float32 may lie from what a network means: a bound for each output, derived, not guessed.
+
+A sum of n products in float32, fused or not and in any order, lies within gamma(n + 1) times the sum of the absolute
+terms, where gamma(n) = n * eps / (1 - n * eps) and eps = 2**-24 (Higham, Accuracy and Stability of Numerical
+Algorithms, section 3.1). Errors of the inputs pass through each layer by its own Lipschitz constant. k-winners is not
+continuous: where a winner and a loser are closer than their errors, nothing can be said, and the sample is left out.
+"""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+import sparsenet as sn
+from sparsenet.meaning import evaluate_layer, factor_per_element
+from sparsenet.network import INPUT
+from sparsenet.passes.fold_batchnorm import batch_norm_affine
+
+EPS = 2.0**-24
+SMALLEST = 1e-36
+"""Products below the normal range lose bits: far more than all of them can, and far less than anything of interest."""
+
+
+@dataclass(frozen=True)
+class Bounded:
+    """A value (B, …), how far float32 may be from it, the sum of absolute terms it is made of, which samples hold."""
+
+    value: np.ndarray
+    error: np.ndarray
+    terms: np.ndarray
+    decided: np.ndarray
+
+
+def gamma(n):
+    return n * EPS / (1 - n * EPS)
+
+
+def bounded_output(net, x):
+    """Return the network's meaning with its error bound, and which samples it holds for."""
+    x = np.asarray(x, np.float64)
+    exact = np.zeros_like(x)
+    values = {INPUT: Bounded(x, exact, np.abs(x), np.ones(len(x), bool))}
+    for node in net.nodes:
+        sources = [values[name] for name in node.inputs]
+        result = _bounded(node.layer, sources)
+        decided = np.logical_and.reduce([result.decided, *(source.decided for source in sources)])
+        values[node.name] = replace(result, error=result.error + SMALLEST, decided=decided)
+    return values[net.output]
+
+
+def _bounded(layer, sources):
+    value = evaluate_layer(layer, *(source.value for source in sources))
+    decided = np.ones(len(value), bool)
+    first = sources[0]
+    if isinstance(layer, sn.KWinners):
+        return _winners(layer, first, value)
+    if isinstance(layer, sn.Conv2d | sn.Linear):
+        terms, passed = _weighted(layer, first)
+        return Bounded(value, gamma(layer.weight[0].size + 2) * terms + passed, terms, decided)
+    if isinstance(layer, sn.BatchNorm):
+        return _normalised(layer, first, value)
+    if isinstance(layer, sn.AvgPool2d | sn.GlobalAvgPool2d):
+        window = layer.kernel if isinstance(layer, sn.AvgPool2d) else first.value.shape[2:]
+        terms = evaluate_layer(layer, np.abs(first.value) + first.error)
+        return Bounded(value, gamma(np.prod(window) + 2) * terms + evaluate_layer(layer, first.error), terms, decided)
+    if isinstance(layer, sn.Softmax | sn.LogSoftmax):
+        return _shares(layer, first, value)
+    if isinstance(layer, sn.Add):
+        terms = sum(np.abs(source.value) + source.error for source in sources)
+        error = gamma(len(sources)) * terms + sum(source.error for source in sources)
+        return Bounded(value, error, terms, decided)
+    # relu, max pooling, reshaping and joining move values: no value changes by more than one of its sources
+    moved = evaluate_layer(layer, *(source.error for source in sources))
+    return Bounded(value, moved, np.abs(value) + moved, decided)
+
+
+def _weighted(layer, source):
+    """Return the sum of absolute terms, and the errors of the inputs after the layer."""
+    magnitude = replace_weights(layer, np.abs(layer.weight), None if layer.bias is None else np.abs(layer.bias))
+    terms = evaluate_layer(magnitude, np.abs(source.value) + source.error)
+    return terms, evaluate_layer(replace_weights(magnitude, magnitude.weight, None), source.error)
+
+
+def replace_weights(layer, weight, bias):
+    return replace(layer, weight=weight, bias=bias, mask=None)
+
+
+def _normalised(layer, source, value):
+    """Bound a batch norm, whether it runs by itself or was folded into the weights before it."""
+    scale, shift = (part.reshape(-1, *[1] * (value.ndim - 2)) for part in batch_norm_affine(layer))
+    terms = np.abs(scale) * (source.terms + source.error) + np.abs(shift)
+    return Bounded(value, np.abs(scale) * source.error + gamma(6) * terms, terms, np.ones(len(value), bool))
+
+
+def _shares(layer, source, value):
+    reach = np.exp(2 * source.error.max(axis=1, keepdims=True, initial=0)) - 1
+    error = value * reach if isinstance(layer, sn.Softmax) else np.log1p(reach)
+    error = error + gamma(4) * (np.abs(value) + 1)
+    return Bounded(value, error, np.abs(value), np.ones(len(value), bool))
+
+
+def _winners(layer, source, value):
+    """Keep the errors of the winners; a sample holds when no error can swap a winner and a loser."""
+    chosen = _choice(layer, source.value)
+    factor = 1.0 if layer.factor is None else _spread_factor(layer, source.value.shape)
+    rank, doubt = source.value * factor, np.abs(source.value * factor) * 2 * EPS + source.error * factor
+    doubt = np.where((source.error == 0) & (factor == np.float64(1.0)), 0.0, doubt)
+    axes = (1,) if layer.scope == "channels" else tuple(range(1, value.ndim))
+    weakest = np.where(chosen, rank - doubt, np.inf).min(axis=axes, initial=np.inf, keepdims=True)
+    strongest = np.where(chosen, -np.inf, rank + doubt).max(axis=axes, initial=-np.inf, keepdims=True)
+    certain = np.where(chosen, doubt, 0).max(axis=axes, initial=0, keepdims=True) == 0
+    certain &= np.where(chosen, 0, doubt).max(axis=axes, initial=0, keepdims=True) == 0
+    decided = ((weakest > strongest) | certain).reshape(len(value), -1 if len(value) else 1).all(axis=1)
+    error = np.where(chosen, source.error, 0.0)
+    return Bounded(value, error, np.abs(value) + error, decided)
+
+
+def _choice(layer, x):
+    """Mark the winners, those of value zero too: rank the ranks' positions, which are never equal."""
+    factor = 1.0 if layer.factor is None else _spread_factor(layer, x.shape)
+    rank = x * factor + 0.0
+    rows = np.moveaxis(rank, 1, -1) if layer.scope == "channels" else rank.reshape(len(x), np.prod(x.shape[1:], dtype=int))
+    order = np.argsort(-rows, axis=-1, kind="stable")
+    chosen = np.zeros(rows.shape, bool)
+    np.put_along_axis(chosen, order[..., : layer.k], True, axis=-1)
+    return np.moveaxis(chosen, -1, 1) if layer.scope == "channels" else chosen.reshape(x.shape)
+
+
+def _spread_factor(layer, shape):
+    if layer.scope == "channels":
+        return layer.factor.astype(np.float64).reshape(-1, *[1] * (len(shape) - 2))
+    return factor_per_element(layer, shape[1:]).astype(np.float64).reshape(shape[1:])
+
+
