@@ -5,7 +5,6 @@ from math import prod
 
 import numpy as np
 import numpy.typing as npt
-from sparsenet_kernels import reference
 
 from sparsenet.errors import SparsenetError
 from sparsenet.layers import (
@@ -27,6 +26,7 @@ from sparsenet.layers import (
     as_pair,
 )
 from sparsenet.network import INPUT, Network
+from sparsenet_kernels import reference
 
 __all__ = ["evaluate", "evaluate_layer"]
 

@@ -151,6 +151,11 @@ class Network:
 
         save(self, path)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle what the constructors take, so that whatever is unpickled is checked again."""
+        nodes = [(node.name, type(node.layer), vars(node.layer), node.inputs) for node in self.nodes]
+        return _unpickled, (self.input_shape, nodes, self.output, self.labels, dict(self.details))
+
     def __repr__(self) -> str:
         kept, total = _weights_kept(self)
         share = f", {kept:,} of {total:,} weights" if total else ""
@@ -179,6 +184,11 @@ def density(layer: Layer) -> float | None:
     if not isinstance(layer, Conv2d | Linear):
         return None
     return float(np.count_nonzero(layer.weight if layer.mask is None else layer.mask)) / layer.weight.size
+
+
+def _unpickled(input_shape: Shape, nodes: Sequence[Any], output: str, labels: Sequence[str], details: Any) -> Network:
+    made = [Node(name, kind(**fields), inputs) for name, kind, fields, inputs in nodes]
+    return Network(input_shape, made, output, labels, details)
 
 
 def _weights_kept(net: Network) -> tuple[int, int]:

@@ -118,7 +118,9 @@ def _choice(layer, x):
     """Mark the winners, those of value zero too: rank the ranks' positions, which are never equal."""
     factor = 1.0 if layer.factor is None else _spread_factor(layer, x.shape)
     rank = x * factor + 0.0
-    rows = np.moveaxis(rank, 1, -1) if layer.scope == "channels" else rank.reshape(len(x), np.prod(x.shape[1:], dtype=int))
+    rows = (
+        np.moveaxis(rank, 1, -1) if layer.scope == "channels" else rank.reshape(len(x), np.prod(x.shape[1:], dtype=int))
+    )
     order = np.argsort(-rows, axis=-1, kind="stable")
     chosen = np.zeros(rows.shape, bool)
     np.put_along_axis(chosen, order[..., : layer.k], True, axis=-1)
@@ -129,5 +131,3 @@ def _spread_factor(layer, shape):
     if layer.scope == "channels":
         return layer.factor.astype(np.float64).reshape(-1, *[1] * (len(shape) - 2))
     return factor_per_element(layer, shape[1:]).astype(np.float64).reshape(shape[1:])
-
-

@@ -2,9 +2,9 @@
 
 Numba's own cache looks at one function's source file only, so it serves stale code when a helper in another file
 changes, and several processes race for its index. Here the name of a file is a hash of everything that the code
-depends on: all sources of this package that are compiled, the versions, the processor. Files appear whole (written aside, then renamed),
-so processes may share the directory. The files are pickles: they are trusted, so the directory belongs to the user
-alone (mode 0700).
+depends on: all sources of this package that are compiled, the versions, the processor. Files appear whole (written
+aside, then renamed), so processes may share the directory. The files are pickles: they are trusted, so the directory
+belongs to the user alone (mode 0700).
 """
 
 import hashlib

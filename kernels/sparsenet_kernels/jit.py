@@ -22,4 +22,3 @@ def index(number):
     took SCATTER_GAIN times as long with it.
     """
     return np.uint64(np.uint32(number))
-

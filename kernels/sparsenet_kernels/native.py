@@ -14,6 +14,7 @@ kernel's arguments from a table of int64 words, so that one driver can run any s
 A first axis of -1 stands for the number of samples of the call. Arrays are laid out in C order.
 """
 
+from collections.abc import Sequence
 from types import FunctionType
 
 import numpy as np
@@ -34,10 +35,9 @@ SAMPLES = -1
 WORD = ir.IntType(64)
 
 
-def array_words(shape, *, address=None, offset=None):
+def array_words(shape: Sequence[int], *, address: int | None = None, offset: int | None = None) -> list[int]:
     """Return the words that describe an array at an absolute ``address``, or at an ``offset`` into the scratch."""
-    place = [0, address] if offset is None else [1, offset]
-    return [*place, *shape]
+    return [0, address or 0, *shape] if offset is None else [1, offset, *shape]
 
 
 def address_of(array: np.ndarray) -> int:
@@ -64,7 +64,12 @@ def compile_step(name: str, function, argument_types):
     """
     names = {"kernel": function, "arguments_from": _reader(tuple(argument_types)), "__name__": __name__}
     body = FunctionType(_step_body.__code__, names, f"step_{name}")
-    step = CFunc(body, normalize_signature(types.int64(types.int64, types.int64, types.int64)), locals={}, options={"_nrt": False, "error_model": "numpy"})
+    step = CFunc(
+        body,
+        normalize_signature(types.int64(types.int64, types.int64, types.int64)),
+        locals={},
+        options={"_nrt": False, "error_model": "numpy"},
+    )
     if function.py_func.__module__.startswith("sparsenet_kernels."):  # of other sources the cache would not see changes
         step._cache = KernelCache(f"step_{name}")  # the cfunc decorator offers Numba's own cache only
     step.compile()
@@ -148,4 +153,3 @@ def run_step(step, words, samples=0) -> None:
     table = np.array(words, np.int64)
     if step.ctypes(address_of(table), 0, samples) != 1:
         raise RuntimeError(f"{step.__name__}: a bounds check failed")
-

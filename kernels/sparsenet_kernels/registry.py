@@ -4,9 +4,9 @@ A kernel is an ordinary function of arrays with the decorator :func:`kernel`, wh
 takes, letter by letter:
 
     @kernel("linear", weights="csc", inputs="active", arguments='''
-        values f32[B, R, K]; columns i32[B, R, K]; indptr i32[D1]; rows i32[Z]; weights f32[Z]; bias f32[N]; out f32[B, N]
+        columns i32[B, K]; values f32[B, K]; indptr i32[D1]; rows i32[Z]; weights f32[Z]; bias f32[N]; out f32[B, N]
     ''')
-    def linear_f32_csc_active(values, columns, indptr, rows, weights, bias, out): ...
+    def linear_f32_csc_active(columns, values, indptr, rows, weights, bias, out): ...
 
 Its name follows ``<operation>_<dtype>_<weights>_<inputs>[__<variant>]``; operations without weights leave the last two
 out. Registering compiles nothing.
@@ -27,7 +27,12 @@ from sparsenet_kernels.jit import compiled
 
 __all__ = ["Argument", "Kernel", "kernel", "kernels", "load_all", "registered_temporarily"]
 
-DTYPES = {"f32": (types.float32, np.float32), "i32": (types.int32, np.int32)}
+DTYPES = {
+    "f32": (types.float32, np.float32),
+    "i32": (types.int32, np.int32),
+    "i8": (types.int8, np.int8),
+    "u8": (types.uint8, np.uint8),
+}
 
 
 @dataclass(frozen=True)
@@ -92,13 +97,15 @@ class Kernel:
     @property
     def source(self) -> Callable[..., None]:
         """The Python function that was compiled."""
-        python: Callable[..., None] = getattr(self.function, "py_func", self.function)  # NUMBA_DISABLE_JIT wraps nothing
+        python: Callable[..., None] = getattr(
+            self.function, "py_func", self.function
+        )  # NUMBA_DISABLE_JIT wraps nothing
         return python
 
 
 _KERNELS: dict[str, Kernel] = {}
 
-_ARGUMENT = re.compile(r"(\w+) (f32|i32|int)(?:\[([\w, ]+)\])?")
+_ARGUMENT = re.compile(r"(\w+) (f32|i32|i8|u8|int)(?:\[([\w, ]+)\])?")
 
 
 def kernel(

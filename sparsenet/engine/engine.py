@@ -7,14 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
-from sparsenet_kernels.driver import FAILED, FINISHED, parallel_driver, serial_driver
-from sparsenet_kernels.native import address_of
 
 from sparsenet.engine.arena import aligned_scratch, lay_out
 from sparsenet.engine.lower import Lowered, lower
 from sparsenet.engine.program import Program, assemble, constant_bytes
 from sparsenet.engine.progress import tracker
-from sparsenet.engine.threads import parallel_turn
+from sparsenet.engine.threads import claim_threads, parallel_turn
 from sparsenet.errors import CompileError, SparsenetError
 from sparsenet.layers import Conv2d, Linear
 from sparsenet.network import Network
@@ -23,6 +21,8 @@ from sparsenet.planner.choose import Choice
 from sparsenet.planner.cores import usable_cores
 from sparsenet.planner.cost import L2_BYTES
 from sparsenet.planner.machine import machine
+from sparsenet_kernels.driver import FAILED, FINISHED, parallel_driver, serial_driver
+from sparsenet_kernels.native import address_of
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -61,10 +61,28 @@ class Engine:
         The steps that one call runs.
     """
 
-    __slots__ = ("_chunk", "_drivers", "_outputs", "_scratches", "_settings", "batch", "network", "plan", "program", "threads")
+    __slots__ = (
+        "_chunk",
+        "_drivers",
+        "_outputs",
+        "_scratches",
+        "_settings",
+        "batch",
+        "network",
+        "plan",
+        "program",
+        "threads",
+    )
 
     def __init__(
-        self, network: Network, program: Program, plan: tuple[Choice, ...], batch: int, chunk: int, threads: int, settings: Mapping[str, Any]
+        self,
+        network: Network,
+        program: Program,
+        plan: tuple[Choice, ...],
+        batch: int,
+        chunk: int,
+        threads: int,
+        settings: Mapping[str, Any],
     ) -> None:
         self.network = network
         self.program = program
@@ -74,7 +92,7 @@ class Engine:
         self._chunk = chunk
         self._outputs = prod(network.output_shape)
         self._scratches: deque[npt.NDArray[np.uint8]] = deque()
-        self._drivers = serial_driver(), parallel_driver() if threads > 1 else serial_driver()
+        self._drivers = serial_driver(), _parallel_driver() if threads > 1 else serial_driver()
         self._settings = settings
 
     def __call__(self, x: npt.ArrayLike) -> FloatArray:
@@ -152,7 +170,8 @@ class Engine:
         return as_html(self.explain())
 
     def __repr__(self) -> str:
-        return f"<Engine for {self.network!r}: {len(self.program.steps)} steps, batch {self.batch}, {self.threads} threads>"
+        size = f"{len(self.program.steps)} steps, batch {self.batch}, {self.threads} threads"
+        return f"<Engine for {self.network!r}: {size}>"
 
     def __reduce__(self) -> tuple[Callable[..., "Engine"], tuple[Any, ...]]:
         """Pickle the network and the settings; whoever unpickles plans and compiles for their own machine."""
@@ -213,6 +232,18 @@ def compile(
     program = assemble(lowered, chunk, tracker(progress))
     threads = max(1, min(cores, -(-batch // chunk)))
     return Engine(network, program, tuple(lowered.plan.choices), batch, chunk, threads, settings)
+
+
+def _parallel_driver() -> Callable[..., int]:
+    claim_threads()
+    try:
+        driver: Callable[..., int] = parallel_driver()
+    except ValueError as error:
+        raise CompileError(
+            f"Numba can load no threading layer ({str(error).splitlines()[0]}); compile with threads=1, or leave "
+            "NUMBA_THREADING_LAYER to its default"
+        ) from None
+    return driver
 
 
 def _compile_again(network: Network, settings: Mapping[str, Any]) -> Engine:

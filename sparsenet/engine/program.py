@@ -5,12 +5,12 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from sparsenet_kernels.native import address_of, array_words
-from sparsenet_kernels.registry import Kernel
 
 from sparsenet.engine.arena import lay_out
 from sparsenet.engine.lower import Lowered
 from sparsenet.engine.values import Argument, Draft, Step, View
+from sparsenet_kernels.native import address_of, array_words
+from sparsenet_kernels.registry import Kernel
 
 __all__ = ["Program", "assemble", "constant_bytes"]
 
@@ -47,7 +47,6 @@ class Program:
     layers: tuple[str, ...]
     kernels: tuple[Kernel, ...]
     constants: tuple[npt.NDArray[np.generic], ...]
-
 
 
 def constant_bytes(draft: Draft) -> int:

@@ -12,10 +12,17 @@ from contextlib import contextmanager
 
 import numba
 
-__all__ = ["parallel_turn"]
+__all__ = ["claim_threads", "parallel_turn"]
 
 _one_at_a_time = threading.Lock()
-_parallel_process: int | None = None
+_owners: list[int] = []
+"""The process whose threads Numba has started, once it has; a forked child inherits the list but not the threads."""
+
+
+def claim_threads() -> None:
+    """Note that this process starts Numba's threads, as compiling for them may do."""
+    if not _owners:
+        _owners.append(os.getpid())
 
 
 @contextmanager
@@ -27,26 +34,23 @@ def parallel_turn() -> Iterator[bool]:
     >>> with parallel_turn() as allowed:
     ...     driver = "parallel" if allowed else "serial"
     """
-    global _parallel_process
-    if _parallel_process not in (None, os.getpid()):
-        yield False  # forked from a process that has used the threads: they did not come along
-        return
-    if _layer() not in (None, "workqueue"):
-        yield True
-        return
-    if not _one_at_a_time.acquire(blocking=False):
+    claim_threads()
+    if _owners[0] != os.getpid():
         yield False
-        return
-    try:
-        _parallel_process = os.getpid()
+    elif _layer() not in (None, "workqueue"):
         yield True
-    finally:
-        _one_at_a_time.release()
+    elif not _one_at_a_time.acquire(blocking=False):
+        yield False
+    else:
+        try:
+            yield True
+        finally:
+            _one_at_a_time.release()
 
 
 def _layer() -> str | None:
     """Name the threading layer, or None before the first parallel call has chosen it."""
     try:
-        return str(numba.threading_layer())
+        return str(numba.threading_layer())  # type: ignore[attr-defined, no-untyped-call, unused-ignore]
     except ValueError:
         return None

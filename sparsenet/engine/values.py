@@ -5,9 +5,9 @@ from math import prod
 
 import numpy as np
 import numpy.typing as npt
-from sparsenet_kernels.registry import Kernel, kernels
 
 from sparsenet.engine.arena import Buffer, aligned_copy
+from sparsenet_kernels.registry import Kernel, kernels
 
 __all__ = ["Draft", "Lists", "Step", "Value", "View", "active_lists", "dense_buffer", "emit", "logical_buffer"]
 

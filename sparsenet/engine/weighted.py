@@ -7,6 +7,13 @@ from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
+
+from sparsenet.engine.values import Argument, Draft, Value, View, active_lists, dense_buffer, emit
+from sparsenet.errors import CompileError
+from sparsenet.layers import Conv2d, Linear, as_pair
+from sparsenet.planner.choose import Choice, choose, variant_name
+from sparsenet.planner.cost import WeightedWork
+from sparsenet.planner.machine import Machine
 from sparsenet_kernels.formats import (
     PANEL_VECTORS,
     PLANE_LANES,
@@ -20,13 +27,6 @@ from sparsenet_kernels.formats import (
     pack_panels,
     pack_panels_conv2d,
 )
-
-from sparsenet.engine.values import Argument, Draft, Value, View, active_lists, dense_buffer, emit
-from sparsenet.errors import CompileError
-from sparsenet.layers import Conv2d, Linear, as_pair
-from sparsenet.planner.choose import Choice, choose, variant_name
-from sparsenet.planner.cost import WeightedWork
-from sparsenet.planner.machine import Machine
 
 __all__ = ["Plan", "lower_conv2d", "lower_linear"]
 

@@ -70,8 +70,8 @@ def _fold(before: Node, norm: BatchNorm) -> Node | None:
     if not isinstance(layer, Conv2d | Linear):
         return None
     scale, shift = batch_norm_affine(norm)
-    bias = shift if layer.bias is None else layer.bias * scale + shift
     with np.errstate(over="ignore"):
+        bias = (shift if layer.bias is None else layer.bias * scale + shift).astype(np.float32)
         weight = (layer.weight * scale.reshape(-1, *[1] * (layer.weight.ndim - 1))).astype(np.float32)
     # a product that is too small for float32 would turn a weight into a zero: keep what was kept
     mask = layer.mask if layer.mask is not None or _same_zeros(layer.weight, weight) else layer.weight != 0

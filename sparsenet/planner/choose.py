@@ -3,11 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from sparsenet_kernels.registry import kernels
-
 from sparsenet.errors import CompileError
 from sparsenet.planner.cost import WeightedWork, predict_us
 from sparsenet.planner.machine import Machine
+from sparsenet_kernels.registry import kernels
 
 __all__ = ["Choice", "candidates", "choose", "variant_name"]
 
@@ -49,7 +48,9 @@ def candidates(operation: str, work: WeightedWork) -> tuple[str, ...]:
     return tuple(name for name in names if work.groups == 1 or not name.endswith("dense_active"))
 
 
-def choose(operation: str, work: WeightedWork, machine: Machine, forced: str | None = None) -> tuple[str, str, dict[str, float]]:
+def choose(
+    operation: str, work: WeightedWork, machine: Machine, forced: str | None = None
+) -> tuple[str, str, dict[str, float]]:
     """Choose the kernel for a layer by predicted time.
 
     Parameters

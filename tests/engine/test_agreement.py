@@ -5,11 +5,11 @@ import pytest
 from error_bound import bounded_output
 from hypothesis import event, given
 from hypothesis import strategies as st
-from sparsenet_kernels.registry import kernels
 from strategies import inputs, networks
 
 import sparsenet as sn
 from sparsenet.layers import Conv2d, Linear
+from sparsenet_kernels.registry import kernels
 
 
 @st.composite
@@ -64,7 +64,8 @@ def test_ties_go_to_the_lowest_index(scope):
     np.testing.assert_array_equal(sn.compile(net, batch=2)(x), net.reference(x))
 
 
-def test_bundled_network_agrees(rng=np.random.default_rng(1)):
+def test_bundled_network_agrees():
+    rng = np.random.default_rng(1)
     net = sn.load("spoken-digits")
     x = rng.uniform(-1, 1, (20, *net.input_shape)).astype(np.float32)
     expected = bounded_output(net, x)

@@ -58,7 +58,9 @@ def expand_f32(columns, values, out):
 
 @kernel(
     "flatten_active",
-    arguments="columns i32[B, R, K]; values f32[B, R, K]; channels int; columns_out i32[B, 1, L]; values_out f32[B, 1, L]",
+    arguments="""
+        columns i32[B, R, K]; values f32[B, R, K]; channels int; columns_out i32[B, 1, L]; values_out f32[B, 1, L]
+    """,
 )
 def flatten_active_f32(columns, values, channels, columns_out, values_out):
     """Join the lists of all positions into one list a sample; position p, channel c becomes p * channels + c.

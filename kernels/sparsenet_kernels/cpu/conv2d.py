@@ -26,7 +26,6 @@ TILES = {"wide": (5, 4), "narrow": (3, 2), "single": (8, 1)}
 PLANE_VECTORS = {"wide": 8, "narrow": 4}
 
 
-
 @compiled
 def add_window(tile, x, corner, step, weights, panel, lanes, runs, run, runs_per_row, row_stride, column_stride):
     """Add one window's taps, run by run, for as many neighbouring positions as the tile has rows."""
@@ -124,7 +123,9 @@ def add_listed(tile, columns, values, b, position, weights, tap, lanes):
 def _dense_active(variant):
     vectors = TILES[variant][1]
 
-    @kernel("conv2d", weights="dense", inputs="active", variant=variant, arguments=LISTS + "height int; " + DENSE_ACTIVE)
+    @kernel(
+        "conv2d", weights="dense", inputs="active", variant=variant, arguments=LISTS + "height int; " + DENSE_ACTIVE
+    )
     def conv2d_f32_dense_active(
         columns,
         values,
@@ -226,7 +227,7 @@ def _csr_dense(variant):
         Positions lie in lanes, so no weight is multiplied in vain; the ends of rows are computed and dropped.
 
         Work    2 * OH * row * nnz flop per sample.
-        Source  the shifted planes: Park et al., "Faster CNNs with Direct Sparse Convolutions and Guided Pruning" (2017).
+        Source  the shifted planes: Park et al., "Faster CNNs with Direct Sparse Convolutions" (ICLR 2017), section 2.
         """
         samples, plane_size = planes.shape
         _, out_height, out_width, outputs = out.shape

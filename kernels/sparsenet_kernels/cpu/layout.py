@@ -51,7 +51,9 @@ def place_f32(x, first, out):
 
 @kernel(
     "split_phases",
-    arguments="x f32[B, H, W, C]; stride_y int; stride_x int; pad_y int; pad_x int; rows int; row int; planes f32[B, Q]",
+    arguments="""
+        x f32[B, H, W, C]; stride_y int; stride_x int; pad_y int; pad_x int; rows int; row int; planes f32[B, Q]
+    """,
 )
 def split_phases_f32(x, stride_y, stride_x, pad_y, pad_x, rows, row, planes):
     """Take an image apart into planes: one for each channel and for each phase of the stride.

@@ -235,12 +235,15 @@ def linear_f32_complementary_dense(x, outputs, weights, bias, out):
 
 
 @kernel(
-    "linear", weights="complementary", inputs="active", arguments="columns i32[B, K]; values f32[B, K]; " + COMPLEMENTARY
+    "linear",
+    weights="complementary",
+    inputs="active",
+    arguments="columns i32[B, K]; values f32[B, K]; " + COMPLEMENTARY,
 )
 def linear_f32_complementary_active(columns, values, outputs, weights, bias, out):
     """Select the active inputs' rows of the packed sets, multiply, route each product to its output, sum.
 
-        out[b, n] = bias[n] + sum over j, s with outputs[columns[b, j], s] = n of values[b, j] * weights[columns[b, j], s]
+        out[b, n] = bias[n] + sum over j, s where outputs[d, s] = n of values[b, j] * weights[d, s], d = columns[b, j]
 
     columns  (B, K)  i32  0 <= columns < D; -1 ends a short row
     values   (B, K)  f32

@@ -119,7 +119,7 @@ def lanes_from(typing_context, first):
 
 @intrinsic
 def multiply_add(typing_context, a, b, c):
-    """``a * b + c``, in one rounding where the processor fuses them, in two where it does not."""
+    """Compute ``a * b + c``, in one rounding where the processor fuses them, in two where it does not."""
 
     def emit(context, builder, signature, args):
         return fused_multiply_add(builder, *args)
@@ -129,7 +129,7 @@ def multiply_add(typing_context, a, b, c):
 
 @intrinsic
 def add(typing_context, a, b):
-    """``a + b``."""
+    """Compute ``a + b``."""
 
     def emit(context, builder, signature, args):
         return builder.fadd(*args) if a.element is types.float32 else builder.add(*args)
@@ -139,7 +139,7 @@ def add(typing_context, a, b):
 
 @intrinsic
 def multiply(typing_context, a, b):
-    """``a * b``, float32."""
+    """Compute ``a * b``, float32."""
 
     def emit(context, builder, signature, args):
         return builder.fmul(*args)
@@ -199,14 +199,17 @@ def compress(typing_context, value, mask):
 def order_keys(typing_context, value):
     """Turn float32 into int32 that compare the same way; -0.0 becomes the key of 0.0.
 
-    ``bits = (value + 0.0).view(np.int32); bits ^ ((bits >> 31) & 0x7FFFFFFF)``
+    ``bits = value.view(np.int32); np.where(bits < 0, -(bits & 0x7FFFFFFF), bits)``
+
+    Adding 0.0 to lose the sign of -0.0 is no shorter, and wrong where LLVM fuses it with the product before it: a
+    negative product that underflows stays -0.0.
     """
 
     def emit(context, builder, signature, args):
-        positive_zero = builder.fadd(args[0], ir.Constant(f32x16.llvm, [0.0] * 16))
-        bits = builder.bitcast(positive_zero, i32x16.llvm)
+        bits = builder.bitcast(args[0], i32x16.llvm)
         sign = builder.ashr(bits, ir.Constant(i32x16.llvm, [31] * 16))
-        return builder.xor(bits, builder.and_(sign, ir.Constant(i32x16.llvm, [0x7FFFFFFF] * 16)))
+        size = builder.and_(bits, ir.Constant(i32x16.llvm, [0x7FFFFFFF] * 16))
+        return builder.sub(builder.xor(size, sign), sign)
 
     return i32x16(value), emit
 

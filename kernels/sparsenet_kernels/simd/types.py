@@ -4,30 +4,37 @@ from llvmlite import ir
 from numba.core import types
 from numba.extending import models, register_model
 
-__all__ = ["LANES", "TileType", "VectorType", "f32x16", "i32x16"]
+__all__ = ["TileType", "VectorType", "f32x16", "i8x64", "i32x16", "u8x64"]
 
-LANES = 16
-"""Numbers in a vector. Sixteen 32-bit numbers fill one AVX-512 register; lesser processors use several."""
-
-_LLVM_ELEMENTS = {types.float32: ir.FloatType(), types.int32: ir.IntType(32)}
+_LLVM_ELEMENTS = {
+    types.float32: ir.FloatType(),
+    types.int32: ir.IntType(32),
+    types.int8: ir.IntType(8),
+    types.uint8: ir.IntType(8),
+}
 
 
 class VectorType(types.Type):
-    """Sixteen numbers of one type, held in one LLVM vector."""
+    """As many numbers of one type as fill 64 bytes, held in one LLVM vector.
+
+    That is one AVX-512 register; lesser processors use several.
+    """
 
     def __init__(self, element: types.Type) -> None:
         self.element = element
-        super().__init__(name=f"vector({element} x {LANES})")
+        self.lanes = 512 // element.bitwidth
+        super().__init__(name=f"vector({element} x {self.lanes})")
 
     @property
     def llvm(self) -> ir.Type:
         """The LLVM type of the vector."""
-        return ir.VectorType(_LLVM_ELEMENTS[self.element], LANES)
+        return ir.VectorType(_LLVM_ELEMENTS[self.element], self.lanes)
 
     @property
     def suffix(self) -> str:
         """How the names of LLVM's functions end for this type."""
-        return "v16f32" if self.element is types.float32 else "v16i32"
+        kind = "f" if self.element is types.float32 else "i"
+        return f"v{self.lanes}{kind}{self.element.bitwidth}"
 
 
 class TileType(types.Type):
@@ -46,6 +53,8 @@ class TileType(types.Type):
 
 f32x16 = VectorType(types.float32)
 i32x16 = VectorType(types.int32)
+i8x64 = VectorType(types.int8)
+u8x64 = VectorType(types.uint8)
 
 
 @register_model(VectorType)

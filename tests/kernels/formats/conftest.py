@@ -3,6 +3,7 @@
 from collections import namedtuple
 
 import pytest
+
 from sparsenet_kernels import formats
 
 Format = namedtuple("Format", "packed pack pack_conv2d unpack validate")

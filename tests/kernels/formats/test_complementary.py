@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+
 from sparsenet_kernels import formats
 
 masks = hnp.arrays(np.bool_, st.tuples(st.integers(1, 9), st.integers(1, 12)))

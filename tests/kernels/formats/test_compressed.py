@@ -8,6 +8,7 @@ import scipy.sparse
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+
 from sparsenet_kernels import formats
 
 VALUES = st.sampled_from([0.0, 0.0, 1.0, -2.0])

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+
 from sparsenet_kernels import formats, reference
 
 VALUES = st.sampled_from([0.0, 0.0, 0.0, -0.0, 1.0, -2.5, 2.0**-149, -(2.0**127)])  # to the ends of float32

@@ -3,6 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+
 from sparsenet_kernels import reference
 
 VALUES = st.sampled_from([0.0, 0.0, 0.0, -0.0, 1.0, -2.5, np.inf, np.nan, 5e-324])

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from sparsenet_kernels import reference
 
 shapes = st.tuples(st.integers(0, 3), st.integers(1, 5)) | st.tuples(

@@ -3,6 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+
 from sparsenet_kernels import reference
 
 # Few distinct values, so that ties are the rule; both zeros, negative values, infinities.

@@ -1,0 +1,155 @@
+"""What an engine takes, what it refuses, and what it says then."""
+
+import pickle
+
+import numpy as np
+import pytest
+
+import sparsenet as sn
+
+
+@pytest.fixture(scope="module")
+def net():
+    r = np.random.default_rng(0)
+    layers = [
+        sn.Conv2d(r.integers(-2, 3, (4, 2, 3, 3)), r.integers(-2, 3, 4), padding=1),
+        sn.MaxPool2d(2),
+        sn.KWinners(2, scope="channels"),
+        sn.Flatten(),
+        sn.Linear(r.integers(-2, 3, (5, 36))),
+    ]
+    return sn.Network.sequential((2, 6, 6), layers)
+
+
+@pytest.fixture(scope="module")
+def engine(net):
+    return sn.compile(net, batch=40, threads=2, progress=False)
+
+
+def whole_numbers(samples, seed=1):
+    return np.random.default_rng(seed).integers(-4, 5, (samples, 2, 6, 6)).astype(np.float32)
+
+
+@pytest.mark.parametrize("samples", [0, 1, 2, 15, 16, 17, 33, 40])
+def test_any_batch_up_to_the_largest(net, engine, samples):
+    x = whole_numbers(samples)
+    np.testing.assert_array_equal(engine(x), net.reference(x))
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        lambda x: x.astype(np.float64),
+        lambda x: x.astype(np.int8),
+        lambda x: x.astype(np.float16),
+        lambda x: x.astype(">f4"),
+        np.asfortranarray,
+        lambda x: np.repeat(x, 2, axis=0)[::2],
+        lambda x: x[::-1][::-1],
+        lambda x: x.tolist(),
+        lambda x: np.frombuffer(b"\0" + x.tobytes(), np.uint8)[1:].view(np.float32).reshape(x.shape),
+    ],
+    ids=["float64", "int8", "float16", "big-endian", "fortran", "strided", "reversed", "list", "unaligned"],
+)
+def test_any_form_of_the_same_numbers(net, engine, form):
+    x = whole_numbers(3)
+    np.testing.assert_array_equal(engine(form(x)), net.reference(x))
+
+
+def test_read_only_input_is_taken_and_left_alone(net, engine):
+    x = whole_numbers(3)
+    x.setflags(write=False)
+    before = x.copy()
+    np.testing.assert_array_equal(engine(x), net.reference(x))
+    np.testing.assert_array_equal(x, before)
+
+
+def test_results_do_not_share_memory(engine):
+    x = whole_numbers(2)
+    first = engine(x)
+    kept = first.copy()
+    engine(x + 1)
+    np.testing.assert_array_equal(first, kept)
+
+
+@pytest.mark.parametrize(
+    ("x", "message"),
+    [
+        (np.zeros((1, 2, 6, 7), np.float32), r"expected input of shape \(B, 2, 6, 6\), got \(1, 2, 6, 7\)"),
+        (np.zeros((2, 6, 6), np.float32), "add the batch axis"),
+        (np.zeros(()), "expected input of shape"),
+        (np.zeros((41, 2, 6, 6), np.float32), "compile with batch=41"),
+    ],
+)
+def test_shapes_that_do_not_fit(engine, x, message):
+    with pytest.raises(sn.SparsenetError, match=message):
+        engine(x)
+
+
+@pytest.mark.parametrize("x", [np.zeros((1, 2, 6, 6), complex), np.full((1, 2, 6, 6), "a"), None, "words"])
+def test_what_is_not_numbers(engine, x):
+    with pytest.raises(TypeError, match="expected an array of real numbers"):
+        engine(x)
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf, 1e39])
+@pytest.mark.parametrize("sample", [0, 7, 39])
+@pytest.mark.parametrize("place", [(0, 0, 0), (1, 5, 5), (1, 2, 3)])
+def test_numbers_that_are_not_finite(engine, bad, sample, place):
+    x = whole_numbers(40).astype(np.float64)
+    x[(sample, *place)] = bad
+    with pytest.raises(sn.SparsenetError, match=f"finite input, got NaN or infinity first in sample {sample} of 40"):
+        engine(x)
+    assert np.isfinite(engine(whole_numbers(40))).all()
+
+
+@pytest.mark.parametrize(
+    ("settings", "error", "message"),
+    [
+        ({"batch": 0}, sn.CompileError, "batch from 1"),
+        ({"batch": 1.5}, TypeError, "batch to be an integer"),
+        ({"batch": True}, TypeError, "batch to be an integer"),
+        ({"threads": 0}, sn.CompileError, "threads from 1"),
+        ({"kernels": {"nowhere": "linear_f32_csc_active"}}, sn.CompileError, "linear1"),
+        ({"kernels": {"linear1": "conv2d_f32_csc_active"}}, sn.CompileError, "'linear1': expected one of linear_f32"),
+    ],
+)
+def test_settings_that_cannot_be(net, settings, error, message):
+    with pytest.raises(error, match=message):
+        sn.compile(net, **settings)
+
+
+def test_only_networks_are_compiled():
+    with pytest.raises(TypeError, match="expected a Network"):
+        sn.compile("spoken-digits")
+
+
+def test_a_pickled_engine_compiles_again(net, engine):
+    again = pickle.loads(pickle.dumps(engine))
+    x = whole_numbers(40)
+    np.testing.assert_array_equal(again(x), engine(x))
+    assert (again.batch, again.threads) == (engine.batch, engine.threads)
+
+
+def test_every_layer_with_weights_has_its_plan(engine):
+    assert [choice.layer for choice in engine.plan] == ["conv2d1", "linear1"]
+    for choice in engine.plan:
+        assert choice.reason
+        assert 0 <= choice.fill <= 1
+        assert f"{choice.layer}" in engine._repr_html_()
+
+
+def test_forced_kernels_are_used(net):
+    chosen = sn.compile(net, kernels={"linear1": "linear_f32_complementary_active"}, progress=False).plan[1]
+    assert (chosen.kernel, chosen.format, chosen.reason) == (
+        "linear_f32_complementary_active",
+        "complementary",
+        "asked for",
+    )
+
+
+def test_constants_may_not_be_written(engine):
+    assert engine.program.constants
+    for array in engine.program.constants:
+        assert not array.flags.writeable
+        assert array.ctypes.data % 64 == 0
