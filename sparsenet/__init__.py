@@ -5,7 +5,8 @@
 >>> engine = sn.compile(net)
 """
 
-from sparsenet.engine.engine import Engine, compile
+from sparsenet.engine.compiling import compile
+from sparsenet.engine.engine import Engine
 from sparsenet.errors import AudioError, CompileError, GraphError, ModelFormatError, SparsenetError
 from sparsenet.layers import (
     Add,
@@ -13,12 +14,16 @@ from sparsenet.layers import (
     BatchNorm,
     Concat,
     Conv2d,
+    Dequantize,
     Flatten,
     GlobalAvgPool2d,
     KWinners,
     Linear,
     LogSoftmax,
     MaxPool2d,
+    Quantize,
+    QuantizedConv2d,
+    QuantizedLinear,
     ReLU,
     Reshape,
     Softmax,
@@ -37,6 +42,7 @@ __all__ = [
     "CompileError",
     "Concat",
     "Conv2d",
+    "Dequantize",
     "Engine",
     "Flatten",
     "GlobalAvgPool2d",
@@ -48,6 +54,9 @@ __all__ = [
     "ModelFormatError",
     "Network",
     "Node",
+    "Quantize",
+    "QuantizedConv2d",
+    "QuantizedLinear",
     "ReLU",
     "Reshape",
     "Softmax",

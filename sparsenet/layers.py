@@ -1,17 +1,29 @@
 """The layers a network is made of: frozen data, checked when they are made.
 
 A layer says what is computed, never how. Shapes leave out the batch axis and put channels first. Weights are ordinary
-float32 arrays whose zeros are the sparsity; a layer may carry its mask where a kept weight happens to be zero.
+float32 arrays whose zeros are the sparsity; a layer may carry its mask where a kept weight happens to be zero. The
+layers of quantised networks are in a module of their own, and are layers like these.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from sparsenet.errors import GraphError
+from sparsenet.layer_checks import (
+    BoolArray,
+    FloatArray,
+    Pair,
+    frozen_floats,
+    integer,
+    pair,
+    real,
+    sequence,
+    set_field,
+    set_weights,
+    set_window,
+    wrong,
+)
+from sparsenet.quantized_layers import Dequantize, Quantize, QuantizedConv2d, QuantizedLinear
 
 __all__ = [
     "Add",
@@ -19,6 +31,7 @@ __all__ = [
     "BatchNorm",
     "Concat",
     "Conv2d",
+    "Dequantize",
     "Flatten",
     "GlobalAvgPool2d",
     "KWinners",
@@ -26,18 +39,15 @@ __all__ = [
     "Linear",
     "LogSoftmax",
     "MaxPool2d",
+    "Quantize",
+    "QuantizedConv2d",
+    "QuantizedLinear",
     "ReLU",
     "Reshape",
     "Softmax",
+    "Weighted",
     "as_pair",
 ]
-
-FloatArray = npt.NDArray[np.float32]
-BoolArray = npt.NDArray[np.bool_]
-Pair = int | tuple[int, int]
-
-LARGEST_SIZE = 2**15
-"""Kernel sizes, strides, paddings and dilations above this are mistakes, and would overflow the kernels' indices."""
 
 MOST_AXES = 8
 """A sample has at most this many axes."""
@@ -80,12 +90,12 @@ class Conv2d:
     mask: BoolArray | None = None
 
     def __post_init__(self) -> None:
-        _set_weights(self, self.weight, self.bias, self.mask, axes="(N, C / groups, kh, kw)")
+        set_weights(self, self.weight, self.bias, self.mask, axes="(N, C / groups, kh, kw)")
         for name, least in (("stride", 1), ("padding", 0), ("dilation", 1)):
-            _set(self, name, _pair(self, name, getattr(self, name), least))
-        _set(self, "groups", _integer(self, "groups", self.groups, 1))
+            set_field(self, name, pair(self, name, getattr(self, name), least))
+        set_field(self, "groups", integer(self, "groups", self.groups, 1))
         if self.weight.shape[0] % self.groups:
-            raise _wrong(self, "groups that divide the outputs", f"{self.groups} groups for {self.weight.shape[0]}")
+            raise wrong(self, "groups that divide the outputs", f"{self.groups} groups for {self.weight.shape[0]}")
 
 
 @dataclass(frozen=True, eq=False)
@@ -117,7 +127,7 @@ class Linear:
     mask: BoolArray | None = None
 
     def __post_init__(self) -> None:
-        _set_weights(self, self.weight, self.bias, self.mask, axes="(N, D)")
+        set_weights(self, self.weight, self.bias, self.mask, axes="(N, D)")
 
 
 @dataclass(frozen=True, eq=False)
@@ -150,13 +160,13 @@ class KWinners:
     factor: FloatArray | None = None
 
     def __post_init__(self) -> None:
-        _set(self, "k", _integer(self, "k", self.k, 0))
+        set_field(self, "k", integer(self, "k", self.k, 0))
         if self.scope not in ("all", "channels"):
-            raise _wrong(self, 'scope "all" or "channels"', repr(self.scope))
+            raise wrong(self, 'scope "all" or "channels"', repr(self.scope))
         if self.factor is not None:
-            _set(self, "factor", _frozen(self, "factor", self.factor, axes="(n,)"))
+            set_field(self, "factor", frozen_floats(self, "factor", self.factor, axes="(n,)"))
             if not (self.factor > 0).all():
-                raise _wrong(self, "positive ranking factors", f"{float(self.factor.min())}")
+                raise wrong(self, "positive ranking factors", f"{float(self.factor.min())}")
 
 
 @dataclass(frozen=True, eq=False)
@@ -182,7 +192,7 @@ class MaxPool2d:
     padding: Pair = 0
 
     def __post_init__(self) -> None:
-        _set_window(self)
+        set_window(self)
 
 
 @dataclass(frozen=True, eq=False)
@@ -203,7 +213,7 @@ class AvgPool2d:
     padding: Pair = 0
 
     def __post_init__(self) -> None:
-        _set_window(self)
+        set_window(self)
 
 
 @dataclass(frozen=True, eq=False)
@@ -232,13 +242,13 @@ class BatchNorm:
     def __post_init__(self) -> None:
         for name in ("mean", "variance", "weight", "bias"):
             if getattr(self, name) is not None:
-                _set(self, name, _frozen(self, name, getattr(self, name), axes="(C,)"))
+                set_field(self, name, frozen_floats(self, name, getattr(self, name), axes="(C,)"))
                 if getattr(self, name).shape != self.mean.shape:
-                    raise _wrong(self, f"{name} of shape {self.mean.shape}", f"{getattr(self, name).shape}")
-        epsilon = _real(self, "epsilon", self.epsilon)
+                    raise wrong(self, f"{name} of shape {self.mean.shape}", f"{getattr(self, name).shape}")
+        epsilon = real(self, "epsilon", self.epsilon)
         if epsilon < 0 or not (self.variance.astype(np.float64) + epsilon > 0).all():
-            raise _wrong(self, "variance + epsilon above zero", f"variance {self.variance.min()}, epsilon {epsilon}")
-        _set(self, "epsilon", epsilon)
+            raise wrong(self, "variance + epsilon above zero", f"variance {self.variance.min()}, epsilon {epsilon}")
+        set_field(self, "epsilon", epsilon)
 
 
 @dataclass(frozen=True, eq=False)
@@ -259,10 +269,10 @@ class Reshape:
     shape: tuple[int, ...]
 
     def __post_init__(self) -> None:
-        shape = tuple(_integer(self, "shape", size, -1) for size in _sequence(self, "shape", self.shape))
+        shape = tuple(integer(self, "shape", size, -1) for size in sequence(self, "shape", self.shape))
         if not 1 <= len(shape) <= MOST_AXES or shape.count(-1) > 1 or 0 in shape:
-            raise _wrong(self, f"a shape of 1 to {MOST_AXES} positive sizes with at most one -1", f"{shape}")
-        _set(self, "shape", shape)
+            raise wrong(self, f"a shape of 1 to {MOST_AXES} positive sizes with at most one -1", f"{shape}")
+        set_field(self, "shape", shape)
 
 
 @dataclass(frozen=True, eq=False)
@@ -300,7 +310,14 @@ Layer = (
     | Concat
     | Softmax
     | LogSoftmax
+    | Quantize
+    | QuantizedConv2d
+    | QuantizedLinear
+    | Dequantize
 )
+
+Weighted = Conv2d | Linear | QuantizedConv2d | QuantizedLinear
+"""The layers that have weights."""
 
 
 def as_pair(value: Pair | None) -> tuple[int, int]:
@@ -314,90 +331,3 @@ def as_pair(value: Pair | None) -> tuple[int, int]:
     if value is None or isinstance(value, int):
         raise TypeError(f"expected the two sizes of a finished layer, got {value!r}")
     return value
-
-
-def _set(layer: object, name: str, value: object) -> None:
-    object.__setattr__(layer, name, value)
-
-
-def _wrong(layer: object, expected: str, got: str) -> GraphError:
-    return GraphError(f"{type(layer).__name__}: expected {expected}, got {got}")
-
-
-def _integer(layer: object, name: str, value: Any, least: int, most: int = 2**31 - 1) -> int:
-    if isinstance(value, bool) or not isinstance(value, int | np.integer):
-        raise TypeError(f"{type(layer).__name__}: expected {name} to be an integer, got {type(value).__name__}")
-    if not least <= value <= most:
-        raise _wrong(layer, f"{name} from {least} to {most}", f"{value}")
-    return int(value)
-
-
-def _real(layer: object, name: str, value: Any) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float | np.integer | np.floating):
-        raise TypeError(f"{type(layer).__name__}: expected {name} to be a number, got {type(value).__name__}")
-    if not np.isfinite(value):
-        raise _wrong(layer, f"a finite {name}", f"{value}")
-    return float(value)
-
-
-def _sequence(layer: object, name: str, value: Any) -> Sequence[Any]:
-    if not isinstance(value, tuple | list):
-        raise TypeError(f"{type(layer).__name__}: expected {name} to be a tuple, got {type(value).__name__}")
-    return value
-
-
-def _pair(layer: object, name: str, value: Any, least: int) -> tuple[int, int]:
-    both = value if isinstance(value, tuple | list) else (value, value)
-    if len(both) != 2:
-        raise _wrong(layer, f"{name} as one integer or two", f"{value}")
-    return (
-        _integer(layer, name, both[0], least, LARGEST_SIZE),
-        _integer(layer, name, both[1], least, LARGEST_SIZE),
-    )
-
-
-def _frozen(layer: object, name: str, values: Any, axes: str) -> FloatArray:
-    """Copy to a read-only float32 array with one axis for each comma-separated entry of ``axes``."""
-    given = np.asarray(values)
-    if given.dtype.kind not in "fiub":
-        raise TypeError(f"{type(layer).__name__}: expected {name} to hold numbers, got {given.dtype}")
-    with np.errstate(over="ignore"):
-        array = np.array(given, np.float32, order="C")
-    if array.ndim != len([axis for axis in axes.strip("()").split(",") if axis]) or array.size == 0:
-        raise _wrong(layer, f"{name} of shape {axes}, none of it empty", f"{array.shape}")
-    if not np.isfinite(array).all():
-        raise _wrong(layer, f"finite float32 values in {name}", f"{(~np.isfinite(array)).sum()} NaN or infinite")
-    array.setflags(write=False)
-    return array
-
-
-def _set_weights(layer: object, weight: Any, bias: Any, mask: Any, axes: str) -> None:
-    weight = _frozen(layer, "weight", weight, axes)
-    _set(layer, "weight", weight)
-    if bias is not None:
-        bias = _frozen(layer, "bias", bias, "(N,)")
-        if len(bias) != len(weight):
-            raise _wrong(layer, f"a bias of shape ({len(weight)},)", f"{bias.shape}")
-        _set(layer, "bias", bias)
-    if mask is not None:
-        _set(layer, "mask", _frozen_mask(layer, mask, weight))
-
-
-def _frozen_mask(layer: object, given: Any, weight: FloatArray) -> BoolArray:
-    mask: BoolArray = np.array(given, order="C")
-    if mask.dtype != np.bool_ or mask.shape != weight.shape:
-        raise _wrong(layer, f"a bool mask of shape {weight.shape}", f"{mask.dtype} {mask.shape}")
-    if weight[~mask].any():
-        raise _wrong(layer, "weights of zero outside the mask", f"{np.count_nonzero(weight[~mask])} others")
-    mask.setflags(write=False)
-    return mask
-
-
-def _set_window(layer: MaxPool2d | AvgPool2d) -> None:
-    kernel = _pair(layer, "kernel", layer.kernel, 1)
-    stride = kernel if layer.stride is None else _pair(layer, "stride", layer.stride, 1)
-    padding = _pair(layer, "padding", layer.padding, 0)
-    if padding[0] > kernel[0] // 2 or padding[1] > kernel[1] // 2:
-        raise _wrong(layer, f"padding of at most half the kernel {kernel}", f"{padding}")
-    for name, value in (("kernel", kernel), ("stride", stride), ("padding", padding)):
-        _set(layer, name, value)

@@ -1,4 +1,8 @@
-"""What a network means: every layer evaluated by the reference operations, in float64."""
+"""What a network means: every layer evaluated by the reference operations, in float64.
+
+Bytes and the sums of them are whole numbers below 2**53, which float64 holds and adds exactly: what is said here of
+quantised layers is exact.
+"""
 
 from functools import singledispatch
 from math import prod
@@ -13,6 +17,7 @@ from sparsenet.layers import (
     BatchNorm,
     Concat,
     Conv2d,
+    Dequantize,
     Flatten,
     GlobalAvgPool2d,
     KWinners,
@@ -20,6 +25,9 @@ from sparsenet.layers import (
     Linear,
     LogSoftmax,
     MaxPool2d,
+    Quantize,
+    QuantizedConv2d,
+    QuantizedLinear,
     ReLU,
     Reshape,
     Softmax,
@@ -151,3 +159,33 @@ def _softmax(layer: Softmax, x: Array) -> Array:
 @_apply.register
 def _log_softmax(layer: LogSoftmax, x: Array) -> Array:
     return reference.log_softmax(x)
+
+
+@_apply.register
+def _quantize(layer: Quantize, x: Array) -> Array:
+    reciprocal = np.float32(1) / np.float32(layer.scale)
+    with np.errstate(over="ignore"):  # infinity is clipped like any other large number
+        steps: Array = np.rint(x.astype(np.float32) * reciprocal).astype(np.float64)
+    return np.clip(steps + layer.zero, 0, 255)
+
+
+@_apply.register
+def _quantized_conv2d(layer: QuantizedConv2d, x: Array) -> Array:
+    """Convolve ``x - zero``, whose padding is zeros, and add what that left out."""
+    left_out = layer.zero * layer.weight.sum((1, 2, 3), dtype=np.int64)
+    stride, padding, dilation = as_pair(layer.stride), as_pair(layer.padding), as_pair(layer.dilation)
+    sums = reference.conv2d(
+        x - layer.zero, layer.weight, layer.bias + left_out, stride, padding, dilation, layer.groups
+    )
+    shifted: Array = np.floor((sums + (1 << layer.shift >> 1)) / 2.0**layer.shift)
+    return np.clip(shifted, 0, 255)
+
+
+@_apply.register
+def _quantized_linear(layer: QuantizedLinear, x: Array) -> Array:
+    return reference.linear(x, layer.weight) * layer.scale + layer.bias
+
+
+@_apply.register
+def _dequantize(layer: Dequantize, x: Array) -> Array:
+    return (x - layer.zero) * layer.scale

@@ -12,8 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from sparsenet.errors import GraphError
-from sparsenet.layers import MOST_AXES, Conv2d, Layer, Linear
-from sparsenet.shapes import LARGEST_ELEMENTS, Shape, infer_shape
+from sparsenet.layers import MOST_AXES, Layer, Weighted
+from sparsenet.shapes import LARGEST_ELEMENTS, Shape, gives_bytes, infer_shape
 
 if TYPE_CHECKING:
     from os import PathLike
@@ -60,6 +60,8 @@ class Network:
     ----------
     shapes : mapping of str to tuple of int
         The shape of every node's value, and of ``"input"``, without the batch axis.
+    byte_valued : frozenset of str
+        The nodes whose values are bytes, whole numbers from 0 to 255; all others are float32.
 
     Raises
     ------
@@ -82,11 +84,13 @@ class Network:
     labels: Sequence[str] = ()
     details: Mapping[str, Any] = field(default_factory=dict)
     shapes: Mapping[str, Shape] = field(init=False, repr=False)
+    byte_valued: frozenset[str] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "input_shape", _checked_input_shape(self.input_shape))
         object.__setattr__(self, "nodes", _in_order(_checked_nodes(self.nodes), self.output))
         object.__setattr__(self, "shapes", MappingProxyType(_all_shapes(self.input_shape, self.nodes)))
+        object.__setattr__(self, "byte_valued", _all_byte_valued(self.nodes, self.output))
         object.__setattr__(self, "labels", _checked_labels(self.labels, self.output_shape))
         object.__setattr__(self, "details", _checked_details(self.details))
 
@@ -178,10 +182,11 @@ def density(layer: Layer) -> float | None:
     Examples
     --------
     >>> import numpy as np
+    >>> from sparsenet.layers import Linear
     >>> density(Linear(np.eye(4)))
     0.25
     """
-    if not isinstance(layer, Conv2d | Linear):
+    if not isinstance(layer, Weighted):
         return None
     return float(np.count_nonzero(layer.weight if layer.mask is None else layer.mask)) / layer.weight.size
 
@@ -192,7 +197,7 @@ def _unpickled(input_shape: Shape, nodes: Sequence[Any], output: str, labels: Se
 
 
 def _weights_kept(net: Network) -> tuple[int, int]:
-    weighted = [node.layer for node in net.nodes if isinstance(node.layer, Conv2d | Linear)]
+    weighted = [node.layer for node in net.nodes if isinstance(node.layer, Weighted)]
     kept = sum(int(np.count_nonzero(layer.weight if layer.mask is None else layer.mask)) for layer in weighted)
     return kept, sum(layer.weight.size for layer in weighted)
 
@@ -264,6 +269,19 @@ def _all_shapes(input_shape: Shape, nodes: Sequence[Node]) -> dict[str, Shape]:
         except GraphError as error:
             raise GraphError(f"layer {node.name!r} ({type(node.layer).__name__}): {error}") from None
     return shapes
+
+
+def _all_byte_valued(nodes: Sequence[Node], output: str) -> frozenset[str]:
+    given: set[str] = set()
+    for node in nodes:
+        try:
+            if gives_bytes(node.layer, tuple(source in given for source in node.inputs)):
+                given.add(node.name)
+        except GraphError as error:
+            raise GraphError(f"layer {node.name!r} ({type(node.layer).__name__}): {error}") from None
+    if output in given:
+        raise GraphError(f"layer {output!r}: expected an output in float32, got bytes; end with a Dequantize()")
+    return frozenset(given)
 
 
 def _checked_labels(labels: Any, output_shape: Shape) -> tuple[str, ...]:

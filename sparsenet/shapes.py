@@ -1,4 +1,4 @@
-"""Which shape each layer gives, and whether its inputs are legal."""
+"""Which shape each layer gives, whether in float32 or bytes, and whether its inputs are legal."""
 
 from functools import singledispatch
 from math import prod
@@ -10,6 +10,7 @@ from sparsenet.layers import (
     BatchNorm,
     Concat,
     Conv2d,
+    Dequantize,
     Flatten,
     GlobalAvgPool2d,
     KWinners,
@@ -17,13 +18,16 @@ from sparsenet.layers import (
     Linear,
     LogSoftmax,
     MaxPool2d,
+    Quantize,
+    QuantizedConv2d,
+    QuantizedLinear,
     ReLU,
     Reshape,
     Softmax,
     as_pair,
 )
 
-__all__ = ["Shape", "infer_shape"]
+__all__ = ["Shape", "gives_bytes", "infer_shape"]
 
 Shape = tuple[int, ...]
 
@@ -55,6 +59,32 @@ def infer_shape(layer: Layer, inputs: tuple[Shape, ...]) -> Shape:
     return shape
 
 
+def gives_bytes(layer: Layer, inputs: tuple[bool, ...]) -> bool:
+    """Say whether a layer gives bytes (True) or float32 (False), for inputs that are bytes or not.
+
+    Raises
+    ------
+    GraphError
+        When the layer cannot work on such inputs.
+
+    Examples
+    --------
+    >>> gives_bytes(Quantize(0.5), (False,)), gives_bytes(MaxPool2d(2), (True,)), gives_bytes(Dequantize(0.5), (True,))
+    (True, True, False)
+    """
+    if isinstance(layer, KWinners | MaxPool2d | Flatten | Reshape | Concat):
+        if any(inputs) != all(inputs):
+            raise GraphError("expected inputs that are all float32 or all bytes, got both; Quantize or Dequantize some")
+        return all(inputs)
+    if isinstance(layer, QuantizedConv2d | QuantizedLinear | Dequantize):
+        if not all(inputs):
+            raise GraphError("expected bytes, got float32; is a Quantize() missing before it?")
+        return isinstance(layer, QuantizedConv2d)
+    if any(inputs):
+        raise GraphError("expected float32, got bytes; is a Dequantize() missing before it?")
+    return isinstance(layer, Quantize)
+
+
 def _join(layer: Add | Concat, inputs: tuple[Shape, ...]) -> Shape:
     if len(inputs) < 2:
         raise GraphError(f"expected at least two inputs, got {len(inputs)}")
@@ -74,12 +104,15 @@ def _shape(layer: object, shape: Shape) -> Shape:
 @_shape.register(ReLU)
 @_shape.register(Softmax)
 @_shape.register(LogSoftmax)
+@_shape.register(Quantize)
+@_shape.register(Dequantize)
 def _same(layer: object, shape: Shape) -> Shape:
     return shape
 
 
-@_shape.register
-def _conv2d(layer: Conv2d, shape: Shape) -> Shape:
+@_shape.register(Conv2d)
+@_shape.register(QuantizedConv2d)
+def _conv2d(layer: Conv2d | QuantizedConv2d, shape: Shape) -> Shape:
     channels = _image(shape)[0]
     expected = layer.weight.shape[1] * layer.groups
     if channels != expected:
@@ -90,8 +123,9 @@ def _conv2d(layer: Conv2d, shape: Shape) -> Shape:
     return (layer.weight.shape[0], *_places(shape, reach, stride, padding))
 
 
-@_shape.register
-def _linear(layer: Linear, shape: Shape) -> Shape:
+@_shape.register(Linear)
+@_shape.register(QuantizedLinear)
+def _linear(layer: Linear | QuantizedLinear, shape: Shape) -> Shape:
     if shape != (layer.weight.shape[1],):
         raise GraphError(
             f"expected a vector of {layer.weight.shape[1]} inputs, got shape {shape}{_flatten_hint(shape)}"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sparsenet.layers import Conv2d, KWinners, Layer, Linear
+from sparsenet.layers import KWinners, Layer, Weighted
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -46,6 +46,7 @@ def network_table(net: "Network") -> "Table":
     Examples
     --------
     >>> import numpy as np
+    >>> from sparsenet.layers import Linear
     >>> from sparsenet.network import Network
     >>> network_table(Network.sequential((4,), [Linear(np.eye(4)), KWinners(2)])).row_count
     3
@@ -66,7 +67,7 @@ def network_table(net: "Network") -> "Table":
 
 
 def plan_table(engine: "Engine") -> "Table":
-    """Lay out what an engine runs: for each layer with weights the kernel, the format, how full it is, and why.
+    """Lay out what an engine runs: for each layer with weights the kernel and why, and how full its format is.
 
     Parameters
     ----------
@@ -75,23 +76,21 @@ def plan_table(engine: "Engine") -> "Table":
     Returns
     -------
     rich.table.Table
-        One row for each record of ``engine.plan``. Times are of one sample, of the kernel that was chosen: as predicted
-        and, where candidates were timed, as measured.
+        One row for each record of ``engine.plan``. Times are of one sample: the layer's with the kernel that was
+        chosen, as predicted, and the whole network's with it, where candidates were timed.
     """
     from rich.table import Table
 
     title = f"Plan for batches of up to {engine.batch:,}, threads: {engine.threads}; times in µs a sample"
-    table = Table("layer", title=title, title_justify="left")
-    table.add_column("kernel", no_wrap=True)
-    table.add_column("format")
+    table = Table("layer", "kernel, and why", title=title, title_justify="left", show_lines=True)
     measured = any(choice.measured_us for choice in engine.plan)
-    for heading in ("fill", "predicted", *["measured"] * measured):
+    for heading in ("fill", "layer,\npredicted", *["network,\nmeasured"] * measured):
         table.add_column(heading, justify="right")
-    table.add_column("why")
     for choice in engine.plan:
         fill = "" if choice.fill is None else as_share(choice.fill)
         times = [_time(choice.predicted_us, choice.kernel), *[_time(choice.measured_us, choice.kernel)] * measured]
-        table.add_row(printable(choice.layer), choice.kernel, choice.format, fill, *times, printable(choice.reason))
+        why = f"[bold]{choice.kernel}[/bold]\n{printable(choice.reason)}"
+        table.add_row(printable(choice.layer), why, fill, *times)
     return table
 
 
@@ -122,10 +121,11 @@ def kept_weights(layer: Layer) -> tuple[int, int] | None:
     Examples
     --------
     >>> import numpy as np
+    >>> from sparsenet.layers import Linear
     >>> kept_weights(Linear(np.eye(4)))
     (4, 16)
     """
-    if not isinstance(layer, Conv2d | Linear):
+    if not isinstance(layer, Weighted):
         return None
     return int(np.count_nonzero(layer.weight if layer.mask is None else layer.mask)), int(layer.weight.size)
 

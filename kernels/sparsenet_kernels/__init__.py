@@ -1,0 +1,52 @@
+"""Kernels for networks that are sparse twice: arrays in, arrays out.
+
+This package knows nothing of networks. It says what each operation means (``reference``), how weights lie in memory
+(``formats``), and computes (``cpu``, built from ``simd``). ``testing`` holds the differential test, for your kernels too.
+
+The contract of a kernel
+    Arguments are arrays in C order and integers; the registry's record lists them, outputs last. A kernel
+
+    * overwrites its outputs, whatever they held, and writes nothing else but its scratch arrays;
+    * relies on nothing that scratch or outputs held before, and reads nothing outside of its arrays;
+    * takes any number of samples, none included, and any size that the shapes allow, vector multiples or not;
+    * allocates nothing, checks nothing, raises nothing and prints nothing: whoever calls it has checked;
+    * agrees with its reference: sums of K products within the error of K float32 additions, everything else exactly;
+    * gives the same bits for the same inputs, each sample on its own.
+
+Names
+    ``<operation>_<dtype>_<weights>_<inputs>[__<variant>]``: ``linear_f32_csc_active`` is the fully connected layer in
+    float32 with weights in compressed columns and inputs as active lists; ``linear_f32_dense_dense__wide`` is the dense
+    one, in the variant for wide registers. Operations without weights are called ``<operation>_<dtype>``.
+
+Your own
+    Register a function with :func:`kernel`, then test it with :func:`check_kernel`:
+
+    >>> from sparsenet_kernels import check_kernel, kernel
+    >>> from sparsenet_kernels.registry import registered_temporarily
+    >>> with registered_temporarily():  # to keep it, leave this line out
+    ...     @kernel("relu", variant="mine", arguments="x f32[B, N]; out f32[B, N]")
+    ...     def relu_mine(x, out):
+    ...         for b in range(x.shape[0]):
+    ...             for n in range(x.shape[1]):
+    ...                 out[b, n] = x[b, n] if x[b, n] > 0 else 0
+    ...
+    ...     check_kernel("relu_f32__mine")
+"""
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from sparsenet_kernels.registry import Kernel, kernel, kernels
+    from sparsenet_kernels.testing import check_kernel
+
+__all__ = ["Kernel", "check_kernel", "kernel", "kernels"]
+
+
+def __getattr__(name: str) -> Any:
+    """Import what is asked for when it is asked for: the registry imports Numba, the tests need hypothesis."""
+    from importlib import import_module
+
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    module = "testing" if name == "check_kernel" else "registry"
+    return getattr(import_module(f"{__name__}.{module}"), name)

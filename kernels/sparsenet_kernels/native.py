@@ -15,6 +15,7 @@ A first axis of -1 stands for the number of samples of the call. Arrays are laid
 """
 
 from collections.abc import Sequence
+from pathlib import Path
 from types import FunctionType
 
 import numpy as np
@@ -70,10 +71,15 @@ def compile_step(name: str, function, argument_types):
         locals={},
         options={"_nrt": False, "error_model": "numpy"},
     )
-    if function.py_func.__module__.startswith("sparsenet_kernels."):  # of other sources the cache would not see changes
+    if _is_ours(function.py_func):  # of other sources the cache would not see changes
         step._cache = KernelCache(f"step_{name}")  # the cfunc decorator offers Numba's own cache only
     step.compile()
     return step
+
+
+def _is_ours(function) -> bool:
+    """Tell whether a function's source is a file of this package."""
+    return Path(function.__code__.co_filename).is_relative_to(Path(__file__).parent)
 
 
 def _step_body(table, scratch, samples):

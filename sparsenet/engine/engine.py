@@ -8,37 +8,21 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from sparsenet.engine.arena import aligned_scratch, lay_out
-from sparsenet.engine.lower import Lowered, lower
-from sparsenet.engine.program import Program, assemble, constant_bytes
-from sparsenet.engine.progress import tracker
+from sparsenet.engine.arena import aligned_scratch
+from sparsenet.engine.program import Program
 from sparsenet.engine.threads import claim_threads, parallel_turn
 from sparsenet.errors import CompileError, SparsenetError
-from sparsenet.layers import Conv2d, Linear
 from sparsenet.network import Network
-from sparsenet.passes import fold_batchnorm
 from sparsenet.planner.choose import Choice
-from sparsenet.planner.cores import usable_cores
-from sparsenet.planner.cost import L2_BYTES
-from sparsenet.planner.machine import machine
 from sparsenet_kernels.driver import FAILED, FINISHED, parallel_driver, serial_driver
 from sparsenet_kernels.native import address_of
 
 if TYPE_CHECKING:
     from rich.table import Table
 
-__all__ = ["Engine", "compile"]
+__all__ = ["Engine", "FloatArray", "converted"]
 
 FloatArray = npt.NDArray[np.float32]
-
-LARGEST_CHUNK = 16
-"""Samples that go through the network together: enough to use each weight of a dense layer several times."""
-
-LARGEST_SCRATCH_BYTES = 2**28
-"""Scratch memory of a chunk stays below this, or is that of a single sample."""
-
-MOST_THREADS = 1024
-LARGEST_BATCH = 2**20
 
 
 class Engine:
@@ -116,7 +100,7 @@ class Engine:
         """
         shape = self.network.input_shape
         if type(x) is not np.ndarray or x.dtype != np.float32 or not x.flags.carray or x.shape[1:] != shape:
-            x = _converted(x, shape)
+            x = converted(x, shape)
         samples = len(x)
         if samples > self.batch:
             raise SparsenetError(
@@ -155,6 +139,11 @@ class Engine:
             self.threads,
         )
 
+    @property
+    def kernels(self) -> dict[str, str]:
+        """The kernel of each layer with weights: what :func:`sparsenet.compile` takes to make this plan again."""
+        return {choice.layer: choice.kernel for choice in self.plan}
+
     def explain(self) -> "Table":
         """Return a table of what runs for each layer, and why."""
         from sparsenet.tables import plan_table
@@ -178,62 +167,6 @@ class Engine:
         return _compile_again, (self.network, dict(self._settings))
 
 
-def compile(
-    network: Network,
-    batch: int = 1,
-    threads: int | None = None,
-    *,
-    kernels: Mapping[str, str] | None = None,
-    progress: bool | None = None,
-) -> Engine:
-    """Plan, pack and compile a network for this machine.
-
-    Parameters
-    ----------
-    network : Network
-    batch : int
-        The largest batch of one call.
-    threads : int, optional
-        Cores that one call may use, for batches that are large enough to share out. All usable ones when left out:
-        those that affinity and cgroup quota leave to this process.
-    kernels : mapping of str to str, optional
-        Kernels to use instead of the planner's choice, by layer: ``{"conv2": "conv2d_f32_csc_active"}``.
-    progress : bool, optional
-        Show what is compiled; when left out, in terminals and notebooks, where it takes longer than a moment.
-
-    Returns
-    -------
-    Engine
-
-    Raises
-    ------
-    CompileError
-        When a setting cannot be right.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> import sparsenet as sn
-    >>> net = sn.Network.sequential((4,), [sn.Linear(np.eye(4)), sn.KWinners(2)])
-    >>> sn.compile(net)(np.float32([[1, 4, 3, 2]]))
-    array([[0., 4., 3., 0.]], dtype=float32)
-    """
-    if not isinstance(network, Network):
-        raise TypeError(f"expected a Network, got {type(network).__name__}")
-    settings = {"batch": batch, "threads": threads, "kernels": dict(kernels or {})}
-    batch = _checked_count("batch", batch, LARGEST_BATCH)
-    cores = usable_cores() if threads is None else _checked_count("threads", threads, MOST_THREADS)
-    folded = fold_batchnorm(network)
-    forced = _checked_kernels(kernels or {}, folded)
-    lowered = lower(folded, min(batch, LARGEST_CHUNK), machine(), forced)
-    chunk = _chunk_for(lowered, batch)
-    if chunk != lowered.draft.batch:  # kernels were chosen for more samples at once than there will be
-        lowered = lower(folded, chunk, machine(), forced)
-    program = assemble(lowered, chunk, tracker(progress))
-    threads = max(1, min(cores, -(-batch // chunk)))
-    return Engine(network, program, tuple(lowered.plan.choices), batch, chunk, threads, settings)
-
-
 def _parallel_driver() -> Callable[..., int]:
     claim_threads()
     try:
@@ -247,39 +180,12 @@ def _parallel_driver() -> Callable[..., int]:
 
 
 def _compile_again(network: Network, settings: Mapping[str, Any]) -> Engine:
+    from sparsenet.engine.compiling import compile  # which makes engines, and so imports this module
+
     return compile(network, **settings, progress=False)
 
 
-def _chunk_for(lowered: Lowered, batch: int) -> int:
-    """Choose how many samples go through the steps together.
-
-    Weights beyond the second-level cache are better fetched once for many samples. Where the weights fit, the
-    activations should fit beside them.
-    """
-    near_bytes = machine().l2_bytes or L2_BYTES
-    sample_bytes = max(1, lay_out(lowered.draft.buffers, 1))
-    largest = max(1, min(batch, LARGEST_CHUNK, LARGEST_SCRATCH_BYTES // sample_bytes))
-    if constant_bytes(lowered.draft) > near_bytes:
-        return largest
-    return max(1, min(largest, near_bytes // 2 // sample_bytes))
-
-
-def _checked_count(name: str, value: Any, most: int) -> int:
-    if isinstance(value, bool) or not isinstance(value, int | np.integer):
-        raise TypeError(f"expected {name} to be an integer, got {type(value).__name__}")
-    if not 1 <= value <= most:
-        raise CompileError(f"expected {name} from 1 to {most}, got {value}")
-    return int(value)
-
-
-def _checked_kernels(forced: Mapping[str, str], net: Network) -> dict[str, str]:
-    weighted = [node.name for node in net.nodes if isinstance(node.layer, Conv2d | Linear)]
-    if unknown := [name for name in forced if name not in weighted]:
-        raise CompileError(f"expected kernels for layers with weights ({', '.join(weighted)}), got {unknown[0]!r}")
-    return {layer: kernel.partition("__")[0] for layer, kernel in forced.items()}
-
-
-def _converted(x: Any, shape: tuple[int, ...]) -> FloatArray:
+def converted(x: Any, shape: tuple[int, ...]) -> FloatArray:
     """Turn what was given into float32 in C order that may be written, or say what is wrong with it."""
     array = np.asarray(x)
     if array.dtype.kind not in "fiub":

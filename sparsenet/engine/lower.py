@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from math import prod
+from typing import Any
 
 import numpy as np
 
@@ -45,7 +46,13 @@ class Lowered:
     result: Buffer
 
 
-def lower(net: Network, batch: int, machine: Machine, forced: Mapping[str, str]) -> Lowered:
+def lower(
+    net: Network,
+    batch: int,
+    machine: Machine,
+    forced: Mapping[str, str],
+    packs: dict[tuple[str, str], Any] | None = None,
+) -> Lowered:
     """Write the program of a network, for chunks of at most ``batch`` samples.
 
     Parameters
@@ -56,8 +63,10 @@ def lower(net: Network, batch: int, machine: Machine, forced: Mapping[str, str])
         What the planner plans for.
     forced : mapping of str to str
         Kernels that the planner may not choose itself, by layer.
+    packs : dict, optional
+        Weights packed for other programs of this network; weights packed for this one are added.
     """
-    draft, plan = Draft(batch), Plan(machine, forced)
+    draft, plan = Draft(batch, {} if packs is None else packs), Plan(machine, forced)
     source = draft.buffer(prod(net.input_shape))
     values = {INPUT: _input_value(draft, source, net.input_shape)}
     for node in net.nodes:

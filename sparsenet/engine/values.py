@@ -1,7 +1,9 @@
 """Values on their way through a network, in whichever forms kernels have written or need them."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from math import prod
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +22,7 @@ class View:
     shape: tuple[int, ...]
 
 
+T = TypeVar("T")
 Argument = View | npt.NDArray[np.generic] | int
 
 
@@ -37,6 +40,7 @@ class Draft:
     """A program while it is written: its steps, its buffers, the layer that is being lowered."""
 
     batch: int
+    packs: dict[tuple[str, str], Any] = field(default_factory=dict)
     steps: list[Step] = field(default_factory=list)
     buffers: list[Buffer] = field(default_factory=list)
     layer: str = ""
@@ -46,6 +50,14 @@ class Draft:
         buffer = Buffer(prod(shape), per_sample, len(self.steps), len(self.steps))
         self.buffers.append(buffer)
         return buffer
+
+    def once(self, pack: Callable[..., T], *arguments: Any, **settings: Any) -> T:
+        """Pack this layer's weights, or recall how they were packed when another program for it was written."""
+        key = self.layer, f"{pack.__name__}{settings.get('vectors', '')}"
+        if key not in self.packs:
+            self.packs[key] = pack(*arguments, **settings)
+        packed: T = self.packs[key]
+        return packed
 
     def constant(self, array: npt.NDArray[np.generic]) -> npt.NDArray[np.generic]:
         """Keep an array for the life of the engine, at the begin of a cache line."""

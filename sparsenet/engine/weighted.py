@@ -77,8 +77,7 @@ class Geometry:
 def lower_linear(draft: Draft, plan: Plan, layer: Linear, value: Value) -> Value:
     """Emit the kernel that the planner chooses for a linear layer."""
     if value.turned:
-        mask = None if layer.mask is None else _turned_columns(layer.mask, value)
-        layer = Linear(_turned_columns(layer.weight, value), layer.bias, mask)
+        layer = draft.once(_in_order_of_memory, layer, value)
     N, D = layer.weight.shape
     work = WeightedWork(1, 1, 1, D, N, 1, _kept(layer), value.expected, draft.batch)
     kernel = _choose(draft, plan, "linear", work)
@@ -133,6 +132,11 @@ def _record(plan: Plan, name: str, fill: float) -> None:
     plan.choices[-1] = replace(plan.choices[-1], kernel=name, fill=fill)
 
 
+def _in_order_of_memory(layer: Linear, value: Value) -> Linear:
+    mask = None if layer.mask is None else _turned_columns(layer.mask, value)
+    return Linear(_turned_columns(layer.weight, value), layer.bias, mask)
+
+
 def _turned_columns(matrix: npt.NDArray[Number], value: Value) -> npt.NDArray[Number]:
     """Reorder columns from the (C, H, W) order of meaning to the (H, W, C) order of memory."""
     image = value.origin
@@ -151,29 +155,29 @@ def _linear_inputs(draft: Draft, value: Value, inputs: str) -> tuple[Argument, .
 def _linear_weights(draft: Draft, layer: Linear, weights: str, inputs: str, name: str) -> tuple[Arguments, float]:
     N, D = layer.weight.shape
     if weights == "dense":
-        panels, bias = pack_panels(layer.weight[None], layer.bias, PANEL_VECTORS[_variant(name)])
+        panels, bias = draft.once(pack_panels, layer.weight[None], layer.bias, vectors=PANEL_VECTORS[_variant(name)])
         return (panels[0], bias[0]), _share(layer, panels)
     if weights == "csr":
-        csr = pack_csr(layer.weight, layer.mask)
+        csr = draft.once(pack_csr, layer.weight, layer.mask)
         scratch = View(draft.buffer(D, 16, per_sample=False), (D, 16)), View(draft.buffer(16, per_sample=False), (16,))
         return (csr.indptr, csr.columns, csr.values, _bias(layer.bias, N), *scratch), csr.fill
     if weights == "csc":
-        csc = pack_csc(layer.weight, layer.mask)
+        csc = draft.once(pack_csc, layer.weight, layer.mask)
         return (csc.indptr, csc.rows, csc.values, _bias(layer.bias, N)), csc.fill
-    packed = pack_complementary(layer.weight, mask=layer.mask)
+    packed = draft.once(pack_complementary, layer.weight, mask=layer.mask)
     return (packed.outputs, packed.values, _bias(layer.bias, N)), packed.fill
 
 
 def _conv2d_dense(draft: Draft, geometry: Geometry, value: Value, name: str) -> tuple[Arguments, float]:
     layer = geometry.layer
-    panels, bias = _conv2d_panels(layer, name)
+    panels, bias = _conv2d_panels(draft, layer, name)
     padded = _padded(draft, geometry, value)
     return (padded, panels, bias, *geometry.settings(pad=(0, 0))), _share(layer, panels)
 
 
 def _conv2d_dense_active(draft: Draft, geometry: Geometry, value: Value, name: str) -> tuple[Arguments, float]:
     layer = geometry.layer
-    panels, bias = _conv2d_panels(layer, name)
+    panels, bias = _conv2d_panels(draft, layer, name)
     sums = prod(geometry.out) * panels.shape[-1]
     scratch = View(draft.buffer(sums, per_sample=False), (sums,))
     lists = _image_lists(draft, geometry, value)
@@ -182,14 +186,14 @@ def _conv2d_dense_active(draft: Draft, geometry: Geometry, value: Value, name: s
 
 def _conv2d_csc_active(draft: Draft, geometry: Geometry, value: Value, name: str) -> tuple[Arguments, float]:
     layer = geometry.layer
-    csc = pack_csc_conv2d(layer.weight, layer.groups, layer.mask)
+    csc = draft.once(pack_csc_conv2d, layer.weight, layer.groups, layer.mask)
     weights = csc.indptr, csc.rows, csc.values, _bias(layer.bias, len(layer.weight))
     return (*_image_lists(draft, geometry, value), *weights, *geometry.settings()), csc.fill
 
 
 def _conv2d_complementary(draft: Draft, geometry: Geometry, value: Value, name: str) -> tuple[Arguments, float]:
     layer = geometry.layer
-    packed = pack_complementary_conv2d(layer.weight, layer.groups, mask=layer.mask)
+    packed = draft.once(pack_complementary_conv2d, layer.weight, layer.groups, mask=layer.mask)
     weights = packed.outputs, packed.values, _bias(layer.bias, len(layer.weight))
     if name.endswith("active"):
         return (*_image_lists(draft, geometry, value), *weights, *geometry.settings()), packed.fill
@@ -198,7 +202,7 @@ def _conv2d_complementary(draft: Draft, geometry: Geometry, value: Value, name: 
 
 def _conv2d_csr_dense(draft: Draft, geometry: Geometry, value: Value, name: str) -> tuple[Arguments, float]:
     layer = geometry.layer
-    csr = pack_csr_conv2d(layer.weight, layer.groups, layer.mask)
+    csr = draft.once(pack_csr_conv2d, layer.weight, layer.groups, layer.mask)
     planes, lanes = geometry.planes, PLANE_LANES[_variant(name)]
     size, sums = planes.total_size(geometry.out, lanes), planes.sums_size(geometry.out, lanes)
     split = View(draft.buffer(size), (size,))
@@ -241,8 +245,9 @@ def _padded(draft: Draft, geometry: Geometry, value: Value) -> View:
     return padded
 
 
-def _conv2d_panels(layer: Conv2d, name: str) -> tuple[Floats, Floats]:
-    return pack_panels_conv2d(layer.weight, layer.bias, layer.groups, PANEL_VECTORS[_variant(name)])
+def _conv2d_panels(draft: Draft, layer: Conv2d, name: str) -> tuple[Floats, Floats]:
+    vectors = PANEL_VECTORS[_variant(name)]
+    return draft.once(pack_panels_conv2d, layer.weight, layer.bias, layer.groups, vectors=vectors)
 
 
 def _variant(name: str) -> str:

@@ -17,13 +17,17 @@ from sparsenet.layers import (
     AvgPool2d,
     Concat,
     Conv2d,
+    Dequantize,
     Flatten,
     GlobalAvgPool2d,
     KWinners,
     Layer,
     MaxPool2d,
+    Quantize,
+    QuantizedConv2d,
     ReLU,
     Reshape,
+    Weighted,
     as_pair,
 )
 from sparsenet.network import INPUT, Network, Node
@@ -32,11 +36,8 @@ from sparsenet.tables import kept_weights
 
 __all__ = ["LayerWork", "TotalWork", "total", "work"]
 
-BYTES_DENSE = 4
-"""A float32 weight."""
-
-BYTES_KEPT = 8
-"""A float32 weight and where it belongs, as a 32-bit integer."""
+BYTES_POSITION = 4
+"""Where a kept weight belongs, as a 32-bit integer."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,7 @@ class LayerWork:
         Multiplications: with all weights; with kept weights; with kept weights and active inputs, in expectation over
         which inputs are active.
     dense_bytes, sparse_bytes : int
-        Weights as float32; kept weights as float32 with a 32-bit position each.
+        Weights as the layer has them (float32, or int8 once quantised); kept weights with a 32-bit position each.
     """
 
     name: str
@@ -155,7 +156,8 @@ def _layer_work(net: Network, node: Node, active: dict[str, _Active]) -> LayerWo
     layer, shape = node.layer, net.shapes[node.name]
     kept, weights = kept_weights(layer) or (0, 0)
     # every weight of a filter meets one input at each place the filter is put
-    places = prod(shape[1:]) if isinstance(layer, Conv2d) else 1
+    places = prod(shape[1:]) if isinstance(layer, Conv2d | QuantizedConv2d) else 1
+    weight_bytes = layer.weight.itemsize if isinstance(layer, Weighted) else 0
     share = max(_share(active[source], net.shapes[source]) for source in node.inputs)
     return LayerWork(
         name=node.name,
@@ -167,8 +169,8 @@ def _layer_work(net: Network, node: Node, active: dict[str, _Active]) -> LayerWo
         dense=weights * places,
         weight_sparse=kept * places,
         twice=round(kept * places * share),
-        dense_bytes=weights * BYTES_DENSE,
-        sparse_bytes=kept * BYTES_KEPT,
+        dense_bytes=weights * weight_bytes,
+        sparse_bytes=kept * (weight_bytes + BYTES_POSITION),
     )
 
 
@@ -199,6 +201,8 @@ def _after(layer: Layer, given: Sequence[_Active], shape: Shape) -> _Active:
         return _Active(first.elements, first.elements)
     if isinstance(layer, Add | Concat):
         return _Active(sum(one.elements for one in given), sum(one.channels for one in given))
+    if isinstance(layer, Quantize | Dequantize) and layer.zero == 0:  # zeros stay zeros
+        return first
     return first if isinstance(layer, ReLU) else _everything(shape)
 
 

@@ -15,7 +15,7 @@ Tensors = dict[str, npt.NDArray[Any]]
 
 LONGEST_HEADER_BYTES = 2**24
 KEY = "sparsenet"
-TYPES = {"F32": "<f4", "F16": "<f2", "I8": "|i1", "U8": "|u1", "U16": "<u2", "U32": "<u4"}
+TYPES = {"F32": "<f4", "F16": "<f2", "I8": "|i1", "U8": "|u1", "U16": "<u2", "U32": "<u4", "I32": "<i4"}
 """The element types a network uses; safetensors has more."""
 
 LENGTH_BYTES = 8

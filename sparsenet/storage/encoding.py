@@ -3,7 +3,8 @@
 A weight (N, ...) is looked at as a matrix (N, D). Which of its places are kept is said in one of three ways, whichever
 is smallest: all of them; one bit each; a column index for each kept one. Kept are the places of the layer's mask or,
 without one, those that are not zero. With float32 values all comes back to the bit but -0.0, which becomes 0.0: weights
-that were multiplied by a mask are full of it, and would be stored for nothing.
+that were multiplied by a mask are full of it, and would be stored for nothing. The int8 weights of quantised layers are
+stored the same way, as they are.
 """
 
 from collections.abc import Mapping
@@ -21,10 +22,16 @@ from sparsenet.storage.strict_json import expect_keys, shown
 __all__ = ["WEIGHTS", "WeightRecord", "decode_weight", "encode_weight", "read_weight_record"]
 
 FloatArray = npt.NDArray[np.float32]
+WeightArray = npt.NDArray[np.float32] | npt.NDArray[np.int8]
 BoolArray = npt.NDArray[np.bool_]
 
 WEIGHTS: Mapping[str, np.dtype[Any]] = {"float32": np.dtype("<f4"), "float16": np.dtype("<f2"), "int8": np.dtype("|i1")}
-"""How weights may be stored, by name. All are float32 once loaded; only "float32" changes none of them."""
+"""How float32 weights may be stored, by name; only "float32" changes none of them."""
+
+WHOLE = "whole"
+"""How the weights of quantised layers are stored: int8, as they are."""
+
+VALUES: Mapping[str, np.dtype[Any]] = {**WEIGHTS, WHOLE: np.dtype("|i1")}
 
 TENSORS = {"all": ("",), "bits": (".values", ".bits"), "columns": (".values", ".columns", ".counts")}
 """The tensors of each way to say which places are kept, by the end of their names."""
@@ -51,21 +58,24 @@ class WeightRecord:
 
     @property
     def decoded_bytes(self) -> int:
-        """What it takes in memory: four bytes an element, and one for its mask."""
-        return prod(self.shape) * (5 if self.mask else 4)
+        """What it takes in memory: four bytes an element, one where it stays int8, and one for its mask."""
+        return prod(self.shape) * ((1 if self.values == WHOLE else 4) + self.mask)
 
 
-def encode_weight(weight: FloatArray, mask: BoolArray | None, values: str) -> tuple[WeightRecord, Tensors]:
+def encode_weight(weight: WeightArray, mask: BoolArray | None, values: str) -> tuple[WeightRecord, Tensors]:
     """Choose the smallest encoding; return its record, and its tensors by the end of their names.
+
+    An int8 weight is stored as it is, whatever ``values`` says.
 
     Raises
     ------
     SparsenetError
         When a weight is too large for float16.
     """
-    rows = weight.reshape(len(weight), -1) + np.float32(0)  # -0.0 + 0.0 is 0.0
+    values = WHOLE if weight.dtype == np.int8 else values
+    rows = weight.reshape(len(weight), -1) + weight.dtype.type(0)  # -0.0 + 0.0 is 0.0
     kept = rows != 0 if mask is None else mask.reshape(rows.shape)
-    places = _smallest(kept, WEIGHTS[values].itemsize)
+    places = _smallest(kept, VALUES[values].itemsize)
     if mask is not None and places == "all" and not mask.all():
         places = "bits"  # the kept places are the mask
     record = WeightRecord(weight.shape, places, values, mask is not None)
@@ -81,7 +91,7 @@ def encode_weight(weight: FloatArray, mask: BoolArray | None, values: str) -> tu
     return record, tensors
 
 
-def decode_weight(record: WeightRecord, tensors: Tensors, what: str) -> tuple[FloatArray, BoolArray | None]:
+def decode_weight(record: WeightRecord, tensors: Tensors, what: str) -> tuple[WeightArray, BoolArray | None]:
     """Rebuild a weight and its mask from the tensors that :func:`encode_weight` gave.
 
     Raises
@@ -90,19 +100,19 @@ def decode_weight(record: WeightRecord, tensors: Tensors, what: str) -> tuple[Fl
         When types, shapes, indices or scales are not what ``record`` says; nothing large is allocated before.
     """
     if record.places == "all":
-        stored = _expect(tensors[""], WEIGHTS[record.values], record.shape, what)
-        weight = _scaled(record, stored.reshape(record.matrix), None, tensors, what).reshape(record.shape)
-        return weight, np.ones(record.shape, np.bool_) if record.mask else None
-    values = _expect(tensors[".values"], WEIGHTS[record.values], (None,), f"{what}.values")
+        stored = _expect(tensors[""], VALUES[record.values], record.shape, what)
+        every = _scaled(record, stored.reshape(record.matrix), None, tensors, what).reshape(record.shape)
+        return every, np.ones(record.shape, np.bool_) if record.mask else None
+    values = _expect(tensors[".values"], VALUES[record.values], (None,), f"{what}.values")
     read = _kept_by_bits if record.places == "bits" else _kept_by_columns
     kept = read(record, tensors, len(values), what)
-    weight = np.zeros(record.matrix, np.float32)
+    weight: WeightArray = np.zeros(record.matrix, np.int8 if record.values == WHOLE else np.float32)
     weight[kept] = _scaled(record, values, kept, tensors, what)
     return weight.reshape(record.shape), kept.reshape(record.shape) if record.mask else None
 
 
-def read_weight_record(value: Any, what: str) -> WeightRecord:
-    """Check what a file says of a weight.
+def read_weight_record(value: Any, whole: bool, what: str) -> WeightRecord:
+    """Check what a file says of a weight, which is that of a quantised layer or not.
 
     Raises
     ------
@@ -113,7 +123,7 @@ def read_weight_record(value: Any, what: str) -> WeightRecord:
     shape, places, values, mask = fields["shape"], fields["places"], fields["values"], fields["mask"]
     if not isinstance(shape, list) or not 2 <= len(shape) <= 4 or not all(type(n) is int and n > 0 for n in shape):
         raise ModelFormatError(f"{what}: expected a shape of 2 to 4 positive sizes, got {shown(shape)}")
-    for name, given, allowed in (("places", places, TENSORS), ("values", values, WEIGHTS)):
+    for name, given, allowed in (("places", places, TENSORS), ("values", values, (WHOLE,) if whole else WEIGHTS)):
         if not isinstance(given, str) or given not in allowed:
             raise ModelFormatError(f"{what}: expected {name} to be one of {', '.join(allowed)}, got {shown(given)}")
     if not isinstance(mask, bool):
@@ -136,7 +146,9 @@ def _column_type(columns: int) -> np.dtype[Any]:
     return np.dtype("<u2") if columns <= 2**16 else np.dtype("<u4")
 
 
-def _store(rows: FloatArray, values: str) -> tuple[npt.NDArray[Any], Tensors]:
+def _store(rows: npt.NDArray[Any], values: str) -> tuple[npt.NDArray[Any], Tensors]:
+    if values == WHOLE:
+        return rows, {}
     if values == "int8":
         scales = _row_scales(rows)
         return np.clip(np.rint(rows / scales[:, None]), -127, 127).astype(np.int8), {".scales": scales}
@@ -166,8 +178,10 @@ def _expect(
 
 def _scaled(
     record: WeightRecord, values: npt.NDArray[Any], kept: BoolArray | None, tensors: Tensors, what: str
-) -> FloatArray:
-    """Return values (N, D), or (kept,) row after row, as float32."""
+) -> WeightArray:
+    """Return values (N, D), or (kept,) row after row, as float32 or, of quantised layers, int8."""
+    if record.values == WHOLE:
+        return values
     if record.values != "int8":
         return values.astype(np.float32)
     scales = _expect(tensors[".scales"], WEIGHTS["float32"], record.shape[:1], f"{what}.scales")

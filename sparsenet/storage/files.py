@@ -111,8 +111,9 @@ def to_bytes(net: Network, weights: str = "float32") -> bytes:
     ----------
     net : Network
     weights : {"float32", "float16", "int8"}
-        How weights are stored. "float32" loses nothing (but the sign of -0.0); "float16" rounds; "int8" rounds to 255
-        steps, each output channel with a scale of its own. Biases and other vectors always stay float32.
+        How float32 weights are stored. "float32" loses nothing (but the sign of -0.0); "float16" rounds; "int8" rounds
+        to 255 steps, each output channel with a scale of its own. Biases and other vectors always stay as they are, and
+        so do the weights of quantised layers.
 
     Raises
     ------

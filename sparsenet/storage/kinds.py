@@ -13,6 +13,7 @@ from sparsenet.layers import (
     BatchNorm,
     Concat,
     Conv2d,
+    Dequantize,
     Flatten,
     GlobalAvgPool2d,
     KWinners,
@@ -20,9 +21,13 @@ from sparsenet.layers import (
     Linear,
     LogSoftmax,
     MaxPool2d,
+    Quantize,
+    QuantizedConv2d,
+    QuantizedLinear,
     ReLU,
     Reshape,
     Softmax,
+    Weighted,
 )
 from sparsenet.network import Node
 from sparsenet.storage.container import Tensors
@@ -34,19 +39,24 @@ __all__ = ["KINDS", "NodeRecord", "build_node", "describe_node", "read_node_reco
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of layer: its constructor, its JSON settings, its one-axis arrays, and whether it has a weight."""
+    """A kind of layer: its constructor, its JSON settings, its one-axis arrays, and whether it has a weight.
+
+    ``whole`` names those of its arrays that hold whole numbers; the others are float32.
+    """
 
     make: Callable[..., Layer]
     settings: tuple[str, ...] = ()
     vectors: tuple[str, ...] = ()
     optional_vectors: tuple[str, ...] = ()
     weighted: bool = False
+    whole: tuple[str, ...] = ()
 
 
+_SLIDING = ("stride", "padding", "dilation", "groups")
 _WINDOW = ("kernel", "stride", "padding")
 
 KINDS: Mapping[str, Kind] = {
-    "Conv2d": Kind(Conv2d, ("stride", "padding", "dilation", "groups"), optional_vectors=("bias",), weighted=True),
+    "Conv2d": Kind(Conv2d, _SLIDING, optional_vectors=("bias",), weighted=True),
     "Linear": Kind(Linear, optional_vectors=("bias",), weighted=True),
     "KWinners": Kind(KWinners, ("k", "scope"), optional_vectors=("factor",)),
     "ReLU": Kind(ReLU),
@@ -60,6 +70,12 @@ KINDS: Mapping[str, Kind] = {
     "Concat": Kind(Concat),
     "Softmax": Kind(Softmax),
     "LogSoftmax": Kind(LogSoftmax),
+    "Quantize": Kind(Quantize, ("scale", "zero")),
+    "QuantizedConv2d": Kind(
+        QuantizedConv2d, ("shift", *_SLIDING, "zero"), ("bias",), weighted=True, whole=("weight", "bias")
+    ),
+    "QuantizedLinear": Kind(QuantizedLinear, (), ("bias", "scale"), weighted=True, whole=("weight",)),
+    "Dequantize": Kind(Dequantize, ("scale", "zero")),
 }
 
 
@@ -88,7 +104,7 @@ def describe_node(node: Node, values: str) -> tuple[dict[str, Any], Tensors]:
     vectors = [vector for vector in kind.vectors + kind.optional_vectors if getattr(layer, vector) is not None]
     tensors: Tensors = {f"{name}.{vector}": getattr(layer, vector) for vector in vectors}
     weight = None
-    if isinstance(layer, Conv2d | Linear):
+    if isinstance(layer, Weighted):
         record, encoded = encode_weight(layer.weight, layer.mask, values)
         weight = vars(record)
         tensors |= {f"{name}.weight{ending}": array for ending, array in encoded.items()}
@@ -119,7 +135,9 @@ def read_node_record(value: Any) -> NodeRecord:
     _check_vectors(kind, vectors, what)
     if not kind.weighted and fields["weight"] is not None:
         raise ModelFormatError(f"{what}: expected no weight for a {kind_name}, got {shown(fields['weight'])}")
-    weight = read_weight_record(fields["weight"], f"{what}: weight") if kind.weighted else None
+    weight = None
+    if kind.weighted:
+        weight = read_weight_record(fields["weight"], "weight" in kind.whole, f"{what}: weight")
     return NodeRecord(name, kind_name, tuple(inputs), settings, tuple(vectors), weight)
 
 
@@ -157,8 +175,9 @@ def _are_strings(values: Any) -> bool:
 
 def _vector(record: NodeRecord, vector: str, tensors: Tensors) -> Any:
     array = tensors[f"{record.name}.{vector}"]
-    if array.dtype != np.float32 or array.ndim != 1:
+    expected = np.dtype("<i4" if vector in KINDS[record.kind].whole else "<f4")
+    if array.dtype != expected or array.ndim != 1:
         raise ModelFormatError(
-            f"layer {shown(record.name)}: expected {vector} as float32 of one axis, got {array.dtype} {array.shape}"
+            f"layer {shown(record.name)}: expected {vector} as {expected} of one axis, got {array.dtype} {array.shape}"
         )
     return array

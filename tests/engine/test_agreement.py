@@ -17,7 +17,8 @@ def problems(draw, exact):
     """Draw a network, how to compile it (some kernels chosen by chance), and inputs."""
     net = draw(networks(exact=exact))
     batch = draw(st.integers(1, 9))
-    settings = {"batch": batch, "threads": draw(st.integers(1, 2)), "kernels": draw(_chosen(net))}
+    planner = draw(st.sampled_from(["predict", "predict", "predict", "measure"]))
+    settings = {"batch": batch, "threads": draw(st.integers(1, 2)), "planner": planner, "kernels": draw(_chosen(net))}
     return net, settings, draw(inputs(net, exact=exact, batch=draw(st.integers(0, batch))))
 
 

@@ -107,6 +107,9 @@ def test_numbers_that_are_not_finite(engine, bad, sample, place):
     ("settings", "error", "message"),
     [
         ({"batch": 0}, sn.CompileError, "batch from 1"),
+        ({"planner": "guess"}, sn.CompileError, 'planner "measure" or "predict"'),
+        ({"examples": np.zeros((0, 2, 6, 6))}, sn.CompileError, "at least one example"),
+        ({"examples": np.zeros((1, 5))}, sn.SparsenetError, "expected input of shape"),
         ({"batch": 1.5}, TypeError, "batch to be an integer"),
         ({"batch": True}, TypeError, "batch to be an integer"),
         ({"threads": 0}, sn.CompileError, "threads from 1"),
@@ -146,6 +149,25 @@ def test_forced_kernels_are_used(net):
         "complementary",
         "asked for",
     )
+
+
+def test_a_plan_can_be_made_again(net, engine):
+    again = sn.compile(net, batch=40, planner="predict", kernels=engine.kernels, progress=False)
+    assert again.kernels == engine.kernels
+
+
+def test_measuring_tries_the_dense_kernel_and_says_what_it_found(net):
+    x = whole_numbers(70)
+    for choice in sn.compile(net, batch=3, examples=x, planner="measure", progress=False).plan:
+        assert any(name.endswith("_dense_dense") for name in choice.measured_us)
+        assert choice.kernel.partition("__")[0] in choice.measured_us
+        assert all(time_us > 0 for time_us in choice.measured_us.values())
+        assert "measured" in choice.reason
+
+
+def test_predicting_chooses_the_same_every_time(net):
+    first, second = (sn.compile(net, planner="predict", progress=False) for _ in range(2))
+    assert first.kernels == second.kernels
 
 
 def test_constants_may_not_be_written(engine):

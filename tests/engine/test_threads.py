@@ -27,7 +27,7 @@ def inputs(seed, samples):
 
 
 def test_many_threads_call_one_engine(net):
-    engine = sn.compile(net, batch=200, threads=2, progress=False)
+    engine = sn.compile(net, batch=200, threads=2, planner="predict", progress=False)
     xs = [inputs(seed, samples) for seed, samples in enumerate([1, 200, 33, 7, 64, 199, 2, 100] * 6)]
     with ThreadPoolExecutor(8) as pool:
         ys = list(pool.map(engine, xs))
@@ -38,12 +38,12 @@ def test_many_threads_call_one_engine(net):
 @pytest.mark.parametrize("threads", [1, 2, 3, 7])
 def test_the_number_of_threads_changes_no_bit(net, threads):
     x = inputs(3, 120) / 3
-    alone = sn.compile(net, batch=120, threads=1, progress=False)(x)
-    np.testing.assert_array_equal(sn.compile(net, batch=120, threads=threads, progress=False)(x), alone)
+    alone = sn.compile(net, batch=120, threads=1, planner="predict", progress=False)(x)
+    np.testing.assert_array_equal(sn.compile(net, batch=120, threads=threads, planner="predict", progress=False)(x), alone)
 
 
 def test_the_split_into_batches_changes_no_bit(net):
-    engine = sn.compile(net, batch=64, threads=1, kernels={"linear1": "linear_f32_dense_dense"}, progress=False)
+    engine = sn.compile(net, batch=64, threads=1, kernels={"linear1": "linear_f32_dense_dense"}, planner="predict", progress=False)
     x = inputs(4, 64) / 3
     whole = engine(x)
     parts = np.concatenate([engine(x[:5]), engine(x[5:6]), engine(x[6:])])
@@ -53,7 +53,7 @@ def test_the_split_into_batches_changes_no_bit(net):
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")
 @pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
 def test_a_forked_child_may_use_the_engine(net):
-    engine = sn.compile(net, batch=120, threads=2, progress=False)
+    engine = sn.compile(net, batch=120, threads=2, planner="predict", progress=False)
     x = inputs(5, 120)
     expected = engine(x)  # the parent has started its threads
     child = os.fork()
@@ -71,7 +71,7 @@ SCRIPT = """
     import sparsenet as sn
     net = sn.Network.sequential((20,), [sn.Linear(np.ones((30, 20))), sn.KWinners(5)])
     try:
-        engine = sn.compile(net, batch=200, threads=2, progress=False)
+        engine = sn.compile(net, batch=200, threads=2, planner="predict", progress=False)
     except sn.CompileError as error:
         sys.exit(42 if "threading layer" in str(error) else 1)
     x = np.ones((200, 20), np.float32)

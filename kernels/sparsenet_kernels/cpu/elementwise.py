@@ -9,7 +9,7 @@ from sparsenet_kernels.registry import kernel
 
 @kernel("relu", arguments="x f32[B, N]; out f32[B, N]")
 def relu_f32(x, out):
-    """Out = max(x, 0).
+    """Compute ``out = max(x, 0)``.
 
     x    (B, N)  f32
     out  (B, N)  f32  overwritten
@@ -21,7 +21,7 @@ def relu_f32(x, out):
 
 @kernel("add", arguments="x f32[B, N]; y f32[B, N]; out f32[B, N]")
 def add_f32(x, y, out):
-    """Out = x + y.
+    """Compute ``out = x + y``.
 
     x, y  (B, N)  f32
     out   (B, N)  f32  overwritten; may be x

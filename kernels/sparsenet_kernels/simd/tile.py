@@ -75,6 +75,8 @@ def tile_add_scaled(typing_context, tile, scale, array, index):
 @intrinsic
 def tile_row(typing_context, tile, row, column):
     """Take one vector out of a tile; both positions are literal."""
+    if not isinstance(row, types.IntegerLiteral) or not isinstance(column, types.IntegerLiteral):
+        raise RequireLiteralValue("expected a literal row and column")
     position = row.literal_value * tile.columns + column.literal_value
 
     def emit(context, builder, signature, args):

@@ -90,23 +90,22 @@ def _trespasses(blocks: Mapping[str, Guarded], case: Case) -> list[str]:
 
 
 def _features() -> frozenset[str]:
-    """Return the features that code is compiled for, by LLVM's names."""
-    from llvmlite import binding
+    """Return the processor features that Numba compiles for, by LLVM's names."""
+    from numba.core.registry import cpu_target
 
-    if config.CPU_FEATURES is not None:
-        return frozenset(name[1:] for name in config.CPU_FEATURES.split(",") if name.startswith("+"))
-    return frozenset(name for name, present in binding.get_host_cpu_features().items() if present)
+    _, _, features = cpu_target.target_context.codegen().magic_tuple()
+    return frozenset(feature[1:] for feature in features.split(",") if feature.startswith("+"))
 
 
-def _reached(function: FunctionType, seen: set[str]) -> Iterator[Any]:
+def _reached(function: FunctionType, seen: set[FunctionType]) -> Iterator[Any]:
     """Yield the global and closed-over values that a function names, and those that functions among them name."""
     names = {name for code in _codes(function.__code__) for name in code.co_names}
     cells = [cell.cell_contents for cell in function.__closure__ or ()]
     for value in [function.__globals__[name] for name in sorted(names & function.__globals__.keys())] + cells:
         yield value
         called = getattr(value, "py_func", value)
-        if isinstance(called, FunctionType) and called.__qualname__ not in seen:
-            seen.add(called.__qualname__)
+        if isinstance(called, FunctionType) and called not in seen:
+            seen.add(called)
             yield from _reached(called, seen)
 
 

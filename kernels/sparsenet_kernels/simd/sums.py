@@ -1,0 +1,212 @@
+"""Sums of byte products that stay in registers: a block of vectors of 16 int32, one per position of an image.
+
+Rows and columns are rows and columns of neighbouring outputs, so that a pooling finds its windows in the block. One
+statement here unrolls to all vectors in LLVM. Row and column counts are literal integers, so they are part of the type.
+"""
+
+from llvmlite import ir
+from numba.core import types
+from numba.core.errors import RequireLiteralValue
+from numba.extending import intrinsic, models, register_model
+
+from sparsenet_kernels.simd.bytes import dot4, load_i8, load_u8, lookup, repeat4
+from sparsenet_kernels.simd.memory import INT32, INT64, element_pointer
+from sparsenet_kernels.simd.ops import load, spread
+from sparsenet_kernels.simd.types import i8x64, i32x16, u8x64
+
+__all__ = [
+    "SumsType",
+    "store_16_bytes",
+    "store_halves",
+    "store_word",
+    "sums_add_fours",
+    "sums_add_lookups",
+    "sums_from",
+    "sums_at",
+    "sums_pooled",
+]
+
+
+class SumsType(types.Type):
+    """A block of ``rows`` times ``columns`` vectors of int32."""
+
+    def __init__(self, rows: int, columns: int) -> None:
+        self.rows = rows
+        self.columns = columns
+        super().__init__(name=f"sums({rows} x {columns})")
+
+    @property
+    def llvm(self) -> ir.Type:
+        """The LLVM type of the block: its vectors in row order."""
+        return ir.ArrayType(i32x16.llvm, self.rows * self.columns)
+
+
+@register_model(SumsType)
+class _SumsModel(models.PrimitiveModel):
+    def __init__(self, manager: object, sums: SumsType) -> None:
+        super().__init__(manager, sums, sums.llvm)
+
+
+@intrinsic
+def sums_from(typing_context, rows, columns, array, index):
+    """Fill every vector of a new block with ``array.ravel()[index : index + 16]``."""
+    if not isinstance(rows, types.IntegerLiteral) or not isinstance(columns, types.IntegerLiteral):
+        raise RequireLiteralValue("expected literal row and column counts")
+    sums = SumsType(rows.literal_value, columns.literal_value)
+
+    def emit(context, builder, signature, args):
+        start = _emitted(context, builder, load, signature.args[2:], args[2:])
+        value = ir.Constant(sums.llvm, ir.Undefined)
+        for position in range(sums.rows * sums.columns):
+            value = builder.insert_value(value, start, position)
+        return value
+
+    return sums(rows, columns, array, index), emit
+
+
+@intrinsic
+def sums_add_fours(typing_context, sums, x, corner, row_step, column_step, weights, place):
+    """Add, at every position, the products of four bytes with the weights of 16 outputs.
+
+    ``sums[r, c] += x[at : at + 4] @ weights[place : place + 64].reshape(16, 4).T`` of the flattened arrays, where
+    ``at = corner + r * row_step + c * column_step``.
+    """
+
+    def emit(context, builder, signature, args):
+        factors = _emitted(context, builder, load_i8, signature.args[5:7], args[5:7])
+
+        def inputs(place):
+            return _emitted(context, builder, repeat4, (signature.args[1], types.int64), (args[1], place))
+
+        return _add_everywhere(context, builder, signature, args, inputs, factors)
+
+    return sums(sums, x, corner, row_step, column_step, weights, place), emit
+
+
+@intrinsic
+def sums_add_lookups(typing_context, sums, x, corner, row_step, column_step, indices, weights, place):
+    """Add, at every position, the products of four bytes for each output, chosen out of 64, with their weights.
+
+    ``sums[r, c] += (x[at : at + 64][i] * weights[place : place + 64]).reshape(16, 4).sum(axis=1)`` of the flattened
+    arrays, where ``i = indices[place : place + 64]`` and ``at = corner + r * row_step + c * column_step``.
+    """
+
+    def emit(context, builder, signature, args):
+        chosen = _emitted(context, builder, load_u8, (signature.args[5], signature.args[7]), (args[5], args[7]))
+        factors = _emitted(context, builder, load_i8, signature.args[6:8], args[6:8])
+
+        def inputs(place):
+            table = _emitted(context, builder, load_u8, (signature.args[1], types.int64), (args[1], place))
+            return _emitted(context, builder, lookup, (u8x64, u8x64), (table, chosen))
+
+        return _add_everywhere(context, builder, signature, args, inputs, factors)
+
+    return sums(sums, x, corner, row_step, column_step, indices, weights, place), emit
+
+
+@intrinsic
+def sums_at(typing_context, sums, row, column):
+    """Take one vector out of a block; both positions are literal."""
+    position = row.literal_value * sums.columns + column.literal_value
+
+    def emit(context, builder, signature, args):
+        return builder.extract_value(args[0], position)
+
+    return i32x16(sums, row, column), emit
+
+
+@intrinsic
+def sums_pooled(typing_context, sums, column):
+    """Take the largest of two rows at two columns, from the literal ``column`` on."""
+    first = column.literal_value
+    window = [row * sums.columns + first + x for row in (0, 1) for x in (0, 1)]
+
+    def emit(context, builder, signature, args):
+        vectors = [builder.extract_value(args[0], position) for position in window]
+        largest = vectors[0]
+        for vector in vectors[1:]:
+            largest = builder.select(builder.icmp_signed(">", largest, vector), largest, vector)
+        return largest
+
+    return i32x16(sums, column), emit
+
+
+@intrinsic
+def store_16_bytes(typing_context, array, index, value, shift):
+    """Divide 16 sums by a power of two, rounding halves up, clip them to bytes and store them.
+
+    ``array.ravel()[index : index + 16] = np.clip((value + (1 << shift >> 1)) >> shift, 0, 255)``; a sum plus the half
+    that rounds it must stay below 2**31.
+    """
+    if array.dtype is not types.uint8:
+        return None
+
+    def emit(context, builder, signature, args):
+        array_type, index_type, _, shift_type = signature.args
+        places = context.cast(builder, args[3], shift_type, types.int32)
+        half = spread(builder, builder.lshr(builder.shl(INT32(1), places), INT32(1)), i32x16)
+        units = builder.ashr(builder.add(args[2], half), spread(builder, places, i32x16))
+        zero, most = (ir.Constant(i32x16.llvm, [limit] * 16) for limit in (0, 255))
+        units = builder.select(builder.icmp_signed(">", units, zero), units, zero)
+        units = builder.select(builder.icmp_signed("<", units, most), units, most)
+        narrow = ir.VectorType(ir.IntType(8), 16)
+        pointer = element_pointer(context, builder, array_type, args[0], args[1], index_type, INT64(16))
+        builder.store(builder.trunc(units, narrow), builder.bitcast(pointer, narrow.as_pointer()), align=1)
+        return context.get_dummy_value()
+
+    return types.void(array, index, value, shift), emit
+
+
+@intrinsic
+def store_halves(typing_context, array, index, value, other):
+    """Store the first 32 bytes of a vector from element ``index`` on and the last 32 from element ``other`` on."""
+
+    def emit(context, builder, signature, args):
+        array_type, index_type, _, other_type = signature.args
+        half = ir.VectorType(ir.IntType(8), 32)
+        for first, at, at_type in ((0, args[1], index_type), (32, args[3], other_type)):
+            lanes = ir.Constant(ir.VectorType(INT32, 32), list(range(first, first + 32)))
+            part = builder.shuffle_vector(args[2], args[2], lanes)
+            pointer = element_pointer(context, builder, array_type, args[0], at, at_type, INT64(32))
+            builder.store(part, builder.bitcast(pointer, half.as_pointer()), align=1)
+        return context.get_dummy_value()
+
+    return (types.void(array, index, u8x64, other), emit) if array.dtype is types.uint8 else None
+
+
+@intrinsic
+def store_word(typing_context, array, index, word):
+    """Store the eight bytes of a uint64, the lowest first, from element ``index`` of an array of uint8 on."""
+
+    def emit(context, builder, signature, args):
+        array_type, index_type, _ = signature.args
+        pointer = element_pointer(context, builder, array_type, args[0], args[1], index_type, INT64(8))
+        builder.store(args[2], builder.bitcast(pointer, INT64.as_pointer()), align=1)
+        return context.get_dummy_value()
+
+    return (types.void(array, index, types.uint64), emit) if array.dtype is types.uint8 else None
+
+
+def _add_everywhere(context, builder, signature, args, inputs, factors):
+    """Add the dot products of ``inputs(place)`` and ``factors`` to every vector of the block."""
+    sums = signature.args[0]
+    at, down, right = (context.cast(builder, args[i], signature.args[i], types.int64) for i in (2, 3, 4))
+    value = args[0]
+    for row in range(sums.rows):
+        place = at
+        for column in range(sums.columns):
+            position = row * sums.columns + column
+            before = builder.extract_value(value, position)
+            after = _emitted(context, builder, dot4, (i32x16, u8x64, i8x64), (before, inputs(place), factors))
+            value = builder.insert_value(value, after, position)
+            place = builder.add(place, right)
+        at = builder.add(at, down)
+    return value
+
+
+def _emitted(context, builder, operation, argument_types, args):
+    """Emit another intrinsic's code."""
+    typing = context.typing_context
+    function = typing.resolve_value_type(operation)
+    signature = function.get_call_type(typing, tuple(argument_types), {})
+    return context.get_function(function, signature)(builder, args)

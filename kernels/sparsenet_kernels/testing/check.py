@@ -1,0 +1,139 @@
+"""The differential test: a kernel against what its operation means."""
+
+from collections.abc import Callable
+from typing import Any
+
+import hypothesis
+from hypothesis import strategies as st
+
+from sparsenet_kernels.registry import Kernel, kernels
+from sparsenet_kernels.testing.call import complaints
+from sparsenet_kernels.testing.case import Case
+from sparsenet_kernels.testing.suites import suite_of
+
+
+def check_kernel(
+    kernel: Kernel | str,
+    *,
+    case: st.SearchStrategy[Case] | None = None,
+    max_examples: int | None = None,
+    seed: int | None = None,
+) -> None:
+    """Test a registered kernel against the meaning of its operation; works for your own kernels, too.
+
+    The kernel is called as the engine calls it: first on the edges (an empty batch, one element, one more and one fewer
+    than a vector holds, nothing active, everything active, ties, ...), then on problems that hypothesis draws. Its
+    outputs must agree with :mod:`sparsenet_kernels.reference`: sums within the error that float32 sums of so many
+    products may have, everything else exactly. Its inputs must stay as they were, and so must the memory around all
+    arrays. A kernel that writes far outside of its arrays can crash the process: ``NUMBA_BOUNDSCHECK=1`` in the
+    environment makes it say where.
+
+    Parameters
+    ----------
+    kernel : Kernel or str
+        A registered kernel, or its name.
+    case : strategy of Case, optional
+        Cases of your own, for an operation, a format or arguments that this package does not know.
+    max_examples : int, optional
+        How many problems are drawn; hypothesis's profile decides when left out. The edges are always tried.
+    seed : int, optional
+        Draw the same problems each time.
+
+    Raises
+    ------
+    AssertionError
+        When the kernel is wrong: with the smallest problem found, what is wrong there, and the edges that break.
+    ValueError
+        When no kernel of that name is registered, or no cases for its operation are known.
+
+    Examples
+    --------
+    A dense layer that forgets its bias:
+
+    >>> from sparsenet_kernels.registry import kernel, registered_temporarily
+    >>> with registered_temporarily():
+    ...     @kernel("linear", weights="dense", inputs="dense", variant="mine",
+    ...             arguments="x f32[B, D]; weights f32[P, D, L]; bias f32[PL]; out f32[B, N]")
+    ...     def forgetful(x, weights, bias, out):
+    ...         for b in range(out.shape[0]):
+    ...             for n in range(out.shape[1]):
+    ...                 out[b, n] = 0.0
+    ...                 for d in range(x.shape[1]):
+    ...                     out[b, n] += x[b, d] * weights[n // weights.shape[2], d, n % weights.shape[2]]
+    ...     check_kernel("linear_f32_dense_dense__mine")  # doctest: +ELLIPSIS, +NORMALIZE_WHITESPACE
+    Traceback (most recent call last):
+        ...
+    AssertionError: linear_f32_dense_dense__mine is wrong:
+        out[0, 0]: expected ..., got ..., allowed error ...; 1 of 1 elements are wrong
+      for LinearProblem(samples=1, inputs=1, outputs=1, density=1.0, activity=Activity(most=0, ...
+      ...
+    """
+    found = _find(kernel) if isinstance(kernel, str) else kernel
+    if case is not None:
+        _search(found, case, lambda drawn: drawn, max_examples, seed)
+        return
+    suite = suite_of(found)
+    broken = {
+        edge: wrong for edge, problem in suite.edges(found).items() if (wrong := _wrong(found, suite.case, problem))
+    }
+    try:
+        _search(found, suite.problems(found), lambda problem: suite.case(found, problem), max_examples, seed)
+    except AssertionError as error:
+        raise AssertionError(f"{error}\n{_edges(broken)}") from None
+    if broken:
+        raise AssertionError(f"{next(iter(broken.values()))}\n{_edges(broken)}")
+
+
+def cases(kernel: Kernel) -> st.SearchStrategy[Case]:
+    """Return a strategy for the cases that a kernel must pass, to build other tests from.
+
+    Raises
+    ------
+    ValueError
+        When no cases for its operation are known.
+    """
+    suite = suite_of(kernel)
+    return suite.problems(kernel).map(lambda problem: suite.case(kernel, problem))
+
+
+def _find(name: str) -> Kernel:
+    if name not in kernels():
+        raise ValueError(
+            f"expected the name of a registered kernel, got {name!r}; the kernels are {', '.join(kernels())}"
+        )
+    return kernels()[name]
+
+
+def _search(
+    kernel: Kernel,
+    problems: st.SearchStrategy[Any],
+    case: Callable[[Any], Case],
+    max_examples: int | None,
+    seed: int | None,
+) -> None:
+    """Let hypothesis look for a problem that the kernel gets wrong, and shrink it."""
+    settings = {} if max_examples is None else {"max_examples": max_examples}
+    quiet = hypothesis.settings(deadline=None, database=None, report_multiple_bugs=False, **settings)
+
+    @quiet
+    @hypothesis.given(problems)
+    def agrees(problem: Any) -> None:
+        wrong = complaints(kernel, case(problem))
+        assert not wrong, _report(kernel, wrong, problem)
+
+    (agrees if seed is None else hypothesis.seed(seed)(agrees))()
+
+
+def _wrong(kernel: Kernel, case: Callable[[Kernel, Any], Case], problem: Any) -> str:
+    wrong = complaints(kernel, case(kernel, problem))
+    return _report(kernel, wrong, problem) if wrong else ""
+
+
+def _report(kernel: Kernel, wrong: list[str], problem: Any) -> str:
+    return f"{kernel.name} is wrong:\n    " + "\n    ".join(wrong) + f"\n  for {problem}"
+
+
+def _edges(broken: dict[str, str]) -> str:
+    if not broken:
+        return "  none of the edges breaks"
+    return f"  edges that break: {'; '.join(broken)}"

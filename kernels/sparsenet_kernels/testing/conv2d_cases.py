@@ -1,0 +1,253 @@
+"""Cases of convolutions, for every format of weights and both forms of inputs."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from sparsenet_kernels import reference
+from sparsenet_kernels.formats import (
+    PLANE_LANES,
+    Planes,
+    pack_complementary_conv2d,
+    pack_csc_conv2d,
+    pack_csr_conv2d,
+    pack_panels_conv2d,
+)
+from sparsenet_kernels.registry import Kernel
+from sparsenet_kernels.testing.activity import Activity, active_rows
+from sparsenet_kernels.testing.case import Argument, Case, Expected, leftovers
+from sparsenet_kernels.testing.contents import ORDINARY, numbers
+from sparsenet_kernels.testing.layout_cases import split_into_planes
+from sparsenet_kernels.testing.linear_cases import panel_vectors
+from sparsenet_kernels.testing.tolerance import sum_error
+
+Floats = NDArray[np.float32]
+Pair = tuple[int, int]
+
+
+@dataclass(frozen=True)
+class Conv2dProblem:
+    """A convolution and its input; pairs are (vertical, horizontal), channels and outputs those of all groups.
+
+    ``density`` is the fraction of weights that the mask keeps. Kept weights may be zero; with ``keep_zeros`` they are
+    stored all the same.
+    """
+
+    samples: int
+    size: Pair
+    channels: int
+    outputs: int
+    kernel: Pair
+    stride: Pair = (1, 1)
+    padding: Pair = (0, 0)
+    dilation: Pair = (1, 1)
+    groups: int = 1
+    density: float = 0.5
+    activity: Activity = Activity(2)  # noqa: RUF009  (it is frozen)
+    content: str = "normal"
+    keep_zeros: bool = False
+    seed: int = 0
+
+    @property
+    def out(self) -> Pair:
+        """Height and width of the output."""
+        return reference.conv2d_shape(self.size, self.kernel, self.stride, self.padding, self.dilation)
+
+
+@dataclass(frozen=True, eq=False)
+class Drawn:
+    """The arrays of a problem, channels last."""
+
+    image: Floats
+    columns: NDArray[np.int32]
+    values: Floats
+    weight: Floats
+    mask: NDArray[np.bool_] | None
+    bias: Floats
+
+
+BASE = Conv2dProblem(samples=2, size=(6, 9), channels=4, outputs=17, kernel=(3, 2))
+
+
+def conv2d_edges(kernel: Kernel) -> Mapping[str, Conv2dProblem]:
+    """Return the problems that every kernel for convolutions must solve, by what is special about them."""
+    widths = {f"{w} positions in a row": replace(BASE, size=(4, w + 1)) for w in (*range(1, 13), 16, 17)}
+    outputs = {f"{n} outputs": replace(BASE, outputs=n, size=(4, 6)) for n in (1, 15, 16, 31, 32, 33, 63, 64, 65, 129)}
+    grouped = replace(BASE, groups=2, outputs=34)
+    return (
+        widths
+        | outputs
+        | _geometry_edges()
+        | {
+            "no samples": replace(BASE, samples=0),
+            "one sample": replace(BASE, samples=1),
+            "no weights": replace(BASE, density=0.0),
+            "all weights": replace(BASE, density=1.0),
+            "nothing active": replace(BASE, activity=Activity(0)),
+            "all active": replace(BASE, activity=Activity(4)),
+            "rows of different length": replace(BASE, activity=Activity(4, ragged=True)),
+            "room to spare": replace(BASE, activity=Activity(1, spare=2)),
+            "ties and zeros among the inputs": replace(BASE, content="integers"),
+            "stored zeros": replace(BASE, content="integers", keep_zeros=True),
+            "many channels": replace(BASE, channels=37, size=(4, 5), activity=Activity(20)),
+        }
+        | ({} if _one_group(kernel) else _group_edges(grouped))
+    )
+
+
+def _geometry_edges() -> dict[str, Conv2dProblem]:
+    return {
+        "image of one pixel": replace(BASE, size=(1, 1), kernel=(1, 1)),
+        "one pixel, padded": replace(BASE, size=(1, 1), kernel=(3, 3), padding=(1, 1)),
+        "filter of one tap": replace(BASE, kernel=(1, 1)),
+        "filter as large as the image": replace(BASE, kernel=(6, 9)),
+        "one channel": replace(BASE, channels=1, activity=Activity(1)),
+        "stride": replace(BASE, stride=(2, 3)),
+        "stride beyond the filter": replace(BASE, stride=(4, 3)),
+        "padding": replace(BASE, padding=(2, 1)),
+        "padding beyond the filter": replace(BASE, kernel=(1, 2), padding=(2, 2)),
+        "dilation": replace(BASE, dilation=(2, 3)),
+        "stride, padding and dilation": replace(BASE, stride=(2, 3), padding=(2, 1), dilation=(2, 2)),
+    }
+
+
+def _group_edges(grouped: Conv2dProblem) -> dict[str, Conv2dProblem]:
+    return {
+        "two groups": grouped,
+        "two groups, dilated": replace(grouped, dilation=(1, 2), padding=(1, 1)),
+        "a group for each channel": replace(BASE, groups=4, outputs=4),
+        "many outputs in each group": replace(grouped, outputs=130, size=(4, 5)),
+    }
+
+
+@st.composite
+def conv2d_problems(draw: Callable, kernel: Kernel) -> Conv2dProblem:
+    """Draw convolutions."""
+    taps, stride, padding, dilation = (draw(_pairs(low, high)) for low, high in ((1, 3), (1, 3), (0, 2), (1, 2)))
+    reach = [dilation[axis] * (taps[axis] - 1) + 1 for axis in (0, 1)]
+    size = tuple(max(1, reach[axis] - 2 * padding[axis]) + draw(st.integers(0, 9)) for axis in (0, 1))
+    groups = 1 if _one_group(kernel) else draw(st.integers(1, 3))
+    return Conv2dProblem(
+        samples=draw(st.integers(0, 3)),
+        size=size,
+        channels=groups * draw(st.integers(1, 6)),
+        outputs=groups * draw(st.integers(1, 40)),
+        kernel=taps,
+        stride=stride,
+        padding=padding,
+        dilation=dilation,
+        groups=groups,
+        density=draw(st.sampled_from([1.0, 0.0, 0.1, 0.4])),
+        activity=draw(st.builds(Activity, st.integers(0, 18), st.booleans(), st.integers(0, 2))),
+        content=draw(st.sampled_from(ORDINARY)),
+        keep_zeros=draw(st.booleans()),
+        seed=draw(st.integers(0, 2**16)),
+    )
+
+
+def conv2d_case(kernel: Kernel, problem: Conv2dProblem) -> Case:
+    """Build a kernel's arguments for a convolution, and what it must compute."""
+    drawn = _draw(problem)
+    weights, scratch = FORMATS[kernel.weights](kernel, problem, drawn)
+    inputs = _lists(problem, drawn) if kernel.inputs == "active" else _IMAGES[kernel.weights](kernel, problem, drawn)
+    out = leftovers((problem.samples, *problem.out, problem.outputs))
+    return Case(inputs | weights | scratch | {"out": out}, {"out": _expected(problem, drawn)}, frozenset(scratch))
+
+
+def _one_group(kernel: Kernel) -> bool:
+    return (kernel.weights, kernel.inputs) == ("dense", "active")
+
+
+def _pairs(low: int, high: int) -> st.SearchStrategy[Pair]:
+    return st.tuples(st.integers(low, high), st.integers(low, high))
+
+
+def _draw(problem: Conv2dProblem) -> Drawn:
+    rng = np.random.default_rng(problem.seed)
+    (H, W), C, N = problem.size, problem.channels, problem.outputs
+    x, columns, values = active_rows(rng, (problem.samples, H * W, C), problem.activity, problem.content)
+    shape = (N, C // problem.groups, *problem.kernel)
+    mask = rng.random(shape) < problem.density
+    weight = np.where(mask, numbers(rng, shape, problem.content), np.float32(0.0))
+    bias = numbers(rng, (N,), problem.content)
+    image = x.reshape(problem.samples, H, W, C)
+    return Drawn(image, columns, values, weight, mask if problem.keep_zeros else None, bias)
+
+
+def _expected(problem: Conv2dProblem, drawn: Drawn) -> Expected:
+    image = np.moveaxis(drawn.image, -1, 1)
+    settings = problem.stride, problem.padding, problem.dilation, problem.groups
+    values = reference.conv2d(image, drawn.weight, drawn.bias, *settings)
+    magnitude = reference.conv2d(np.abs(image), np.abs(drawn.weight), np.abs(drawn.bias), *settings)
+    allowed = sum_error(drawn.weight[0].size, magnitude)
+    return Expected(np.moveaxis(values, 1, -1), np.moveaxis(allowed, 1, -1))
+
+
+def _lists(problem: Conv2dProblem, drawn: Drawn) -> dict[str, Argument]:
+    height, width = problem.size
+    lists: dict[str, Argument] = {"columns": drawn.columns, "values": drawn.values}
+    return lists | {"height": height, "width": width, "channels": problem.channels} | _settings(problem)
+
+
+def _image(kernel: Kernel, problem: Conv2dProblem, drawn: Drawn) -> dict[str, Argument]:
+    return {"x": drawn.image} | _settings(problem)
+
+
+def _padded_image(kernel: Kernel, problem: Conv2dProblem, drawn: Drawn) -> dict[str, Argument]:
+    (py, px), image = problem.padding, drawn.image
+    padded = np.pad(image, ((0, 0), (py, py), (px, px), (0, 0)))
+    return {"x": padded} | _settings(replace(problem, padding=(0, 0)))
+
+
+def _planes(kernel: Kernel, problem: Conv2dProblem, drawn: Drawn) -> dict[str, Argument]:
+    planes = _planes_of(problem)
+    size = planes.total_size(problem.out, PLANE_LANES.get(kernel.variant, 128))
+    split = split_into_planes(drawn.image, planes, size)
+    return {"planes": split, "row": planes.row}
+
+
+def _planes_of(problem: Conv2dProblem) -> Planes:
+    return Planes(problem.channels, problem.size, problem.stride, problem.padding, problem.dilation)
+
+
+def _settings(problem: Conv2dProblem) -> dict[str, Argument]:
+    settings: dict[str, Argument] = {}
+    for name in ("kernel", "stride", "pad", "dilation"):
+        vertical, horizontal = {"kernel": ("height", "width")}.get(name, ("y", "x"))
+        pair = getattr(problem, {"pad": "padding"}.get(name, name))
+        settings |= {f"{name}_{vertical}": pair[0], f"{name}_{horizontal}": pair[1]}
+    return settings
+
+
+Packed = tuple[dict[str, Argument], dict[str, Argument]]
+
+
+def _dense(kernel: Kernel, problem: Conv2dProblem, drawn: Drawn) -> Packed:
+    panels, bias = pack_panels_conv2d(drawn.weight, drawn.bias, problem.groups, panel_vectors(kernel))
+    positions = problem.out[0] * problem.out[1]
+    return {"weights": panels, "bias": bias}, {"sums": leftovers((positions * panels.shape[-1],))}
+
+
+def _csr(kernel: Kernel, problem: Conv2dProblem, drawn: Drawn) -> Packed:
+    packed, planes = pack_csr_conv2d(drawn.weight, problem.groups, drawn.mask), _planes_of(problem)
+    offsets = planes.offsets(packed.columns, problem.kernel[1])
+    weights = {"indptr": packed.indptr, "offsets": offsets, "weights": packed.values, "bias": drawn.bias}
+    sums = planes.sums_size(problem.out, PLANE_LANES.get(kernel.variant, 128))
+    return weights, {"sums": leftovers((sums,))}
+
+
+def _csc(kernel: Kernel, problem: Conv2dProblem, drawn: Drawn) -> Packed:
+    packed = pack_csc_conv2d(drawn.weight, problem.groups, drawn.mask)
+    return {"indptr": packed.indptr, "rows": packed.rows, "weights": packed.values, "bias": drawn.bias}, {}
+
+
+def _complementary(kernel: Kernel, problem: Conv2dProblem, drawn: Drawn) -> Packed:
+    packed = pack_complementary_conv2d(drawn.weight, problem.groups, mask=drawn.mask)
+    return {"outputs": packed.outputs, "weights": packed.values, "bias": drawn.bias}, {}
+
+
+FORMATS = {"dense": _dense, "csr": _csr, "csc": _csc, "complementary": _complementary}
+_IMAGES = {"dense": _padded_image, "csr": _planes, "csc": _image, "complementary": _image}

@@ -1,0 +1,146 @@
+"""Cases of k-winners-take-all: the winners must be exact, ties included.
+
+Kernels rank by the float32 product of value and factor; the reference ranks by the exact product. Where the two agree,
+as they do for factors that are powers of two unless a product leaves float32's range, the reference is asked directly.
+Elsewhere it is asked with the float32 products' places among each other: 1 for the smallest, equal for equal ones.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from sparsenet_kernels import reference
+from sparsenet_kernels.registry import Kernel
+from sparsenet_kernels.testing.case import Case, Expected, leftovers, listed
+from sparsenet_kernels.testing.contents import FINITE, numbers
+
+Floats = NDArray[np.float32]
+FACTORS = ("ones", "powers of two", "near one", "extreme")
+
+
+@dataclass(frozen=True)
+class KWinnersProblem:
+    """Activations of shape (samples, positions, channels), and how many win: ``k`` of those that compete."""
+
+    samples: int
+    positions: int
+    channels: int
+    k: int
+    content: str = "normal"
+    factor: str = "ones"
+    seed: int = 0
+
+
+BASE = KWinnersProblem(samples=2, positions=5, channels=20, k=4)
+
+
+def k_winners_edges(kernel: Kernel) -> Mapping[str, KWinnersProblem]:
+    """Return the problems that every such kernel must solve, by what is special about them."""
+    sizes = {f"{n} channels": replace(BASE, channels=n, k=-(-n // 3)) for n in (1, 2, 15, 16, 17, 31, 32, 33, 64, 200)}
+    positions = {f"{n} positions": replace(BASE, positions=n, samples=1) for n in (1, 2, 3, 4, 6, 7, 8, 9)}
+    ranked = {
+        f"factors {factor}, {content} numbers": replace(BASE, channels=40, k=17, factor=factor, content=content)
+        for factor in FACTORS
+        for content in FINITE
+    }
+    return (
+        sizes
+        | positions
+        | ranked
+        | {
+            "no samples": replace(BASE, samples=0),
+            "one of everything": KWinnersProblem(1, 1, 1, 1),
+            "nobody wins": replace(BASE, k=0),
+            "one wins": replace(BASE, k=1),
+            "all but one win": replace(BASE, k=19),
+            "all win": replace(BASE, k=20),
+            "all win, ties": replace(BASE, k=20, content="integers"),
+            "many win, more ties": replace(BASE, channels=100, k=77, content="integers"),
+        }
+    )
+
+
+def k_winners_problems(kernel: Kernel) -> st.SearchStrategy[KWinnersProblem]:
+    """Draw activations and numbers of winners."""
+    return st.integers(1, 80).flatmap(
+        lambda channels: st.builds(
+            KWinnersProblem,
+            samples=st.integers(0, 3),
+            positions=st.integers(1, 9),
+            channels=st.just(channels),
+            k=st.integers(0, channels),
+            content=st.sampled_from(FINITE),
+            factor=st.sampled_from(FACTORS),
+            seed=st.integers(0, 2**16),
+        )
+    )
+
+
+def kwta_case(kernel: Kernel, problem: KWinnersProblem) -> Case:
+    """Build the arguments of a choice among the channels of each position."""
+    rng, shape = np.random.default_rng(problem.seed), (problem.samples, problem.positions, problem.channels)
+    x, factor = numbers(rng, shape, problem.content), _factor(rng, problem.channels, problem.factor)
+    columns, values = _lists(x, k_winning(x, factor, problem.k))
+    keys = leftovers((4 if problem.positions >= 4 else 1, _whole_vectors(problem.channels)), np.int32)
+    outputs = {"columns": leftovers(columns.shape, np.int32), "values": leftovers(values.shape)}
+    scratch = {"keys": keys, "thresholds": leftovers((4,), np.int32)}
+    expected = dict(zip(("columns", "values"), listed(columns, values), strict=True))
+    return Case({"x": x, "factor": factor, **scratch, **outputs}, expected, frozenset(scratch))
+
+
+def kwta_map_case(kernel: Kernel, problem: KWinnersProblem) -> Case:
+    """Build the arguments of a choice among all elements of a sample, whose ties go by (channel, position)."""
+    B, R, C = problem.samples, problem.positions, problem.channels
+    rng = np.random.default_rng(problem.seed)
+    x, factor = numbers(rng, (B, R, C), problem.content), _factor(rng, R * C, problem.factor)
+    k = problem.k * R  # of R * C elements, as many as k of each position's C
+    meant = x.swapaxes(1, 2).reshape(B, R * C), factor.reshape(R, C).T.ravel()
+    wins = k_winning(*meant, k).reshape(B, C, R).swapaxes(1, 2)
+    out = np.where(wins, x, np.float32(0.0))
+    keys = leftovers((_whole_vectors(R * C),), np.int32)
+    arguments = {"x": x, "factor": factor, "keys": keys, "k": k, "out": leftovers(out.shape)}
+    return Case(arguments, {"out": Expected(out, 0.0)}, frozenset(["keys"]))
+
+
+def k_winning(x: Floats, factor: Floats, k: int) -> NDArray[np.bool_]:
+    """Mark the winners along the last axis, ranked by float32 products; see the text of this module.
+
+    Examples
+    --------
+    >>> k_winning(np.float32([[2.0, 3.0, 3.0]]), np.float32([1.0, 0.5, 1.0]), 1)
+    array([[False, False,  True]])
+    """
+    with np.errstate(over="ignore", under="ignore"):
+        ranks = x * factor
+    _, places = np.unique(ranks, return_inverse=True)
+    places = places.reshape(x.shape) + 1
+    wins: NDArray[np.bool_] = reference.k_winners(places, k) != 0
+    if np.array_equal(ranks, x.astype(np.float64) * factor):
+        meant = reference.k_winners(x, k, factor)
+        assert np.array_equal(np.where(wins, x, 0.0), meant), "the reference contradicts itself"
+    return wins
+
+
+def _lists(x: Floats, wins: NDArray[np.bool_]) -> tuple[NDArray[np.int32], Floats]:
+    """List the winners of each row; every row has as many."""
+    k = int(wins.sum(axis=-1).max(initial=0))
+    columns = np.argsort(~wins, axis=-1, kind="stable")[..., :k].astype(np.int32)
+    return columns, np.take_along_axis(x, columns, axis=-1)
+
+
+def _factor(rng: np.random.Generator, size: int, kind: str) -> Floats:
+    """Draw factors for the ranking; they are positive."""
+    drawn = {
+        "ones": np.ones(size),
+        "powers of two": np.ldexp(1.0, rng.integers(-3, 4, size)),
+        "near one": rng.uniform(0.5, 2.0, size),
+        "extreme": np.ldexp(1.0, rng.integers(-100, 100, size)),
+    }
+    return drawn[kind].astype(np.float32)
+
+
+def _whole_vectors(count: int) -> int:
+    return -(-count // 16) * 16

@@ -1,0 +1,170 @@
+"""Compiling a network: planning, packing, laying out memory, and compiling its kernels."""
+
+from collections.abc import Callable, Mapping
+from itertools import cycle
+from math import prod
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from sparsenet.engine.arena import lay_out
+from sparsenet.engine.engine import Engine, FloatArray, converted
+from sparsenet.engine.lower import Lowered, lower
+from sparsenet.engine.measure import Track, choose_by_measuring
+from sparsenet.engine.program import assemble, constant_bytes
+from sparsenet.engine.progress import tracker
+from sparsenet.errors import CompileError
+from sparsenet.layers import Conv2d, Linear
+from sparsenet.network import Network
+from sparsenet.passes import fold_batchnorm
+from sparsenet.planner.cores import usable_cores
+from sparsenet.planner.cost import L2_BYTES
+from sparsenet.planner.machine import machine
+
+__all__ = ["compile"]
+
+LARGEST_CHUNK = 16
+"""Samples that go through the network together: enough to use each weight of a dense layer several times."""
+
+LARGEST_SCRATCH_BYTES = 2**28
+"""Scratch memory of a chunk stays below this, or is that of a single sample."""
+
+MOST_INPUTS, LARGEST_INPUTS = 64, 2**22
+"""Inputs made up for timing kernels: how many at most, and how many numbers in all."""
+
+MOST_THREADS = 1024
+LARGEST_BATCH = 2**20
+
+
+def compile(
+    network: Network,
+    batch: int = 1,
+    threads: int | None = None,
+    *,
+    planner: str = "measure",
+    kernels: Mapping[str, str] | None = None,
+    examples: npt.ArrayLike | None = None,
+    progress: bool | None = None,
+) -> Engine:
+    """Plan, pack and compile a network for this machine.
+
+    Parameters
+    ----------
+    network : Network
+    batch : int
+        The largest batch of one call.
+    threads : int, optional
+        Cores that one call may use, for batches that are large enough to share out. All usable ones when left out:
+        those that affinity and cgroup quota leave to this process.
+    planner : {"measure", "predict"}
+        "measure" times the few kernels that might be best for each layer, in the whole network on this machine;
+        "predict" trusts the cost model, which takes no time and always chooses the same.
+    kernels : mapping of str to str, optional
+        Kernels to use instead of the planner's choice, by layer: ``{"conv2": "conv2d_f32_csc_active"}``. An
+        earlier engine's ``kernels`` make its plan again.
+    examples : array (B, *input_shape), optional
+        Inputs like those to come, for timing kernels; random numbers from -1 to 1 when left out. How many units a
+        ReLU leaves active depends on them.
+    progress : bool, optional
+        Show what is compiled; when left out, in terminals and notebooks, where it takes longer than a moment.
+
+    Returns
+    -------
+    Engine
+
+    Raises
+    ------
+    CompileError
+        When a setting cannot be right.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import sparsenet as sn
+    >>> net = sn.Network.sequential((4,), [sn.Linear(np.eye(4)), sn.KWinners(2)])
+    >>> sn.compile(net)(np.float32([[1, 4, 3, 2]]))
+    array([[0., 4., 3., 0.]], dtype=float32)
+    """
+    if not isinstance(network, Network):
+        raise TypeError(f"expected a Network, got {type(network).__name__}")
+    if planner not in ("measure", "predict"):
+        raise CompileError(f'expected planner "measure" or "predict", got {planner!r}')
+    settings = {"batch": batch, "threads": threads, "planner": planner, "kernels": dict(kernels or {})}
+    batch = _checked_count("batch", batch, LARGEST_BATCH)
+    cores = usable_cores() if threads is None else _checked_count("threads", threads, MOST_THREADS)
+    folded = fold_batchnorm(network)
+    forced = _checked_kernels(kernels or {}, folded)
+    packs: dict[tuple[str, str], Any] = {}
+    chunk = _chunk_for(lower(folded, min(batch, LARGEST_CHUNK), machine(), forced, packs), batch)
+    lowered = lower(folded, chunk, machine(), forced, packs)
+    if planner == "measure":
+        lowered = _measured(folded, lowered, forced, examples, tracker(progress))
+    program = assemble(lowered, chunk, tracker(progress))
+    threads = max(1, min(cores, -(-batch // chunk)))
+    return Engine(network, program, tuple(lowered.plan.choices), batch, chunk, threads, settings)
+
+
+def _chunk_for(lowered: Lowered, batch: int) -> int:
+    """Choose how many samples go through the steps together.
+
+    Weights beyond the second-level cache are better fetched once for many samples. Where the weights fit, the
+    activations should fit beside them.
+    """
+    near_bytes = machine().l2_bytes or L2_BYTES
+    sample_bytes = max(1, lay_out(lowered.draft.buffers, 1))
+    largest = max(1, min(batch, LARGEST_CHUNK, LARGEST_SCRATCH_BYTES // sample_bytes))
+    if constant_bytes(lowered.draft) > near_bytes:
+        return largest
+    return max(1, min(largest, near_bytes // 2 // sample_bytes))
+
+
+def _measured(
+    net: Network, first: Lowered, forced: Mapping[str, str], examples: npt.ArrayLike | None, track: Track
+) -> Lowered:
+    samples = first.draft.batch
+    timed = (
+        _made_up_inputs(net, samples) if examples is None else _rotated(converted(examples, net.input_shape), samples)
+    )
+
+    def lower_with(kernels: dict[str, str]) -> Lowered:
+        return lower(net, samples, machine(), kernels, first.draft.packs)
+
+    def runner(lowered: Lowered) -> Callable[[], object]:
+        program = assemble(lowered, samples, track)
+        engine = Engine(net, program, (), samples, samples, 1, {})
+        inputs = cycle(timed)
+        return lambda: engine(next(inputs))
+
+    return choose_by_measuring(first, forced, lower_with, runner)
+
+
+def _made_up_inputs(net: Network, samples: int) -> list[FloatArray]:
+    """Make inputs that differ from call to call: a kernel that branches looks fast on an input that it knows."""
+    r = np.random.default_rng(0)
+    elements = samples * prod(net.input_shape)
+    count = max(2, min(MOST_INPUTS, LARGEST_INPUTS // elements))
+    return list(r.uniform(-1, 1, (count, samples, *net.input_shape)).astype(np.float32))
+
+
+def _rotated(examples: FloatArray, samples: int) -> list[FloatArray]:
+    """Cut examples into calls of so many samples, each beginning at another example."""
+    if not len(examples):
+        raise CompileError("expected at least one example, got none")
+    starts = range(0, len(examples), max(1, len(examples) // MOST_INPUTS))
+    return [examples[(np.arange(samples) + start) % len(examples)] for start in starts]
+
+
+def _checked_count(name: str, value: Any, most: int) -> int:
+    if isinstance(value, bool) or not isinstance(value, int | np.integer):
+        raise TypeError(f"expected {name} to be an integer, got {type(value).__name__}")
+    if not 1 <= value <= most:
+        raise CompileError(f"expected {name} from 1 to {most}, got {value}")
+    return int(value)
+
+
+def _checked_kernels(forced: Mapping[str, str], net: Network) -> dict[str, str]:
+    weighted = [node.name for node in net.nodes if isinstance(node.layer, Conv2d | Linear)]
+    if unknown := [name for name in forced if name not in weighted]:
+        raise CompileError(f"expected kernels for layers with weights ({', '.join(weighted)}), got {unknown[0]!r}")
+    return {layer: kernel.partition("__")[0] for layer, kernel in forced.items()}

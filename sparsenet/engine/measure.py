@@ -1,0 +1,130 @@
+"""Asking the machine: the few kernels that might be best for a layer run in the whole network, and are timed.
+
+Whole networks are timed, never kernels by themselves: what surrounds a kernel decides what is in the caches and how
+fast the clock runs.
+"""
+
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+
+from sparsenet.engine.lower import Lowered
+from sparsenet.planner.choose import Choice
+from sparsenet_kernels.registry import Kernel
+
+__all__ = ["choose_by_measuring"]
+
+WORTH_TRYING = 5.0
+"""A kernel that is predicted to take this many times as long as the best is not tried, save for the dense one."""
+
+MOST_TRIED = 4
+BETTER = 0.97
+"""A kernel replaces the predicted one when the network then takes less than this share of its time: less is noise."""
+
+ROUNDS = 25
+LONGEST_S = 0.3
+"""Timing one layer's kernels ends after this, when each has run at least three times."""
+
+Forced = dict[str, str]
+Track = Callable[[Iterable[Kernel]], Iterable[Kernel]]
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One layer's kernel in its network, ready to run."""
+
+    kernel: str
+    lowered: Lowered
+    run: Callable[[], object]
+
+
+def choose_by_measuring(
+    first: Lowered,
+    forced: Mapping[str, str],
+    lower_with: Callable[[Forced], Lowered],
+    runner: Callable[[Lowered], Callable[[], object]],
+) -> Lowered:
+    """Replace predicted kernels by measured ones, one layer after the other, the slowest first.
+
+    Parameters
+    ----------
+    first : Lowered
+        As predicted.
+    forced : mapping of str to str
+        Kernels that may not be changed, by layer.
+    lower_with : callable
+        Lowers the network with the kernels given by layer.
+    runner : callable
+        Makes a function that runs a lowered network once, on inputs that change from call to call.
+
+    Returns
+    -------
+    Lowered
+        Its choices say what was measured: the whole network's time for one sample, by kernel.
+    """
+    best, chosen, measured = first, dict(forced), {}
+    for choice in sorted(first.plan.choices, key=_predicted, reverse=True):
+        if choice.layer in forced:
+            continue
+        names = _worth_trying(choice)
+        trials = [Trial(name, lowered := lower_with({**chosen, choice.layer: name}), runner(lowered)) for name in names]
+        times_us = [time_us / first.draft.batch for time_us in _least_us([trial.run for trial in trials])]
+        fastest = min(range(len(trials)), key=times_us.__getitem__)
+        winner = fastest if times_us[fastest] < BETTER * times_us[0] else 0
+        chosen[choice.layer] = names[winner]
+        best = trials[winner].lowered
+        measured[choice.layer] = dict(zip(names, times_us, strict=True))
+    return _with_reasons(best, first, measured)
+
+
+def _predicted(choice: Choice) -> float:
+    return choice.predicted_us.get(choice.kernel.partition("__")[0], 0.0)
+
+
+def _worth_trying(choice: Choice) -> list[str]:
+    """List the predicted kernel first, the dense one always, and others that may be as good."""
+    times = choice.predicted_us
+    order = sorted(times, key=times.__getitem__)
+    near = [name for name in order if times[name] <= WORTH_TRYING * times[order[0]]][:MOST_TRIED]
+    dense = [name for name in order if name.endswith("_dense_dense") and name not in near]
+    return [*near, *dense]
+
+
+def _least_us(runs: list[Callable[[], object]]) -> list[float]:
+    """Time the functions in turn, and return each one's shortest time."""
+    least = [float("inf")] * len(runs)
+    began = time.perf_counter()
+    for turn in range(ROUNDS):
+        for i, run in enumerate(runs):
+            start = time.perf_counter_ns()
+            run()
+            if turn > 0:  # the first turn warms up
+                least[i] = min(least[i], (time.perf_counter_ns() - start) / 1000)
+        if turn >= 3 and time.perf_counter() - began > LONGEST_S:
+            break
+    return least
+
+
+def _with_reasons(best: Lowered, first: Lowered, measured: Mapping[str, Mapping[str, float]]) -> Lowered:
+    predicted = {choice.layer: choice for choice in first.plan.choices}
+    choices = [
+        replace(
+            choice,
+            predicted_us=predicted[choice.layer].predicted_us,
+            measured_us=measured[choice.layer],
+            reason=_reason(choice, measured[choice.layer], predicted[choice.layer].reason),
+        )
+        if choice.layer in measured
+        else choice
+        for choice in best.plan.choices
+    ]
+    return replace(best, plan=replace(best.plan, choices=choices))
+
+
+def _reason(choice: Choice, times_us: Mapping[str, float], predicted: str) -> str:
+    name = choice.kernel.partition("__")[0]
+    dense = next((time_us for kernel, time_us in times_us.items() if kernel.endswith("_dense_dense")), None)
+    what = predicted.partition(":")[0] if name == next(iter(times_us)) else "measured, against the prediction"
+    if dense is None or name.endswith("_dense_dense"):
+        return f"{what}: fastest of {len(times_us)} measured"
+    return f"{what}: the network takes {times_us[name]:,.1f} µs with it, {dense:,.1f} with the dense kernel, measured"

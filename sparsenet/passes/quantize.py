@@ -1,0 +1,269 @@
+"""Networks rounded to 8 bits: bytes between convolutions, int8 weights, sums in int32."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from math import prod
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from sparsenet.errors import GraphError, SparsenetError
+from sparsenet.layers import (
+    Conv2d,
+    Dequantize,
+    Flatten,
+    KWinners,
+    Layer,
+    Linear,
+    MaxPool2d,
+    Quantize,
+    QuantizedConv2d,
+    QuantizedLinear,
+    ReLU,
+    Reshape,
+)
+from sparsenet.meaning import evaluate_layer
+from sparsenet.network import INPUT, Network, Node
+from sparsenet.passes.calibration import Observed, observe
+from sparsenet.passes.fold_batchnorm import fold_batchnorm
+from sparsenet.passes.steps import ConvSteps, Steps, quantized_conv2d, quantized_linear, steps_for, weights_lost
+from sparsenet.passes.tracked import tracked
+
+__all__ = ["quantize"]
+
+Array = npt.NDArray[np.float64]
+
+REACHES = tuple(float(share) for share in np.geomspace(0.3, 1.0, 12))
+"""How much of the largest value the bytes of a convolution reach: what lies above is clipped, the rest is finer."""
+
+
+@dataclass(frozen=True)
+class _Value:
+    """A value of the network that grows: the node that gives it and, of bytes, what they stand for."""
+
+    name: str
+    steps: Steps | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class _Draft:
+    """The quantised network as it grows along the float32 one, with its values for the samples that were kept."""
+
+    net: Network
+    observed: Observed
+    nodes: list[Node] = field(default_factory=list)
+    samples: dict[str, Array] = field(default_factory=dict)
+    values: dict[str, _Value] = field(default_factory=dict)
+    turned: dict[tuple[str, str], _Value] = field(default_factory=dict)
+    report: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+
+def quantize(
+    net: Network, calibration: npt.ArrayLike | Iterable[npt.ArrayLike], *, progress: bool | None = None
+) -> Network:
+    """Round a network to 8 bits: activations to bytes, weights to int8, with sums in int32.
+
+    Convolutions, and linear layers that follow them, are quantised; max pooling, k-winners among channels, ReLU and
+    flattening between them are done on bytes. Everything else stays float32, with the layers that change between the
+    two where they meet: the last linear layers, softmax, additions, means, k-winners among all elements or with ranking
+    factors. Batch norms are folded first. Zeros of weights stay zeros, and a kept weight that is rounded to zero keeps
+    its place in the mask.
+
+    A convolution whose values go to k-winners or ReLU keeps none below zero: *winners below zero are lost*, and
+    ``details["quantization"]`` says how many that were. All its channels share one scale, so that bytes can be
+    compared; it is the one, of a few, with the least squared error after pooling and k-winners.
+
+    Parameters
+    ----------
+    net : Network
+        In float32.
+    calibration : array (B, *input_shape), or iterable of such
+        Real inputs, such as the network will be used on: a hundred or more, and not those on which its accuracy will be
+        measured. Read once, batch after batch.
+    progress : bool or None
+        Whether to show progress where it takes over a second: always, never, or (None) in terminals and notebooks.
+
+    Returns
+    -------
+    Network
+        With the same inputs, outputs and labels. ``details["quantization"]`` says for each layer what was done: scales,
+        shift, and, on the calibration data, the share of values that were clipped, of winners that were lost, and the
+        error that has come together so far.
+
+    Raises
+    ------
+    SparsenetError
+        When there is no calibration data, it has the wrong shape or holds NaN or infinity, or the network is quantised.
+    GraphError
+        When some input could make a sum of a layer leave int32.
+    TypeError
+        When the calibration data are not arrays of numbers.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import sparsenet as sn
+    >>> layers = [sn.Conv2d(np.ones((2, 1, 3, 3))), sn.ReLU(), sn.Flatten(), sn.Linear(np.ones((4, 8)))]
+    >>> net = sn.Network.sequential((1, 4, 4), layers)
+    >>> quantized = quantize(net, np.linspace(-1, 1, 160).reshape(10, 1, 4, 4))
+    >>> [type(node.layer).__name__ for node in quantized.nodes]
+    ['Quantize', 'QuantizedConv2d', 'Flatten', 'QuantizedLinear']
+    """
+    _refuse_quantized(net)
+    net = fold_batchnorm(net)
+    observed = observe(net, calibration, progress)
+    draft = _Draft(net, observed, samples={INPUT: observed.values[INPUT]}, values={INPUT: _Value(INPUT)})
+    for node in tracked(net.nodes, "quantising, layers", progress, len(net.nodes)):
+        try:
+            draft.values[node.name] = _rounded(draft, node)
+        except GraphError as error:
+            raise GraphError(f"layer {node.name!r}: {error}; it cannot be quantised") from None
+    output = _as_float(draft, net.output)
+    details = {**net.details, "quantization": {"samples": observed.count, "layers": draft.report}}
+    return Network(net.input_shape, draft.nodes, output.name, net.labels, details)
+
+
+def _refuse_quantized(net: Network) -> None:
+    for node in net.nodes:
+        if isinstance(node.layer, Quantize | QuantizedConv2d | QuantizedLinear | Dequantize):
+            raise SparsenetError(
+                f"expected a network in float32, got one that is quantised: layer {node.name!r} is a "
+                f"{type(node.layer).__name__}"
+            )
+
+
+def _rounded(draft: _Draft, node: Node) -> _Value:
+    """Add what a layer becomes; where its inputs are bytes, it is done on bytes if it can be."""
+    layer, given = node.layer, [draft.values[source] for source in node.inputs]
+    steps = given[0].steps
+    if isinstance(layer, Conv2d):
+        return _round_conv2d(draft, node, layer)
+    if isinstance(layer, Linear) and steps is not None:
+        return _round_linear(draft, node, layer, given[0].name, steps)
+    if isinstance(layer, ReLU) and steps is not None and steps.zero == 0:
+        return given[0]  # no byte is below zero
+    if steps is not None and _works_on_bytes(draft.net, node, steps):
+        return _Value(_append(draft, node.name, layer, given[0].name), steps)
+    sources = [_as_float(draft, source).name for source in node.inputs]
+    if isinstance(layer, Linear):
+        draft.report[node.name] = {"arithmetic": "float32"}
+    return _Value(_append(draft, node.name, layer, *sources))
+
+
+def _works_on_bytes(net: Network, node: Node, steps: Steps) -> bool:
+    layer = node.layer
+    if isinstance(layer, KWinners):
+        return _is_local(net, node) and steps.zero == 0  # losers become 0
+    if isinstance(layer, Flatten | Reshape):
+        readers = _readers(net, node.name)
+        return len(net.shapes[node.name]) == 1 and all(one and isinstance(one.layer, Linear) for one in readers)
+    return isinstance(layer, MaxPool2d)
+
+
+def _is_local(net: Network, node: Node) -> bool:
+    """Say whether a layer is k-winners among channels, by value; flattened images have their bytes in another order."""
+    layer = node.layer
+    return (
+        isinstance(layer, KWinners)
+        and layer.scope == "channels"
+        and layer.factor is None
+        and len(net.shapes[node.name]) == 3
+    )
+
+
+def _readers(net: Network, name: str) -> list[Node | None]:
+    """Return what reads a value; None stands for the reader of the network's output."""
+    readers: list[Node | None] = [node for node in net.nodes if name in node.inputs]
+    return [*readers, None] if name == net.output else readers
+
+
+def _loses_negatives(net: Network, name: str) -> bool:
+    """Say whether, in the end, nothing but ReLU and k-winners among channels reads a value."""
+    return all(
+        reader is not None
+        and (
+            isinstance(reader.layer, ReLU)
+            or _is_local(net, reader)
+            or (isinstance(reader.layer, MaxPool2d) and _loses_negatives(net, reader.name))
+        )
+        for reader in _readers(net, name)
+    )
+
+
+def _tail(net: Network, node: Node) -> list[Node]:
+    """Return the pooling, ReLU and k-winners that follow a convolution, as far as each has one reader."""
+    tail: list[Node] = []
+    while len(readers := _readers(net, (tail or [node])[-1].name)) == 1:
+        reader = readers[0]
+        if reader is None or not (isinstance(reader.layer, MaxPool2d | ReLU) or _is_local(net, reader)):
+            break
+        tail.append(reader)
+    return tail
+
+
+def _append(draft: _Draft, name: str, layer: Layer, *sources: str) -> str:
+    draft.nodes.append(Node(name, layer, sources))
+    draft.samples[name] = evaluate_layer(layer, *(draft.samples[source] for source in sources))
+    return name
+
+
+def _new_name(draft: _Draft, word: str) -> str:
+    taken = {*draft.net.shapes, *draft.samples}
+    return next(name for name in (f"{word}{n}" for n in range(1, len(taken) + 2)) if name not in taken)
+
+
+def _as_float(draft: _Draft, source: str) -> _Value:
+    value = draft.values[source]
+    if value.steps is None:
+        return value
+    if (value.name, "dequantize") not in draft.turned:
+        layer = Dequantize(value.steps.scale, value.steps.zero)
+        name = _append(draft, _new_name(draft, "dequantize"), layer, value.name)
+        draft.turned[value.name, "dequantize"] = _Value(name)
+    return draft.turned[value.name, "dequantize"]
+
+
+def _as_bytes(draft: _Draft, source: str) -> tuple[str, Steps]:
+    value = draft.values[source]
+    if value.steps is not None:
+        return value.name, value.steps
+    if (value.name, "quantize") not in draft.turned:
+        steps = steps_for(*draft.observed.ranges[source])
+        name = _append(draft, _new_name(draft, "quantize"), Quantize(steps.scale, steps.zero), value.name)
+        draft.turned[value.name, "quantize"] = _Value(name, steps)
+        draft.report[name] = {"scale": steps.scale, "zero": steps.zero}
+    turned = draft.turned[value.name, "quantize"]
+    assert turned.steps is not None
+    return turned.name, turned.steps
+
+
+def _round_linear(draft: _Draft, node: Node, layer: Linear, source: str, before: Steps) -> _Value:
+    made = quantized_linear(layer, before)
+    _append(draft, node.name, made, source)
+    draft.report[node.name] = {
+        "arithmetic": "int8",
+        "weights_rounded_to_zero": weights_lost(layer, made.weight),
+        "relative_error": _relative_error(draft.samples[node.name], draft.observed.values[node.name]),
+    }
+    return _Value(node.name)
+
+
+def _round_conv2d(draft: _Draft, node: Node, layer: Conv2d) -> _Value:
+    source, before = _as_bytes(draft, node.inputs[0])
+    tail = _tail(draft.net, node)
+    last = tail[-1].name if tail else node.name
+    unsigned = _loses_negatives(draft.net, node.name)
+    lowest, highest = draft.observed.ranges[last]
+    expected = draft.observed.values[last]
+    best: tuple[float, ConvSteps] | None = None
+    for reach in REACHES:
+        tried = quantized_conv2d(layer, before, steps_for(0.0 if unsigned else lowest, highest, reach))
+        error = _squared_error(tried, [one.layer for one in tail], draft.samples[source], expected)
+        if best is None or error < best[0]:
+            best = error, tried
+    assert best is not None
+    chosen = best[1]
+    _append(draft, node.name, chosen.layer, source)
+    draft.report[node.name] = _conv2d_report(draft, node, layer, chosen, tail)
+    return _Value(node.name, chosen.after)

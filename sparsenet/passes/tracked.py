@@ -1,0 +1,45 @@
+"""Showing how far a pass has come: only to people, and only when it takes long."""
+
+import time
+from collections.abc import Iterable, Iterator
+from typing import TypeVar
+
+__all__ = ["tracked"]
+
+PATIENCE_S = 1.0
+"""Nothing is shown before this."""
+
+T = TypeVar("T")
+
+
+def tracked(items: Iterable[T], doing: str, progress: bool | None, total: int | None = None) -> Iterator[T]:
+    """Yield the items, and show how many are done.
+
+    Parameters
+    ----------
+    items : iterable
+    doing : str
+        What is done with them.
+    progress : bool or None
+        Always, never, or (None) in terminals and notebooks.
+    total : int, optional
+        How many there are, where that is known.
+    """
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    console = Console(stderr=True)
+    if progress is False or (progress is None and not (console.is_terminal or console.is_jupyter)):
+        yield from items
+        return
+    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()
+    display, began = Progress(*columns, console=console, transient=True), time.monotonic()
+    task = display.add_task(doing, total=total)
+    try:
+        for done, item in enumerate(items):
+            display.update(task, completed=done)
+            if time.monotonic() - began > PATIENCE_S and not display.live.is_started:
+                display.start()
+            yield item
+    finally:
+        display.stop()
