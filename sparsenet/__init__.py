@@ -30,7 +30,7 @@ from sparsenet.layers import (
 )
 from sparsenet.models import load
 from sparsenet.network import Network, Node
-from sparsenet.passes import fold_batchnorm
+from sparsenet.passes import fold_batchnorm, quantize
 
 __version__ = "0.1.0"
 
@@ -65,4 +65,5 @@ __all__ = [
     "compile",
     "fold_batchnorm",
     "load",
+    "quantize",
 ]

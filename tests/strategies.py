@@ -42,16 +42,18 @@ def is_exact(largest, grain):
 
 
 @st.composite
-def networks(draw, exact=False, max_layers=6):
+def networks(draw, exact=False, max_layers=6, quantized=False):
     """Draw a legal network of any kinds of layer, with branches; ``exact`` as above.
 
-    Without ``exact`` there are also Softmax, LogSoftmax, any BatchNorm and any AvgPool2d.
+    Without ``exact`` there are also Softmax, LogSoftmax, any BatchNorm and any AvgPool2d. With ``quantized`` some parts
+    are done on bytes; without ``exact`` only parts that begin at the input, since a rounding error may change a byte.
     """
     input_shape = draw(input_shapes())
     value = Value(INPUT, input_shape, LARGEST_INPUT, 0.25)
     nodes = []
     for _ in range(draw(st.integers(1, max_layers))):
-        value = draw(_step(nodes, value, exact))
+        on_bytes = quantized and (exact or value.name == INPUT) and draw(st.booleans())
+        value = draw(_step_on_bytes(nodes, value, exact) if on_bytes else _step(nodes, value, exact))
     if not nodes:  # every step was refused as inexact
         value = _append(nodes, sn.ReLU(), value)
     labels = [f"label {i}" for i in range(value.shape[0])] if len(value.shape) == 1 and draw(st.booleans()) else []
@@ -305,6 +307,69 @@ def _reshape(draw, shape, exact):
     sizes = draw(st.sampled_from([(total,), (first, total // first), (first, second, total // first // second)]))
     free = draw(st.none() | st.integers(0, len(sizes) - 1))
     return sn.Reshape(tuple(-1 if axis == free else size for axis, size in enumerate(sizes)))
+
+
+@st.composite
+def _step_on_bytes(draw, nodes, value, exact):
+    """Add layers on bytes between a Quantize and what leads back to float32."""
+    value = _append(nodes, sn.Quantize(draw(_scale(exact)), draw(st.integers(0, 255))), value, largest=255, grain=1)
+    for _ in range(draw(st.integers(0, 3))):
+        if draw(st.integers(0, 5)) == 0 and prod(value.shape) <= MOST_ELEMENTS // 3:
+            value = _append(nodes, sn.Concat(), value, _append(nodes, draw(_k_winners_on_bytes(value.shape)), value))
+        else:
+            value = _append(nodes, draw(_layer_on_bytes(value.shape)), value)
+    if len(value.shape) == 1 and draw(st.booleans()):
+        layer = draw(_quantized_linear(value.shape, exact))
+        weights = np.abs(layer.weight.astype(int)).sum(1)
+        largest = float((255 * weights * layer.scale + np.abs(layer.bias)).max())
+        grain = min(float(layer.scale.min()), 0.25)
+        if not exact or is_exact(largest, grain):
+            return _append(nodes, layer, value, largest=largest, grain=grain)
+    scale = draw(_scale(exact))
+    return _append(nodes, sn.Dequantize(scale, draw(st.integers(0, 255))), value, largest=255 * scale, grain=scale)
+
+
+def _scale(exact):
+    return st.sampled_from([2.0**-5, 2.0**-4, 2.0**-3]) if exact else st.floats(0.01, 0.5)
+
+
+@st.composite
+def _layer_on_bytes(draw, shape):
+    kinds = [_k_winners_on_bytes(shape), st.just(sn.Flatten()), _reshape(shape, True)]
+    if len(shape) == 3:
+        kinds += [_quantized_convolution(shape)] * 3 + [_max_pool(shape, True)]
+    return draw(draw(st.sampled_from(kinds)))
+
+
+def _k_winners_on_bytes(shape):
+    return _k_winners(shape, True).map(lambda layer: replace(layer, factor=None))
+
+
+@st.composite
+def _quantized_convolution(draw, shape):
+    layer, shift = draw(_convolution(shape, False)), draw(st.integers(0, 12))
+    r = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    return sn.QuantizedConv2d(
+        np.rint(layer.weight * 127).astype(np.int8),
+        r.integers(-100 << shift, 200 << shift, len(layer.weight)),
+        shift,
+        layer.stride,
+        layer.padding,
+        layer.dilation,
+        layer.groups,
+        zero=draw(st.integers(0, 255)),
+        mask=layer.mask,
+    )
+
+
+@st.composite
+def _quantized_linear(draw, shape, exact):
+    layer = draw(_linear(shape, False))
+    outputs = len(layer.weight)
+    weight = np.rint(layer.weight * (3 if exact else 127)).astype(np.int8)
+    r = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    scale = r.choice([2.0**-8, 2.0**-6, 2.0**-4], outputs) if exact else r.uniform(1e-4, 1e-2, outputs)
+    return sn.QuantizedLinear(weight, draw(_numbers((outputs,), 1.0, exact)), scale, layer.mask)
 
 
 def _flatten(shape, exact):

@@ -8,13 +8,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from strategies import inputs, networks
 
-from sparsenet.layers import Layer, LogSoftmax, Softmax
+from sparsenet.layers import Dequantize, Layer, LogSoftmax, Quantize, QuantizedConv2d, QuantizedLinear, Softmax
 from sparsenet.meaning import evaluate
 
 
 @given(st.data())
 def test_inputs_fit_and_results_are_finite(data):
-    net = data.draw(networks())
+    net = data.draw(networks(quantized=True))
     x = data.draw(inputs(net))
     assert x.dtype == np.float32
     assert np.isfinite(net.reference(x)).all()
@@ -23,7 +23,7 @@ def test_inputs_fit_and_results_are_finite(data):
 
 @given(st.data())
 def test_exact_networks_stay_within_float32(data):
-    net = data.draw(networks(exact=True))
+    net = data.draw(networks(exact=True, quantized=True))
     for name, values in evaluate(net, data.draw(inputs(net, exact=True))).items():
         assert np.array_equal(values.astype(np.float32), values), name
         assert np.abs(values).max(initial=0) < 2**20, name
@@ -59,5 +59,9 @@ def kinds_drawn(strategy):
 
 
 def test_every_kind_of_layer_is_drawn():
-    assert kinds_drawn(networks()) == {*get_args(Layer), "factor", "mask"}
-    assert kinds_drawn(networks(exact=True)) == {*get_args(Layer), "factor", "mask"} - {Softmax, LogSoftmax}
+    everything = {*get_args(Layer), "factor", "mask"}
+    quantized = {Quantize, QuantizedConv2d, QuantizedLinear, Dequantize}
+    assert kinds_drawn(networks()) == everything - quantized
+    assert kinds_drawn(networks(exact=True)) == everything - quantized - {Softmax, LogSoftmax}
+    assert kinds_drawn(networks(quantized=True)) == everything
+    assert kinds_drawn(networks(exact=True, quantized=True)) == everything - {Softmax, LogSoftmax}

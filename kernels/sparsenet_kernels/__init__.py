@@ -1,7 +1,7 @@
 """Kernels for networks that are sparse twice: arrays in, arrays out.
 
 This package knows nothing of networks. It says what each operation means (``reference``), how weights lie in memory
-(``formats``), and computes (``cpu``, built from ``simd``). ``testing`` holds the differential test, for your kernels too.
+(``formats``), and computes (``cpu``, built from ``simd``). ``testing`` is the differential test, for your kernels, too.
 
 The contract of a kernel
     Arguments are arrays in C order and integers; the registry's record lists them, outputs last. A kernel

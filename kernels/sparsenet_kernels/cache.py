@@ -22,7 +22,7 @@ __all__ = ["KernelCache", "cache_directory"]
 DIRECTORY_VARIABLE = "SPARSENET_CACHE_DIR"
 """Environment variable that names another directory for compiled kernels; ``off`` turns the cache off."""
 
-NEVER_COMPILED = ("formats", "reference", "testing")
+NEVER_COMPILED = ("reference", "testing")
 """Folders of this package whose sources no compiled code is made of."""
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 from numba import njit
 
-__all__ = ["compiled", "index"]
+__all__ = ["compiled", "index", "inlined"]
 
 compiled = njit(nogil=True, error_model="numpy", fastmath={"contract"}, _nrt=False)
 """Decorator for kernels and their helpers.
@@ -11,6 +11,12 @@ compiled = njit(nogil=True, error_model="numpy", fastmath={"contract"}, _nrt=Fal
 No reference counting (``_nrt``): kernels allocate nothing, their arrays outlive the call, and counting references where
 a helper is called from an inner loop made the convolution of active inputs 2.3 times slower. A product and a sum may be
 fused into one rounding (``contract``); nothing else of floating point is relaxed, and nothing is reordered.
+"""
+
+inlined = njit(nogil=True, error_model="numpy", fastmath={"contract"}, _nrt=False, forceinline=True)
+"""Decorator for helpers whose call would cost more than they do: Numba passes every array as a dozen arguments.
+
+Where LLVM thought a helper too large to inline, the calls made a convolution on AMX tiles a fifth slower.
 """
 
 

@@ -13,12 +13,13 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import count
+from math import inf
 
 import numpy as np
 
 from sparsenet.errors import SparsenetError
 
-__all__ = ["Timing", "interleave"]
+__all__ = ["Call", "Prepared", "Timing", "interleave"]
 
 Call = Callable[[int], object]
 Clock = Callable[[], int]
@@ -49,6 +50,14 @@ class Timing:
 
 
 @dataclass(frozen=True)
+class Prepared:
+    """A call that needs something done before it every time, with the same index; only the call is timed."""
+
+    prepare: Call
+    call: Call
+
+
+@dataclass(frozen=True)
 class _Block:
     """How one call is timed in each round: so many readings of the clock, so many calls in each."""
 
@@ -57,17 +66,21 @@ class _Block:
 
 
 def interleave(
-    calls: Mapping[str, Call],
+    calls: Mapping[str, Call | Prepared],
     rounds: int = 100,
     block_us: float = 2_000.0,
     seed: int = 0,
     clock: Clock = time.perf_counter_ns,
+    *,
+    longest_s: float = inf,
+    rest_s: float = 0.0,
+    after_round: Callable[[int], object] = lambda done: None,
 ) -> dict[str, Timing]:
     """Time several calls in turn.
 
     Parameters
     ----------
-    calls : mapping of str to callable
+    calls : mapping of str to (callable or Prepared)
         Each takes an index that counts up from zero, by which it should choose its input.
     rounds : int
         In each, every call gets one block, in random order.
@@ -77,6 +90,13 @@ def interleave(
         Of the order.
     clock : callable
         Gives nanoseconds.
+    longest_s : float
+        After so long no further round is begun; the first always is.
+    rest_s : float
+        A pause before every block, and then a call that is not timed: for calls with threads, which may go on spinning
+        for a while and take the core from whoever comes next.
+    after_round : callable
+        Is told how many rounds are done.
 
     Returns
     -------
@@ -99,29 +119,44 @@ def interleave(
     indices = {name: count() for name in calls}
     blocks = {name: _calibrated(call, indices[name], block_us, clock) for name, call in calls.items()}
     readings_us: dict[str, list[float]] = {name: [] for name in calls}
-    order, shuffled = list(calls), random.Random(seed)
-    for _ in range(rounds):
+    order, shuffled, began_ns = list(calls), random.Random(seed), clock()
+    for done in range(rounds):
+        if done and clock() - began_ns > longest_s * 1e9:
+            break
         shuffled.shuffle(order)
         for name in order:
+            if rest_s:
+                time.sleep(rest_s)
+                _once(calls[name], next(indices[name]))
             readings_us[name] += _run(calls[name], indices[name], blocks[name], clock)
+        after_round(done + 1)
     return {name: _summary(readings_us[name]) for name in calls}
 
 
-def _calibrated(call: Call, indices: Iterator[int], block_us: float, clock: Clock) -> _Block:
+def _calibrated(call: Call | Prepared, indices: Iterator[int], block_us: float, clock: Clock) -> _Block:
     """Warm a call up and find out how often it fits into a block."""
-    call(next(indices))  # the first call may compile, and fills caches
+    _once(call, next(indices))  # the first call may compile, and fills caches
     repeats = 1
     while True:
         reading_us = min(_run(call, indices, _Block(3, repeats), clock)) * repeats
-        if reading_us >= SHORTEST_READING_US or repeats >= MOST_REPEATS:
+        if reading_us >= SHORTEST_READING_US or repeats >= MOST_REPEATS or isinstance(call, Prepared):
             break
         repeats *= 2
     readings = int(block_us / max(reading_us, SHORTEST_READING_US))
     return _Block(min(max(readings, 1), MOST_READINGS), repeats)
 
 
-def _run(call: Call, indices: Iterator[int], block: _Block, clock: Clock) -> list[float]:
+def _once(call: Call | Prepared, index: int) -> None:
+    if isinstance(call, Prepared):
+        call.prepare(index)
+        call = call.call
+    call(index)
+
+
+def _run(call: Call | Prepared, indices: Iterator[int], block: _Block, clock: Clock) -> list[float]:
     """Make one block of calls; give the time of a call for each reading, in microseconds."""
+    if isinstance(call, Prepared):
+        return [_prepared_us(call, next(indices), clock) for _ in range(block.readings)]
     readings_us = []
     for _ in range(block.readings):
         start = clock()
@@ -129,6 +164,13 @@ def _run(call: Call, indices: Iterator[int], block: _Block, clock: Clock) -> lis
             call(next(indices))
         readings_us.append((clock() - start) / block.repeats / 1e3)
     return readings_us
+
+
+def _prepared_us(call: Prepared, index: int, clock: Clock) -> float:
+    call.prepare(index)
+    start = clock()
+    call.call(index)
+    return (clock() - start) / 1e3
 
 
 def _summary(readings_us: list[float]) -> Timing:

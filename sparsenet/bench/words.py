@@ -17,7 +17,7 @@ from sparsenet.speech.recognize import front_end_of
 from sparsenet.speech.recordings import recordings
 from sparsenet.tables import kept_weights
 
-__all__ = ["accuracy_text", "compare_words", "varied"]
+__all__ = ["accuracy_text", "bundled_waveforms", "compare_words", "varied"]
 
 FloatArray = npt.NDArray[np.float32]
 
@@ -53,7 +53,7 @@ def compare_words(rounds: int = 100, tell: Callable[[str], object] = lambda step
     if has_onnxruntime():
         contenders += [_in_onnxruntime(name, net, tell) for name, net in reversed(nets.items())]
     tell("preparing sounds")
-    waveforms, wanted = _bundled(front_end, nets["spoken-digits"].labels)
+    waveforms, wanted = bundled_waveforms(front_end, nets["spoken-digits"].labels)
     samples = log_mel(varied(waveforms, SAMPLES), front_end)
     tell(f"timing {len(contenders)} contenders in turn")
     rows = compare(contenders, samples, (log_mel(waveforms, front_end), wanted), rounds)
@@ -113,7 +113,7 @@ def _in_onnxruntime(name: str, net: Network, tell: Callable[[str], object]) -> C
     return Contender(NAMES[name], "onnxruntime", dict.fromkeys(BATCHES, run), accuracy_text(net.details))
 
 
-def _bundled(front_end: FrontEnd, labels: Sequence[str]) -> tuple[FloatArray, npt.NDArray[np.int64]]:
+def bundled_waveforms(front_end: FrontEnd, labels: Sequence[str]) -> tuple[FloatArray, npt.NDArray[np.int64]]:
     """Read the bundled recordings, and which label each should get."""
     known = [one for one in recordings() if one.label in labels]
     waveforms = [read_audio(one.path, front_end.sample_rate_hz) for one in known]

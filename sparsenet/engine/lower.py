@@ -5,33 +5,15 @@ from dataclasses import dataclass
 from math import prod
 from typing import Any
 
-import numpy as np
-
 from sparsenet.engine.arena import Buffer
-from sparsenet.engine.values import Draft, Lists, Value, View, dense_buffer, emit, logical_buffer
-from sparsenet.engine.weighted import Plan, lower_conv2d, lower_linear
-from sparsenet.layers import (
-    Add,
-    AvgPool2d,
-    BatchNorm,
-    Concat,
-    Conv2d,
-    Flatten,
-    GlobalAvgPool2d,
-    KWinners,
-    Layer,
-    Linear,
-    MaxPool2d,
-    ReLU,
-    Reshape,
-    Softmax,
-    as_pair,
-)
-from sparsenet.meaning import factor_per_element
-from sparsenet.network import INPUT, Network
-from sparsenet.passes.fold_batchnorm import batch_norm_affine
+from sparsenet.engine.byte_layers import as_floats, lower_byte_layer
+from sparsenet.engine.byte_values import Bytes
+from sparsenet.engine.float_layers import from_logical, lower_float_layer
+from sparsenet.engine.values import Draft, Value, logical_buffer
+from sparsenet.engine.weighted import Plan
+from sparsenet.layers import MaxPool2d, Quantize, QuantizedConv2d
+from sparsenet.network import INPUT, Network, Node
 from sparsenet.planner.machine import Machine
-from sparsenet.shapes import Shape
 
 __all__ = ["Lowered", "lower"]
 
@@ -68,182 +50,50 @@ def lower(
     """
     draft, plan = Draft(batch, {} if packs is None else packs), Plan(machine, forced)
     source = draft.buffer(prod(net.input_shape))
-    values = {INPUT: _input_value(draft, source, net.input_shape)}
+    values: dict[str, Value | Bytes] = {INPUT: from_logical(draft, source, net.input_shape)}
+    pooled = _pooled_at_once(net)
     for node in net.nodes:
-        draft.layer = node.name
-        inputs = [values[name] for name in node.inputs]
-        shapes = [net.shapes[name] for name in node.inputs]
-        values[node.name] = _lower_layer(draft, plan, node.layer, inputs, shapes, net.shapes[node.name])
-    result = logical_buffer(draft, values[net.output])
+        if node.name not in values:
+            draft.layer = node.name
+            result_name = pooled.get(node.name, node.name)
+            values[result_name] = _lower_node(draft, plan, net, node, values, result_name)
+    last = values[net.output]
+    result = logical_buffer(draft, as_floats(draft, last) if isinstance(last, Bytes) else last)
     result.last = len(draft.steps)
     return Lowered(draft, plan, source, result)
 
 
-def _input_value(draft: Draft, source: Buffer, shape: Shape) -> Value:
-    """Turn the input channels last, where it is an image of several channels."""
-    return _from_logical(draft, source, shape)
+def _lower_node(
+    draft: Draft, plan: Plan, net: Network, node: Node, values: Mapping[str, Value | Bytes], result_name: str
+) -> Value | Bytes:
+    inputs = [values[name] for name in node.inputs]
+    shapes = [net.shapes[name] for name in node.inputs]
+    floats = [value for value in inputs if isinstance(value, Value)]
+    if len(floats) == len(inputs) and not isinstance(node.layer, Quantize):
+        return lower_float_layer(draft, plan, node.layer, floats, shapes, net.shapes[node.name])
+    pool = result_name != node.name
+    return lower_byte_layer(draft, plan, node.layer, inputs, shapes, net.shapes[result_name], pool)
 
 
-def _from_logical(draft: Draft, logical: Buffer, shape: Shape) -> Value:
-    channels, rows = shape[0], prod(shape[1:])
-    if channels == 1 or rows == 1:
-        return Value(rows, channels, logical)
-    turned = draft.buffer(rows, channels)
-    emit(draft, "swap_axes_f32", View(logical, (channels, rows)), View(turned, (rows, channels)))
-    return Value(rows, channels, turned)
+def _pooled_at_once(net: Network) -> dict[str, str]:
+    """Find convolutions of bytes that only a 2 x 2 max pooling reads: one kernel computes both."""
+    readers: dict[str, list[Node]] = {}
+    for node in net.nodes:
+        for source in node.inputs:
+            readers.setdefault(source, []).append(node)
+    pooled = {}
+    for node in net.nodes:
+        if isinstance(node.layer, QuantizedConv2d) and node.name != net.output and len(readers[node.name]) == 1:
+            reader = readers[node.name][0]
+            window = reader.layer
+            if isinstance(window, MaxPool2d) and (window.kernel, window.stride, window.padding) == (
+                (2, 2),
+                (2, 2),
+                (0, 0),
+            ):
+                pooled[node.name] = reader.name
+    return pooled
 
 
-def _lower_layer(
-    draft: Draft, plan: Plan, layer: Layer, inputs: list[Value], shapes: list[Shape], out_shape: Shape
-) -> Value:
-    if isinstance(layer, Conv2d):
-        return lower_conv2d(draft, plan, layer, inputs[0], shapes[0], out_shape)
-    if isinstance(layer, Linear):
-        return lower_linear(draft, plan, layer, inputs[0])
-    if isinstance(layer, KWinners):
-        return _lower_k_winners(draft, layer, inputs[0], shapes[0])
-    if isinstance(layer, ReLU):
-        return _lower_relu(draft, inputs[0])
-    if isinstance(layer, MaxPool2d | AvgPool2d | GlobalAvgPool2d):
-        return _lower_pool(draft, layer, inputs[0], shapes[0], out_shape)
-    if isinstance(layer, BatchNorm):
-        return _lower_batch_norm(draft, layer, _in_order_of_meaning(draft, inputs[0]))
-    if isinstance(layer, Flatten | Reshape):
-        return _lower_reshape(draft, inputs[0], out_shape)
-    if isinstance(layer, Add):
-        return _lower_add(draft, inputs)
-    if isinstance(layer, Concat):
-        return _lower_concat(draft, inputs)
-    return _lower_softmax(draft, _in_order_of_meaning(draft, inputs[0]), 0 if isinstance(layer, Softmax) else 1)
-
-
-def _in_order_of_meaning(draft: Draft, value: Value) -> Value:
-    """Return the value with its elements in the order of its meaning, which a flattened image has not."""
-    return Value(1, value.channels, logical_buffer(draft, value), expected=value.expected) if value.turned else value
-
-
-def _lower_k_winners(draft: Draft, layer: KWinners, value: Value, shape: Shape) -> Value:
-    if layer.scope == "all" and value.rows > 1:
-        return _lower_k_winners_map(draft, layer, value, shape)
-    value = _in_order_of_meaning(draft, value)
-    R, C = value.rows, value.channels
-    C16 = -(-C // 16) * 16
-    lists = Lists(draft.buffer(R, layer.k), draft.buffer(R, layer.k), layer.k)
-    emit(
-        draft,
-        "kwta_f32",
-        View(dense_buffer(draft, value), (R, C)),
-        draft.constant(np.ones(C, np.float32) if layer.factor is None else layer.factor),
-        _scratch(draft, 4 if R >= 4 else 1, C16),
-        _scratch(draft, 4),
-        View(lists.columns, (R, layer.k)),
-        View(lists.values, (R, layer.k)),
-    )
-    return Value(R, C, lists=lists, expected=float(layer.k))
-
-
-def _lower_k_winners_map(draft: Draft, layer: KWinners, value: Value, shape: Shape) -> Value:
-    """Choose among all elements of an image; its winners are spread unevenly, so they stay in place."""
-    R, C = value.rows, value.channels
-    factor = factor_per_element(layer, shape)
-    ranking = np.ones(R * C, np.float32) if factor is None else factor.reshape(C, R).T.ravel()
-    dense, out = dense_buffer(draft, value), draft.buffer(R, C)
-    emit(
-        draft,
-        "kwta_map_f32",
-        View(dense, (R, C)),
-        draft.constant(ranking),
-        _scratch(draft, -(-R * C // 16) * 16),
-        layer.k,
-        View(out, (R, C)),
-    )
-    return Value(R, C, out, expected=layer.k / R)
-
-
-def _scratch(draft: Draft, *shape: int) -> View:
-    return View(draft.buffer(*shape, per_sample=False), shape)
-
-
-def _lower_relu(draft: Draft, value: Value) -> Value:
-    size = value.rows * value.channels
-    dense, out = dense_buffer(draft, value), draft.buffer(size)
-    emit(draft, "relu_f32", View(dense, (size,)), View(out, (size,)))
-    return _like(value, out, expected=value.expected)
-
-
-def _like(value: Value, dense: Buffer, expected: float) -> Value:
-    """Return a value of the same shape and order of elements, in dense form."""
-    origin = value.origin
-    if origin is not None:
-        origin = Value(origin.rows, origin.channels, dense)
-    return Value(value.rows, value.channels, dense, origin=origin, expected=expected)
-
-
-def _lower_pool(
-    draft: Draft,
-    layer: MaxPool2d | AvgPool2d | GlobalAvgPool2d,
-    value: Value,
-    shape: Shape,
-    out_shape: Shape,
-) -> Value:
-    C, H, W = shape
-    OH, OW = out_shape[1:]
-    if isinstance(layer, GlobalAvgPool2d):
-        kernel, stride, padding = (H, W), (H, W), (0, 0)
-    else:
-        kernel, stride, padding = as_pair(layer.kernel), as_pair(layer.stride), as_pair(layer.padding)
-    name = "max_pool2d_f32" if isinstance(layer, MaxPool2d) else "avg_pool2d_f32"
-    dense, out = dense_buffer(draft, value), draft.buffer(OH * OW, C)
-    emit(draft, name, View(dense, (H, W, C)), *kernel, *stride, *padding, View(out, (OH, OW, C)))
-    return Value(OH * OW, C, out, expected=min(float(C), prod(kernel) * value.expected))
-
-
-def _lower_batch_norm(draft: Draft, layer: BatchNorm, value: Value) -> Value:
-    scale, shift = batch_norm_affine(layer)
-    shape = (value.rows, value.channels)
-    dense, out = dense_buffer(draft, value), draft.buffer(*shape)
-    constants = draft.constant(scale.astype(np.float32)), draft.constant(shift.astype(np.float32))
-    emit(draft, "affine_f32", View(dense, shape), *constants, View(out, shape))
-    return Value(value.rows, value.channels, out)
-
-
-def _lower_reshape(draft: Draft, value: Value, out_shape: Shape) -> Value:
-    """Give the elements another shape; flattening an image moves nothing until somebody minds the order."""
-    if len(out_shape) > 1:
-        return _from_logical(draft, logical_buffer(draft, value), out_shape)
-    if value.origin is not None:
-        return value
-    if value.rows == 1:
-        return Value(1, value.channels, value.dense, value.lists, expected=value.expected)
-    return Value(1, prod(out_shape), value.dense, origin=value, expected=value.rows * value.expected)
-
-
-def _lower_add(draft: Draft, inputs: list[Value]) -> Value:
-    values = [_in_order_of_meaning(draft, value) for value in inputs]
-    first = values[0]
-    size = first.rows * first.channels
-    total, out = dense_buffer(draft, first), draft.buffer(size)
-    for other in values[1:]:
-        addend = dense_buffer(draft, other)
-        emit(draft, "add_f32", View(total, (size,)), View(addend, (size,)), View(out, (size,)))
-        total = out
-    return Value(first.rows, first.channels, out)
-
-
-def _lower_concat(draft: Draft, inputs: list[Value]) -> Value:
-    values = [_in_order_of_meaning(draft, value) for value in inputs]
-    R, C = values[0].rows, sum(value.channels for value in values)
-    out = draft.buffer(R, C)
-    first = 0
-    for value in values:
-        dense = dense_buffer(draft, value)
-        emit(draft, "place_f32", View(dense, (R, value.channels)), first, View(out, (R, C)))
-        first += value.channels
-    return Value(R, C, out, expected=sum(value.expected for value in values))
-
-
-def _lower_softmax(draft: Draft, value: Value, logarithm: int) -> Value:
-    shape = (value.rows, value.channels)
-    dense, out = dense_buffer(draft, value), draft.buffer(*shape)
-    emit(draft, "softmax_f32", View(dense, shape), logarithm, View(out, shape))
-    return Value(value.rows, value.channels, out)
+def _is_two_by_two(layer: MaxPool2d) -> bool:
+    return (layer.kernel, layer.stride, layer.padding) == ((2, 2), (2, 2), (0, 0))

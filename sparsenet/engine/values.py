@@ -52,8 +52,11 @@ class Draft:
         return buffer
 
     def once(self, pack: Callable[..., T], *arguments: Any, **settings: Any) -> T:
-        """Pack this layer's weights, or recall how they were packed when another program for it was written."""
-        key = self.layer, f"{pack.__name__}{settings.get('vectors', '')}"
+        """Pack this layer's weights, or recall how they were packed when another program for it was written.
+
+        Settings, unlike arguments, make a difference to what is recalled.
+        """
+        key = self.layer, f"{pack.__name__}{settings}"
         if key not in self.packs:
             self.packs[key] = pack(*arguments, **settings)
         packed: T = self.packs[key]

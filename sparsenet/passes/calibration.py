@@ -1,4 +1,4 @@
-"""What a network's values look like on real inputs: their ranges over all of them, and some samples to try things on."""
+"""What a network's values are on real inputs: their ranges over all of them, and some samples to try things on."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -17,8 +17,8 @@ __all__ = ["Observed", "observe"]
 
 Array = npt.NDArray[np.float64]
 
-MOST_SAMPLES = 64
-"""This many samples are kept. Of the speech network, 64 take 6 s to search on; twice as many change no scale by much."""
+MOST_SAMPLES = 32
+"""So many samples are kept. On the speech network 16, 32, 64 and 128 ended with errors of 0.21, 0.19, 0.19 and 0.20."""
 
 MOST_ELEMENTS = 2**23
 """Fewer are kept where their values at all nodes would be more than this: 64 MiB of float64."""
@@ -106,5 +106,6 @@ def _chunks(net: Network, calibration: Any, size: int) -> Iterator[Array]:
             sizes = ", ".join(map(str, net.input_shape))
             raise SparsenetError(f"expected calibration data of shape (B, {sizes}), got {array.shape}")
         for first in range(0, len(array), size):
-            # what the engine is given is float32
-            yield array[first : first + size].astype(np.float32).astype(np.float64)
+            with np.errstate(over="ignore"):  # infinity is refused where the network is evaluated
+                single = array[first : first + size].astype(np.float32)  # what an engine is given
+            yield single.astype(np.float64)

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from math import prod
 from typing import Any
 
 import numpy as np
@@ -12,30 +11,26 @@ from sparsenet.errors import GraphError, SparsenetError
 from sparsenet.layers import (
     Conv2d,
     Dequantize,
-    Flatten,
     KWinners,
     Layer,
     Linear,
-    MaxPool2d,
     Quantize,
     QuantizedConv2d,
     QuantizedLinear,
     ReLU,
-    Reshape,
 )
 from sparsenet.meaning import evaluate_layer
 from sparsenet.network import INPUT, Network, Node
+from sparsenet.passes.byte_paths import loses_negatives, tail_of, works_on_bytes
 from sparsenet.passes.calibration import Observed, observe
 from sparsenet.passes.fold_batchnorm import fold_batchnorm
-from sparsenet.passes.steps import ConvSteps, Steps, quantized_conv2d, quantized_linear, steps_for, weights_lost
+from sparsenet.passes.search import Wanted, best_conv2d, conv2d_report, relative_error
+from sparsenet.passes.steps import Steps, quantized_linear, steps_for, weights_lost
 from sparsenet.passes.tracked import tracked
 
 __all__ = ["quantize"]
 
 Array = npt.NDArray[np.float64]
-
-REACHES = tuple(float(share) for share in np.geomspace(0.3, 1.0, 12))
-"""How much of the largest value the bytes of a convolution reach: what lies above is clipped, the rest is finer."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +50,8 @@ class _Draft:
     nodes: list[Node] = field(default_factory=list)
     samples: dict[str, Array] = field(default_factory=dict)
     values: dict[str, _Value] = field(default_factory=dict)
-    turned: dict[tuple[str, str], _Value] = field(default_factory=dict)
+    to_float: dict[str, str] = field(default_factory=dict)
+    to_bytes: dict[str, tuple[str, Steps]] = field(default_factory=dict)
     report: dict[str, dict[str, Any]] = field(default_factory=dict)
 
 
@@ -121,7 +117,7 @@ def quantize(
             raise GraphError(f"layer {node.name!r}: {error}; it cannot be quantised") from None
     output = _as_float(draft, net.output)
     details = {**net.details, "quantization": {"samples": observed.count, "layers": draft.report}}
-    return Network(net.input_shape, draft.nodes, output.name, net.labels, details)
+    return Network(net.input_shape, draft.nodes, output, net.labels, details)
 
 
 def _refuse_quantized(net: Network) -> None:
@@ -143,63 +139,12 @@ def _rounded(draft: _Draft, node: Node) -> _Value:
         return _round_linear(draft, node, layer, given[0].name, steps)
     if isinstance(layer, ReLU) and steps is not None and steps.zero == 0:
         return given[0]  # no byte is below zero
-    if steps is not None and _works_on_bytes(draft.net, node, steps):
+    if steps is not None and works_on_bytes(draft.net, node, steps.zero):
         return _Value(_append(draft, node.name, layer, given[0].name), steps)
-    sources = [_as_float(draft, source).name for source in node.inputs]
+    sources = [_as_float(draft, source) for source in node.inputs]
     if isinstance(layer, Linear):
         draft.report[node.name] = {"arithmetic": "float32"}
     return _Value(_append(draft, node.name, layer, *sources))
-
-
-def _works_on_bytes(net: Network, node: Node, steps: Steps) -> bool:
-    layer = node.layer
-    if isinstance(layer, KWinners):
-        return _is_local(net, node) and steps.zero == 0  # losers become 0
-    if isinstance(layer, Flatten | Reshape):
-        readers = _readers(net, node.name)
-        return len(net.shapes[node.name]) == 1 and all(one and isinstance(one.layer, Linear) for one in readers)
-    return isinstance(layer, MaxPool2d)
-
-
-def _is_local(net: Network, node: Node) -> bool:
-    """Say whether a layer is k-winners among channels, by value; flattened images have their bytes in another order."""
-    layer = node.layer
-    return (
-        isinstance(layer, KWinners)
-        and layer.scope == "channels"
-        and layer.factor is None
-        and len(net.shapes[node.name]) == 3
-    )
-
-
-def _readers(net: Network, name: str) -> list[Node | None]:
-    """Return what reads a value; None stands for the reader of the network's output."""
-    readers: list[Node | None] = [node for node in net.nodes if name in node.inputs]
-    return [*readers, None] if name == net.output else readers
-
-
-def _loses_negatives(net: Network, name: str) -> bool:
-    """Say whether, in the end, nothing but ReLU and k-winners among channels reads a value."""
-    return all(
-        reader is not None
-        and (
-            isinstance(reader.layer, ReLU)
-            or _is_local(net, reader)
-            or (isinstance(reader.layer, MaxPool2d) and _loses_negatives(net, reader.name))
-        )
-        for reader in _readers(net, name)
-    )
-
-
-def _tail(net: Network, node: Node) -> list[Node]:
-    """Return the pooling, ReLU and k-winners that follow a convolution, as far as each has one reader."""
-    tail: list[Node] = []
-    while len(readers := _readers(net, (tail or [node])[-1].name)) == 1:
-        reader = readers[0]
-        if reader is None or not (isinstance(reader.layer, MaxPool2d | ReLU) or _is_local(net, reader)):
-            break
-        tail.append(reader)
-    return tail
 
 
 def _append(draft: _Draft, name: str, layer: Layer, *sources: str) -> str:
@@ -213,29 +158,28 @@ def _new_name(draft: _Draft, word: str) -> str:
     return next(name for name in (f"{word}{n}" for n in range(1, len(taken) + 2)) if name not in taken)
 
 
-def _as_float(draft: _Draft, source: str) -> _Value:
+def _as_float(draft: _Draft, source: str) -> str:
+    """Return the node that gives a value in float32, made the first time that it is asked for."""
     value = draft.values[source]
     if value.steps is None:
-        return value
-    if (value.name, "dequantize") not in draft.turned:
+        return value.name
+    if value.name not in draft.to_float:
         layer = Dequantize(value.steps.scale, value.steps.zero)
-        name = _append(draft, _new_name(draft, "dequantize"), layer, value.name)
-        draft.turned[value.name, "dequantize"] = _Value(name)
-    return draft.turned[value.name, "dequantize"]
+        draft.to_float[value.name] = _append(draft, _new_name(draft, "dequantize"), layer, value.name)
+    return draft.to_float[value.name]
 
 
 def _as_bytes(draft: _Draft, source: str) -> tuple[str, Steps]:
+    """Return the node that gives a value in bytes, made the first time that it is asked for."""
     value = draft.values[source]
     if value.steps is not None:
         return value.name, value.steps
-    if (value.name, "quantize") not in draft.turned:
+    if value.name not in draft.to_bytes:
         steps = steps_for(*draft.observed.ranges[source])
         name = _append(draft, _new_name(draft, "quantize"), Quantize(steps.scale, steps.zero), value.name)
-        draft.turned[value.name, "quantize"] = _Value(name, steps)
+        draft.to_bytes[value.name] = name, steps
         draft.report[name] = {"scale": steps.scale, "zero": steps.zero}
-    turned = draft.turned[value.name, "quantize"]
-    assert turned.steps is not None
-    return turned.name, turned.steps
+    return draft.to_bytes[value.name]
 
 
 def _round_linear(draft: _Draft, node: Node, layer: Linear, source: str, before: Steps) -> _Value:
@@ -244,26 +188,24 @@ def _round_linear(draft: _Draft, node: Node, layer: Linear, source: str, before:
     draft.report[node.name] = {
         "arithmetic": "int8",
         "weights_rounded_to_zero": weights_lost(layer, made.weight),
-        "relative_error": _relative_error(draft.samples[node.name], draft.observed.values[node.name]),
+        "relative_error": relative_error(draft.samples[node.name], draft.observed.values[node.name]),
     }
     return _Value(node.name)
 
 
 def _round_conv2d(draft: _Draft, node: Node, layer: Conv2d) -> _Value:
     source, before = _as_bytes(draft, node.inputs[0])
-    tail = _tail(draft.net, node)
-    last = tail[-1].name if tail else node.name
-    unsigned = _loses_negatives(draft.net, node.name)
-    lowest, highest = draft.observed.ranges[last]
-    expected = draft.observed.values[last]
-    best: tuple[float, ConvSteps] | None = None
-    for reach in REACHES:
-        tried = quantized_conv2d(layer, before, steps_for(0.0 if unsigned else lowest, highest, reach))
-        error = _squared_error(tried, [one.layer for one in tail], draft.samples[source], expected)
-        if best is None or error < best[0]:
-            best = error, tried
-    assert best is not None
-    chosen = best[1]
+    tail = tail_of(draft.net, node.name)
+    unsigned = loses_negatives(draft.net, node.name)
+    lowest, highest = draft.observed.ranges[tail[-1].name if tail else node.name]
+    wanted = Wanted(
+        lowest=0.0 if unsigned else lowest,
+        highest=highest,
+        tail=tuple(one.layer for one in tail),
+        values=draft.observed.values[tail[-1].name if tail else node.name],
+    )
+    chosen = best_conv2d(layer, before, wanted, draft.samples[source])
     _append(draft, node.name, chosen.layer, source)
-    draft.report[node.name] = _conv2d_report(draft, node, layer, chosen, tail)
+    winners = [draft.observed.values[one.name] for one in tail if isinstance(one.layer, KWinners)]
+    draft.report[node.name] = conv2d_report(layer, chosen, wanted, draft.samples[source], winners)
     return _Value(node.name, chosen.after)

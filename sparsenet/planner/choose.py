@@ -44,7 +44,7 @@ class Choice:
 
 def candidates(operation: str, work: WeightedWork) -> tuple[str, ...]:
     """List the kernels, without their variants, that can run a layer; the dense one is always among them."""
-    names = dict.fromkeys(name.partition("__")[0] for name in kernels() if name.startswith(f"{operation}_"))
+    names = dict.fromkeys(name.partition("__")[0] for name in kernels() if name.startswith(f"{operation}_f32_"))
     return tuple(name for name in names if work.groups == 1 or not name.endswith("dense_active"))
 
 

@@ -153,3 +153,58 @@ def _traffic_ns(weights: str, inputs: str, work: WeightedWork, machine: Machine)
     read = size_bytes * min(1.0, work.active / work.channels if inputs == "active" else 1.0)
     shared_by = min(work.batch, 6 if weights == "dense" else 16) if inputs == "dense" else 1
     return read * (CACHED_NS_PER_BYTE if near else FAR_NS_PER_BYTE) / shared_by
+
+
+DOT_NS = 0.16
+"""Sixteen sums of four products of bytes, where the processor has an instruction for it."""
+SLOW_DOT_NS = 1.6
+"""The same in generic instructions."""
+LOOKUP_NS = 0.85
+"""The same with each output's own choice of inputs; a fifth of it each for eight samples at once."""
+TILE_NS = 4.5
+"""A product of AMX tiles, with what loads, stores and pools around it."""
+
+
+def byte_linear_us(form: str, stored: int, machine: Machine, batch: int, active: float) -> float:
+    """Predict a linear layer of bytes, in microseconds a sample.
+
+    Parameters
+    ----------
+    form : {"dense", "lookup", "blocks"}
+    stored : int
+        Vectors of 64 weights that the format stores.
+    machine : Machine
+    batch : int
+        Samples that go through together.
+    active : float
+        Share of inputs to be expected not to be zero.
+    """
+    together = 8 if batch >= 8 and form != "blocks" else 1
+    read = stored * (1 - (1 - active) ** 4 if form == "blocks" else 1.0)
+    dot_ns = _dot_ns(machine)
+    step_ns = {
+        "dense": dot_ns,
+        "lookup": dot_ns + LOOKUP_NS / (together / 1.6 if together > 1 else 1),
+        "blocks": 6 * dot_ns,
+    }
+    bytes_per_vector = {"dense": 64, "lookup": 132, "blocks": 68}[form]
+    near = stored * bytes_per_vector <= (machine.l2_bytes or L2_BYTES)
+    traffic_ns = read * bytes_per_vector * (CACHED_NS_PER_BYTE if near else FAR_NS_PER_BYTE) / together
+    return (CALL_NS + max(read * step_ns[form], traffic_ns)) / 1000
+
+
+def byte_conv2d_us(form: str, products: int, machine: Machine) -> float:
+    """Predict a convolution of bytes, in microseconds a sample.
+
+    Parameters
+    ----------
+    form : {"tiles", "vectors"}
+        Whether ``products`` counts products of AMX tiles, or of vectors of 64 bytes.
+    products : int
+    machine : Machine
+    """
+    return (CALL_NS + products * (TILE_NS if form == "tiles" else _dot_ns(machine))) / 1000
+
+
+def _dot_ns(machine: Machine) -> float:
+    return DOT_NS if "avx512vnni" in machine.features else SLOW_DOT_NS

@@ -106,7 +106,7 @@ def decode_weight(record: WeightRecord, tensors: Tensors, what: str) -> tuple[We
     values = _expect(tensors[".values"], VALUES[record.values], (None,), f"{what}.values")
     read = _kept_by_bits if record.places == "bits" else _kept_by_columns
     kept = read(record, tensors, len(values), what)
-    weight: WeightArray = np.zeros(record.matrix, np.int8 if record.values == WHOLE else np.float32)
+    weight: npt.NDArray[Any] = np.zeros(record.matrix, np.int8 if record.values == WHOLE else np.float32)
     weight[kept] = _scaled(record, values, kept, tensors, what)
     return weight.reshape(record.shape), kept.reshape(record.shape) if record.mask else None
 

@@ -8,10 +8,13 @@ import numpy as np
 import pytest
 from hypothesis import strategies as st
 from numba import config
+
 from sparsenet_kernels.jit import compiled
+from sparsenet_kernels.native import address_of
 from sparsenet_kernels.registry import kernel, kernels, registered_temporarily
 from sparsenet_kernels.simd.ops import load, store
 from sparsenet_kernels.testing import Case, Expected, cases, check_kernel, complaints, leftovers, uses_vectors
+from sparsenet_kernels.testing.memory import GUARD_BYTES, guarded
 
 pytestmark = pytest.mark.skipif(bool(config.DISABLE_JIT), reason="these kernels are compiled")
 
@@ -184,7 +187,7 @@ def test_an_operation_of_ones_own_takes_cases_of_ones_own():
 
     check_kernel("double_f32", case=st.lists(st.integers(-5, 5)).map(doubled))
     assert "expected 14.0, got 0.0" in message_of("double_f32", case=st.lists(st.integers(-9, 9)).map(doubled))
-    with pytest.raises(ValueError, match="expected one of the operations .* got 'double'; pass cases of your own"):
+    with pytest.raises(ValueError, match=r"expected one of the operations .* got 'double_f32'; pass cases of your own"):
         check_kernel("double_f32")
 
 
@@ -241,3 +244,38 @@ def test_kernels_that_use_vectors_are_known():
 def test_the_package_imports_without_numba_and_hypothesis():
     script = "import sys, sparsenet_kernels; assert not {'numba', 'hypothesis'} & sys.modules.keys()"
     subprocess.run([sys.executable, "-c", script], check=True, env=dict(os.environ))
+
+
+def test_a_read_outside_of_an_input_is_found():
+    @kernel("relu", variant="mine", arguments=RELU)
+    def mine(x, out):
+        for b in range(x.shape[0]):
+            for n in range(x.shape[1]):
+                out[b, n] = max(x[b, n], np.float32(0.0)) + np.float32(0.0) * x[b, n + 1]
+
+    assert "got nan" in message_of("relu_f32__mine", case=finite_rows()) or config.BOUNDSCHECK
+
+
+def finite_rows():
+    """Draw cases of a rectifier; what is finite stays finite where only the row itself is read."""
+    x = st.lists(st.integers(-5, 5), min_size=1).map(lambda row: np.float32([row]))
+    return x.map(lambda x: Case({"x": x, "out": leftovers(x.shape)}, {"out": Expected(np.maximum(x, 0.0), 0.0)}))
+
+
+@pytest.mark.parametrize("place", [-GUARD_BYTES, -1, 12, 11 + GUARD_BYTES])
+@pytest.mark.parametrize("written", [False, True])
+def test_guards_reach_far_on_either_side(place, written):
+    copy = guarded(np.float32([1.0, 2.0, 3.0]), written)
+    start = address_of(copy.array) - address_of(copy.block)
+    assert copy.intact
+    assert copy.unchanged
+    copy.block[start + place] ^= 1
+    assert not copy.intact
+    assert copy.unchanged
+
+
+def test_guards_let_the_array_itself_be_written():
+    copy = guarded(np.int32([1, 2, 3]), True)
+    copy.array[:] = -1
+    assert copy.intact
+    assert not copy.unchanged

@@ -5,6 +5,7 @@ Runs as it stands, and with NUMBA_BOUNDSCHECK=1, NUMBA_DISABLE_JIT=1 or another 
 
 import hypothesis
 import pytest
+
 from sparsenet_kernels.registry import kernels
 from sparsenet_kernels.testing import can_run, check_kernel
 from sparsenet_kernels.testing.suites import SUITES, suite_of
@@ -15,12 +16,14 @@ NAMES = sorted(kernels())
 @pytest.mark.parametrize("name", NAMES)
 def test_kernel_agrees_with_the_reference(name):
     if not can_run(kernels()[name]):
-        pytest.skip("needs vector instructions that this run cannot give: NUMBA_DISABLE_JIT is set, or the CPU lacks them")
+        pytest.skip(
+            "needs vector instructions that this run cannot give: NUMBA_DISABLE_JIT is set, or the CPU lacks them"
+        )
     check_kernel(name, max_examples=3 * hypothesis.settings().max_examples)  # a call takes microseconds
 
 
-def test_every_operation_with_a_suite_has_a_kernel():
-    assert {kernel.operation for kernel in kernels().values()} == set(SUITES)
+def test_operations_and_suites_are_the_same():
+    assert {f"{kernel.operation}_{kernel.dtype}" for kernel in kernels().values()} == set(SUITES)
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -20,7 +20,7 @@ from storage.forgery import Forgery, Pairs, Raw
 from storage.samples import sample_files
 
 from sparsenet.errors import ModelFormatError
-from sparsenet.layers import AvgPool2d, Conv2d, Linear, MaxPool2d, as_pair
+from sparsenet.layers import AvgPool2d, Conv2d, Linear, MaxPool2d, QuantizedConv2d, QuantizedLinear, as_pair
 from sparsenet.storage import from_bytes
 
 LIMIT_BYTES = 2**24
@@ -41,7 +41,11 @@ WORDS += [
     "U8",
     "U16",
     "U32",
+    "I32",
     "F64",
+    "whole",
+    "Quantize",
+    "QuantizedConv2d",
     "\ud800",
     "\0",
     "x" * 300,
@@ -167,14 +171,15 @@ def is_quick(net):
         shapes = [net.shapes[source] for source in node.inputs]
         steps = prod(net.shapes[node.name])
         layer = node.layer
-        if isinstance(layer, Conv2d | MaxPool2d | AvgPool2d):
+        if isinstance(layer, Conv2d | QuantizedConv2d | MaxPool2d | AvgPool2d):
             down, across = as_pair(layer.padding)
             shapes.append((shapes[0][0], shapes[0][1] + 2 * down, shapes[0][2] + 2 * across))
-            window = layer.weight.shape[2:] if isinstance(layer, Conv2d) else as_pair(layer.kernel)
+            filters = isinstance(layer, Conv2d | QuantizedConv2d)
+            window = layer.weight.shape[2:] if filters else as_pair(layer.kernel)
             if prod(window) > 1000:
                 return False
-            steps *= prod(layer.weight.shape[1:]) if isinstance(layer, Conv2d) else prod(window)
-        if isinstance(layer, Linear):
+            steps *= prod(layer.weight.shape[1:]) if filters else prod(window)
+        if isinstance(layer, Linear | QuantizedLinear):
             steps = layer.weight.size
         if max([steps, *map(prod, shapes)]) > 2**21:
             return False

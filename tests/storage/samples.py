@@ -59,6 +59,23 @@ def masked():
     return Network.sequential((64,), layers)
 
 
+def quantized():
+    """Layers on bytes: int8 weights by columns, by bits and whole, with and without a mask."""
+    r = np.random.default_rng(3)
+    kept = r.random((70, 64)) < 0.015
+    layers = [
+        sn.Quantize(1 / 127, 128),
+        sn.QuantizedConv2d(r.integers(-127, 128, (4, 1, 3, 3)), r.integers(-999, 999, 4), 7, padding=1, zero=128),
+        sn.MaxPool2d(2),
+        sn.KWinners(2, scope="channels"),
+        sn.Flatten(),
+        sn.QuantizedLinear(r.integers(0, 128, (70, 64)) * kept, r.normal(size=70), r.uniform(0.1, 1, 70), kept),
+        sn.Quantize(0.5),
+        sn.QuantizedLinear(r.integers(-128, 128, (3, 70)) * (r.random((3, 70)) < 0.3), np.zeros(3), np.ones(3)),
+    ]
+    return Network.sequential((1, 8, 8), layers)
+
+
 def wide():
     """More columns than 16 bits can count."""
     weight = np.zeros((2, 2**16 + 5), np.float32)
@@ -68,5 +85,5 @@ def wide():
 
 def sample_files():
     """Return the samples as files, in every way to store weights."""
-    nets = [speech_like(), branched(), masked(), wide()]
+    nets = [speech_like(), branched(), masked(), quantized(), wide()]
     return [to_bytes(net, weights) for net in nets for weights in ("float32", "float16", "int8")]

@@ -5,7 +5,7 @@ import tracemalloc
 import numpy as np
 import pytest
 from storage.forgery import Forgery, Pairs, Raw, assemble, drop, dump, get, put
-from storage.samples import branched, masked, speech_like
+from storage.samples import branched, masked, quantized, speech_like
 
 from sparsenet.errors import ModelFormatError
 from sparsenet.storage import from_bytes, to_bytes
@@ -15,6 +15,8 @@ from sparsenet.storage.strict_json import MOST_VALUES
 # Positions of the nodes of speech_like() and branched()
 CONV, POOL, WINNERS, SPARSE, DENSE = 0, 1, 2, 4, 6
 NORM, ADD, SHAPE = 0, 3, 8
+# and of quantized()
+STEPS, WHOLE_CONV, WHOLE_LINEAR = 0, 1, 5
 
 
 def refused(data, message):
@@ -297,6 +299,56 @@ def test_weights(change, message):
 )
 def test_scales(change, message):
     refused(forged(speech_like(), change, "int8"), message)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (
+            put_node(STEPS, "settings", "scale", 0),
+            "expected a positive scale that float32 can hold and divide by, got 0",
+        ),
+        (put_node(STEPS, "settings", "scale", -0.5), "expected a positive scale"),
+        (put_node(STEPS, "settings", "scale", 1e-300), "expected a positive scale"),
+        (put_node(STEPS, "settings", "scale", 1e300), "expected a positive scale"),
+        (put_node(STEPS, "settings", "scale", "1"), "expected scale to be a number, got str"),
+        (put_node(STEPS, "settings", "zero", 256), "expected zero from 0 to 255, got 256"),
+        (put_node(STEPS, "settings", "zero", 0.0), "expected zero to be an integer, got float"),
+        (put_node(STEPS, "kind", "Dequantize"), "expected bytes, got float32; is a Quantize"),
+        (put_node(WHOLE_CONV, "settings", "shift", 32), "expected shift from 0 to 31, got 32"),
+        (put_node(WHOLE_CONV, "settings", "shift", -1), "expected shift from 0 to 31, got -1"),
+        (put_node(WHOLE_CONV, "settings", "shift", True), "expected shift to be an integer, got bool"),
+        (put_node(WHOLE_CONV, "settings", "zero", -1), "expected zero from 0 to 255, got -1"),
+        (put_node(WHOLE_CONV, "vectors", []), "expected the vectors bias, got no bias"),
+        (put_node(WHOLE_CONV, "weight", "values", "int8"), "expected values to be one of whole, got 'int8'"),
+        (put_node(WHOLE_CONV, "weight", "shape", [4, 9]), r"expected int8 \(4, 9\)"),
+        (put_header("quantizedconv2d1.weight", "dtype", "U8"), "expected int8 .* got uint8"),
+        (put_header("quantizedconv2d1.bias", "dtype", "F32"), "expected bias as int32 of one axis, got float32"),
+        (put_header("quantizedconv2d1.bias", "dtype", "U32"), "expected bias as int32 of one axis, got uint32"),
+        (
+            put_elements("quantizedconv2d1.bias", "<i4", lambda b: b * 0 - (2**31 - 1)),
+            "expected sums of at most 2147483647",
+        ),
+        (put_node(WHOLE_LINEAR, "vectors", ["bias"]), "expected the vectors bias, scale, got no scale"),
+        (put_node(WHOLE_LINEAR, "weight", "values", "float32"), "expected values to be one of whole, got 'float32'"),
+        (put_elements("quantizedlinear1.scale", "<f4", lambda s: s * 0), "expected positive scales, got 0.0"),
+        (
+            put_elements("quantizedlinear1.scale", "<f4", lambda s: s * np.inf),
+            "expected finite float32 values in scale",
+        ),
+        (put_header("quantizedlinear1.scale", "dtype", "I32"), "expected scale as float32 of one axis, got int32"),
+        (put_elements("quantizedlinear1.weight.columns", "<u2", lambda c: c + 64), "expected columns below 64"),
+    ],
+)
+def test_quantized_layers(change, message):
+    refused(forged(quantized(), change), message)
+
+
+def test_float_layers_do_not_take_whole_weights():
+    refused(
+        forged(speech_like(), put_node(DENSE, "weight", "values", "whole")),
+        "expected values to be one of float32, float16, int8, got 'whole'",
+    )
 
 
 def test_a_bit_after_the_last_place_is_refused():

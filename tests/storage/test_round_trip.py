@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import safetensors.numpy
 from hypothesis import given
-from same_network import assert_same_network
-from storage.samples import branched, masked, speech_like, wide
+from same_network import assert_same_layer, assert_same_network
+from storage.samples import branched, masked, quantized, speech_like, wide
 from strategies import networks
 
 import sparsenet.layers as sn
@@ -17,30 +17,30 @@ from sparsenet.errors import ModelFormatError, SparsenetError
 from sparsenet.network import Network
 from sparsenet.storage import from_bytes, load, save, to_bytes
 
-SAMPLES = [speech_like, branched, masked, wide]
+SAMPLES = [speech_like, branched, masked, quantized, wide]
 
 
-@given(networks())
+@given(networks(quantized=True))
 def test_any_network_comes_back_to_the_bit(net):
     data = to_bytes(net)
     assert_same_network(from_bytes(data), net)
 
 
-@given(networks())
+@given(networks(quantized=True))
 def test_the_same_network_gives_the_same_bytes(net):
     data = to_bytes(net)
     assert to_bytes(net) == data
     assert to_bytes(from_bytes(data)) == data
 
 
-@given(networks())
+@given(networks(quantized=True))
 def test_the_safetensors_library_reads_every_file(net):
     tensors = safetensors.numpy.load(to_bytes(net))
-    weighted = sum(isinstance(node.layer, sn.Conv2d | sn.Linear) for node in net.nodes)
+    weighted = sum(isinstance(node.layer, sn.Weighted) for node in net.nodes)
     assert len(tensors) >= weighted
 
 
-@given(networks())
+@given(networks(quantized=True))
 def test_rounded_weights_give_a_network_of_the_same_structure(net):
     for weights in ("float16", "int8"):
         back = from_bytes(to_bytes(net, weights))
@@ -48,6 +48,8 @@ def test_rounded_weights_give_a_network_of_the_same_structure(net):
         for mine, theirs in zip(net.nodes, back.nodes, strict=True):
             if isinstance(mine.layer, sn.Conv2d | sn.Linear):
                 assert_close_weights(mine.layer, theirs.layer, weights)
+            else:
+                assert_same_layer(mine.layer, theirs.layer)
 
 
 def assert_close_weights(layer, rounded, weights):
@@ -61,6 +63,19 @@ def assert_close_weights(layer, rounded, weights):
     assert layer.bias is None or np.array_equal(layer.bias, rounded.bias)
     assert (layer.mask is None) == (rounded.mask is None)
     assert layer.mask is None or np.array_equal(layer.mask, rounded.mask)
+
+
+def test_quantized_weights_take_a_byte_and_are_never_rounded():
+    net = quantized()
+    assert len({to_bytes(net, weights) for weights in ("float32", "float16", "int8")}) == 1
+    tensors = safetensors.numpy.load(to_bytes(net))
+    assert {name: array.dtype for name, array in tensors.items() if "weight" in name and array.dtype != np.uint8} == {
+        "quantizedconv2d1.weight": np.int8,
+        "quantizedlinear1.weight.values": np.int8,
+        "quantizedlinear1.weight.columns": np.uint16,
+        "quantizedlinear1.weight.counts": np.uint32,
+        "quantizedlinear2.weight.values": np.int8,
+    }
 
 
 @pytest.mark.parametrize("sample", SAMPLES)

@@ -8,4 +8,18 @@ column of -1 ends a short row.
 
 def register_all() -> None:
     """Import every module of this package, so that its kernels are registered."""
-    from sparsenet_kernels.cpu import compact, conv2d, elementwise, kwta, layout, linear, pool  # noqa: F401
+    from sparsenet_kernels.cpu import (  # noqa: F401
+        compact,
+        conv2d,
+        conv2d_i8_amx,
+        convert_i8,
+        elementwise,
+        kwta,
+        kwta_i8,
+        layout,
+        linear,
+        linear_i8,
+        pool,
+        pool_i8,
+        quantize_i8,
+    )

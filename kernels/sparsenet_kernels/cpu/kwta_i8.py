@@ -1,7 +1,5 @@
 """k-winners-take-all among bytes: exactly k winners, the lowest index wins a tie."""
 
-import numpy as np
-
 from sparsenet_kernels.jit import compiled
 from sparsenet_kernels.registry import kernel
 from sparsenet_kernels.simd.bytes import (
@@ -73,7 +71,7 @@ def kwta_i8(x, k, out):
     With 64 channels, eight positions at a time, without branches; the last eight overlap their neighbours, which keeps
     winners winners. More channels are searched position by position.
 
-    Work    14 vector steps for eight positions of 64 channels; otherwise 8 passes over C bytes a position.
+    Work    about 60 vector operations for eight positions of 64 channels; otherwise 8 passes over C bytes a position.
     """
     samples, positions, channels = x.shape
     rows = samples * positions
@@ -81,7 +79,7 @@ def kwta_i8(x, k, out):
         clear_bytes(out)
     elif channels == 64 and rows >= GROUPS:
         for row in range(0, rows, GROUPS):
-            store_winners(out, x, min(row, rows - GROUPS) * 64, min(k, 64))
+            store_winners(x, min(row, rows - GROUPS) * 64, min(k, 64), out)
     else:
         for row in range(rows):
             keep_winning_bytes(x, row * channels, channels, min(k, channels), out)

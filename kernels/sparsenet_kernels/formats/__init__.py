@@ -11,6 +11,8 @@ Dense weights lie in panels, which are arrays and no dataclass: nothing about th
 weights, but say where sparse weights find the image that they meet.
 """
 
+from .blocks4x16 import Blocks4x16, pack_blocks4x16, unpack_blocks4x16, validate_blocks4x16
+from .bytes import pack_dense_i8, padded_to_tiles
 from .complementary import (
     Complementary,
     overlaps,
@@ -22,31 +24,42 @@ from .complementary import (
 from .conv2d_columns import conv2d_matrix, conv2d_weight
 from .csc import Csc, pack_csc, pack_csc_conv2d, unpack_csc, validate_csc
 from .csr import Csr, pack_csr, pack_csr_conv2d, unpack_csr, validate_csr
+from .lookup import Lookup, pack_lookup, unpack_lookup, validate_lookup
 from .panels import PANEL_VECTORS, pack_panels, pack_panels_conv2d
 from .planes import PLANE_LANES, Planes
 
 __all__ = [
     "PANEL_VECTORS",
     "PLANE_LANES",
+    "Blocks4x16",
     "Complementary",
     "Csc",
     "Csr",
+    "Lookup",
     "Planes",
     "conv2d_matrix",
     "conv2d_weight",
     "overlaps",
+    "pack_blocks4x16",
     "pack_complementary",
     "pack_complementary_conv2d",
     "pack_csc",
     "pack_csc_conv2d",
     "pack_csr",
     "pack_csr_conv2d",
+    "pack_dense_i8",
+    "pack_lookup",
     "pack_panels",
     "pack_panels_conv2d",
+    "padded_to_tiles",
+    "unpack_blocks4x16",
     "unpack_complementary",
     "unpack_csc",
     "unpack_csr",
+    "unpack_lookup",
+    "validate_blocks4x16",
     "validate_complementary",
     "validate_csc",
     "validate_csr",
+    "validate_lookup",
 ]

@@ -1,4 +1,4 @@
-"""What each operation means: readable NumPy in float64. This is the specification.
+"""What each operation means: readable NumPy in float64, or in int64 for bytes. This is the specification.
 
 Every compiled kernel has a twin here, and is tested against it. The rules of this floor:
 
@@ -13,6 +13,7 @@ Letters: B batch, C channels, H W height and width, D inputs, N outputs, K activ
 from .compact import compact, expand, flatten_active
 from .conv2d import conv2d, conv2d_shape
 from .elementwise import add, affine, batch_norm, concat, log_softmax, relu, softmax
+from .integer import conv2d_i8, dequantize, k_winners_i8, linear_i8, quantize, requantize
 from .kwta import k_winners, k_winners_all, k_winners_channels
 from .linear import linear
 from .pool import avg_pool2d, global_avg_pool2d, max_pool2d, pool_shape
@@ -25,17 +26,23 @@ __all__ = [
     "compact",
     "concat",
     "conv2d",
+    "conv2d_i8",
     "conv2d_shape",
+    "dequantize",
     "expand",
     "flatten_active",
     "global_avg_pool2d",
     "k_winners",
     "k_winners_all",
     "k_winners_channels",
+    "k_winners_i8",
     "linear",
+    "linear_i8",
     "log_softmax",
     "max_pool2d",
     "pool_shape",
+    "quantize",
     "relu",
+    "requantize",
     "softmax",
 ]

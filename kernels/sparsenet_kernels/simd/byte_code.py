@@ -7,6 +7,7 @@ from llvmlite import ir
 from numba.core import cgutils
 
 from sparsenet_kernels.simd.memory import INT32, INT64
+from sparsenet_kernels.simd.target import has
 
 INT8 = ir.IntType(8)
 INT16 = ir.IntType(16)
@@ -111,7 +112,15 @@ def lookup_in_memory(builder, table, indices):
     return result
 
 
-def lowest_by_halving(builder, mask, count):
+def kept_lowest(context, builder, mask, count):
+    """Emit the ``count`` lowest set bits of a 64-bit mask; all of them where there are fewer."""
+    if has(context, "bmi2"):
+        ones = call(builder, "llvm.x86.bmi.bzhi.64", INT64, INT64(-1), count)
+        return call(builder, "llvm.x86.bmi.pdep.64", INT64, ones, mask)
+    return _lowest_by_halving(builder, mask, count)
+
+
+def _lowest_by_halving(builder, mask, count):
     """Find by halving how many low bits of the mask hold at most ``count`` set ones, and keep those."""
     width = INT64(0)
     for step in (32, 16, 8, 4, 2, 1):

@@ -19,9 +19,9 @@ from sparsenet_kernels.simd.byte_code import (
     by_halves,
     call,
     dot4_of_shorts,
+    kept_lowest,
     lookup_by_quarters,
     lookup_in_memory,
-    lowest_by_halving,
     pack_clipped,
     pack_x86,
     spread,
@@ -48,6 +48,7 @@ __all__ = [
     "splat_u8",
     "store_u8",
     "to_float",
+    "to_int",
 ]
 
 BOOL64 = ir.VectorType(ir.IntType(1), 64)
@@ -205,10 +206,7 @@ def lowest_bits(typing_context, mask, count):
     def emit(context, builder, signature, args):
         bits = context.cast(builder, args[0], signature.args[0], types.uint64)
         wanted = context.cast(builder, args[1], signature.args[1], types.int64)
-        if has(context, "bmi2"):
-            ones = call(builder, "llvm.x86.bmi.bzhi.64", INT64, INT64(-1), wanted)
-            return call(builder, "llvm.x86.bmi.pdep.64", INT64, ones, bits)
-        return lowest_by_halving(builder, bits, wanted)
+        return kept_lowest(context, builder, bits, wanted)
 
     return types.uint64(mask, count), emit
 
@@ -239,6 +237,24 @@ def to_float(typing_context, value):
         return builder.sitofp(args[0], f32x16.llvm)
 
     return f32x16(i32x16), emit
+
+
+@intrinsic
+def to_int(typing_context, value):
+    """``np.rint(np.clip(value, -(2.0**30), 2.0**30)).astype(np.int32)`` of 16 float32; halves go to the even number.
+
+    Clipping comes first because converting what int32 cannot hold is undefined.
+    """
+
+    def emit(context, builder, signature, args):
+        least, most = (
+            spread(builder, ir.Constant(ir.FloatType(), limit), f32x16.llvm) for limit in (-(2.0**30), 2.0**30)
+        )
+        clipped = builder.select(builder.fcmp_ordered(">", args[0], least), args[0], least)
+        clipped = builder.select(builder.fcmp_ordered("<", clipped, most), clipped, most)
+        return builder.fptosi(call(builder, "llvm.rint.v16f32", f32x16.llvm, clipped), i32x16.llvm)
+
+    return i32x16(f32x16), emit
 
 
 def _load(vector, array, index):

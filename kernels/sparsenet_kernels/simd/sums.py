@@ -18,12 +18,12 @@ __all__ = [
     "SumsType",
     "store_16_bytes",
     "store_halves",
-    "store_word",
     "sums_add_fours",
     "sums_add_lookups",
-    "sums_from",
     "sums_at",
+    "sums_from",
     "sums_pooled",
+    "sums_zero",
 ]
 
 
@@ -62,6 +62,19 @@ def sums_from(typing_context, rows, columns, array, index):
         return value
 
     return sums(rows, columns, array, index), emit
+
+
+@intrinsic
+def sums_zero(typing_context, rows, columns):
+    """Make a new block of zeros."""
+    if not isinstance(rows, types.IntegerLiteral) or not isinstance(columns, types.IntegerLiteral):
+        raise RequireLiteralValue("expected literal row and column counts")
+    sums = SumsType(rows.literal_value, columns.literal_value)
+
+    def emit(context, builder, signature, args):
+        return ir.Constant(sums.llvm, [[0] * 16] * (sums.rows * sums.columns))
+
+    return sums(rows, columns), emit
 
 
 @intrinsic
@@ -107,6 +120,8 @@ def sums_add_lookups(typing_context, sums, x, corner, row_step, column_step, ind
 @intrinsic
 def sums_at(typing_context, sums, row, column):
     """Take one vector out of a block; both positions are literal."""
+    if not isinstance(row, types.IntegerLiteral) or not isinstance(column, types.IntegerLiteral):
+        raise RequireLiteralValue("expected literal positions")
     position = row.literal_value * sums.columns + column.literal_value
 
     def emit(context, builder, signature, args):
@@ -172,19 +187,6 @@ def store_halves(typing_context, array, index, value, other):
         return context.get_dummy_value()
 
     return (types.void(array, index, u8x64, other), emit) if array.dtype is types.uint8 else None
-
-
-@intrinsic
-def store_word(typing_context, array, index, word):
-    """Store the eight bytes of a uint64, the lowest first, from element ``index`` of an array of uint8 on."""
-
-    def emit(context, builder, signature, args):
-        array_type, index_type, _ = signature.args
-        pointer = element_pointer(context, builder, array_type, args[0], args[1], index_type, INT64(8))
-        builder.store(args[2], builder.bitcast(pointer, INT64.as_pointer()), align=1)
-        return context.get_dummy_value()
-
-    return (types.void(array, index, types.uint64), emit) if array.dtype is types.uint8 else None
 
 
 def _add_everywhere(context, builder, signature, args, inputs, factors):

@@ -9,62 +9,50 @@ found bit by bit from the top, by counting how many candidates have the bit set:
         if popcount(set) > rank:       candidates = set
         else:                          winners |= set;  candidates ^= set;  rank -= popcount(set)
 
-The index goes on where the bytes end: six more planes, the same for all groups, prefer lower indices, so ties need no
-rule of their own, and the last candidate is the last winner. Eight groups lie in the eight lanes of one vector, so each
-step above is one instruction for all of them; nothing depends on the data.
+What is left are candidates of one value, of which the lowest rank + 1 win. Eight groups lie in the eight lanes of one
+vector, so each step is a few instructions for all of them; nothing depends on the data. Searching several such blocks
+side by side gained nothing.
 
-Searching a threshold for each group by itself, by comparing all bytes with it, took 2.5 times as long.
+Halving the range of a threshold for each group, by comparing all of its bytes with it, took 1.5 times as long.
 """
 
 from llvmlite import ir
-from numba.core import types
+from numba.core import cgutils, types
 from numba.extending import intrinsic
 
-from sparsenet_kernels.simd.byte_code import BYTES, INT8, call, filled, spread
+from sparsenet_kernels.simd.byte_code import BYTES, INT8, call, filled, kept_lowest, spread
 from sparsenet_kernels.simd.memory import INT32, INT64, element_pointer
 from sparsenet_kernels.simd.target import has
 
 __all__ = ["GROUPS", "store_winners"]
 
 GROUPS = 8
-"""Groups of 64 bytes that are searched together."""
+"""Groups of 64 bytes in a block."""
 
 MASKS = ir.VectorType(INT64, GROUPS)
 FLAGS = ir.VectorType(ir.IntType(1), 64)
 
-LOWER_HALVES = (
-    0x00000000FFFFFFFF,
-    0x0000FFFF0000FFFF,
-    0x00FF00FF00FF00FF,
-    0x0F0F0F0F0F0F0F0F,
-    0x3333333333333333,
-    0x5555555555555555,
-)
-"""The planes of the index: bit i of each says that one bit of i is not set, highest first."""
-
 
 @intrinsic
-def store_winners(typing_context, out, x, index, k):
+def store_winners(typing_context, x, index, k, out):
     """Keep the k largest of each of eight groups of 64 bytes, set the others to zero; the lowest index wins a tie.
 
     ``index`` is where the groups begin, in ``x.ravel()`` and in ``out.ravel()``, which may be the same; 1 <= k <= 64.
     """
 
     def emit(context, builder, signature, args):
-        out_type, x_type, index_type, k_type = signature.args
-        start = context.cast(builder, args[2], index_type, types.intp)
+        x_type, index_type, k_type, out_type = signature.args
+        start = context.cast(builder, args[1], index_type, types.intp)
         places = [builder.add(start, INT64(64 * group)) for group in range(GROUPS)]
-        pointers = [_bytes_at(context, builder, x_type, args[1], place) for place in places]
-        values = [builder.load(pointer, align=1) for pointer in pointers]
-        last = builder.sub(context.cast(builder, args[3], k_type, types.int64), INT64(1))
-        winners = _select(builder, _planes(context, builder, values), spread(builder, last, MASKS))
-        for group, place in enumerate(places):
-            flags = builder.bitcast(builder.extract_element(winners, INT32(group)), FLAGS)
-            kept = builder.select(flags, values[group], filled(BYTES, 0))
-            builder.store(kept, _bytes_at(context, builder, out_type, args[0], place), align=1)
+        values = [builder.load(_bytes_at(context, builder, x_type, args[0], place), align=1) for place in places]
+        last = builder.sub(context.cast(builder, args[2], k_type, types.int64), INT64(1))
+        winners = _winners(context, builder, _planes(context, builder, values), spread(builder, last, MASKS))
+        for place, value, mask in zip(places, values, winners, strict=True):
+            kept = builder.select(builder.bitcast(mask, FLAGS), value, filled(BYTES, 0))
+            builder.store(kept, _bytes_at(context, builder, out_type, args[3], place), align=1)
         return context.get_dummy_value()
 
-    return types.void(out, x, index, k), emit
+    return types.void(x, index, k, out), emit
 
 
 def _bytes_at(context, builder, array_type, array, place):
@@ -72,17 +60,46 @@ def _bytes_at(context, builder, array_type, array, place):
     return builder.bitcast(pointer, BYTES.as_pointer())
 
 
-def _select(builder, planes, rank):
-    """Emit the search; the module's text says how it goes."""
+def _winners(context, builder, planes, rank):
+    """Emit the search; give the mask of the winners of each group."""
     winners, candidates = filled(MASKS, 0), filled(MASKS, -1)
-    for plane in [*reversed(planes), *(filled(MASKS, half) for half in LOWER_HALVES)]:
-        chosen = builder.and_(candidates, plane)
-        count = call(builder, "llvm.ctpop.v8i64", MASKS, chosen)
-        all_win = builder.icmp_unsigned("<=", count, rank)
-        winners = builder.select(all_win, builder.or_(winners, chosen), winners)
-        candidates = builder.select(all_win, builder.xor(candidates, chosen), chosen)
-        rank = builder.select(all_win, builder.sub(rank, count), rank)
-    return builder.or_(winners, candidates)
+    for plane in reversed(planes):
+        winners, candidates, rank = _narrowed(builder, winners, candidates, rank, plane)
+    return _masks(context, builder, winners, candidates, rank)
+
+
+def _narrowed(builder, winners, candidates, rank, plane):
+    """Emit one step of the search; ``few`` says where no more candidates have the bit set than can win.
+
+    Each choice follows one operation whose other outcome is an operand, so that a masked instruction does both.
+    """
+    chosen = builder.and_(candidates, plane)
+    rest = builder.sub(rank, call(builder, "llvm.ctpop.v8i64", MASKS, chosen))
+    few = builder.icmp_signed(">", rest, filled(MASKS, -1))
+    winners = builder.select(few, builder.or_(winners, chosen), winners)
+    candidates = builder.select(few, builder.xor(candidates, chosen), chosen)
+    return winners, candidates, builder.select(few, rest, rank)
+
+
+def _masks(context, builder, winners, candidates, rank):
+    """Emit the mask of each group of a block: its winners and the lowest of its candidates.
+
+    The lanes go through memory: moving them one by one from a vector register is what the search itself is bound by.
+    """
+    lanes = [_lanes_in_memory(builder, vector) for vector in (winners, candidates, rank)]
+    for group in range(GROUPS):
+        sure, tied, others = (builder.load(builder.gep(pointer, [INT64(group)])) for pointer in lanes)
+        lowest = kept_lowest(context, builder, tied, builder.add(others, INT64(1)))
+        yield builder.or_(sure, lowest)
+
+
+def _lanes_in_memory(builder, vector):
+    """Store a vector where LLVM cannot follow: an empty instruction may have changed it. Give the place of lane 0."""
+    memory = cgutils.alloca_once(builder, MASKS)
+    builder.store(vector, memory)
+    first = builder.bitcast(memory, INT64.as_pointer())
+    builder.asm(ir.FunctionType(ir.VoidType(), [first.type]), "", "r,~{memory}", [first], side_effect=True)
+    return first
 
 
 def _planes(context, builder, values):

@@ -1,6 +1,6 @@
 """Calling a kernel on a case, as the engine calls it or as Python can."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from types import CodeType, FunctionType
 from typing import Any
 
@@ -19,7 +19,8 @@ def complaints(kernel: Kernel, case: Case) -> list[str]:
     The call is the engine's, through the compiled step. With ``NUMBA_BOUNDSCHECK=1`` it is that of the jitted function,
     whose ``IndexError`` says more; with ``NUMBA_DISABLE_JIT=1`` that of the Python source.
     """
-    blocks = {name: guarded(case.arguments[name]) for name in _own_arrays(kernel, case)}
+    written = {case.aliases.get(name, name) for name in case.expected} | case.scratch
+    blocks = {name: guarded(case.arguments[name], name in written) for name in _own_arrays(kernel, case)}
     arrays = {name: block.array for name, block in blocks.items()}
     arrays |= {name: arrays[owner] for name, owner in case.aliases.items()}
     integers = {name: value for name, value in case.arguments.items() if isinstance(value, int)}
@@ -28,7 +29,7 @@ def complaints(kernel: Kernel, case: Case) -> list[str]:
     except (IndexError, RuntimeError) as error:
         return [f"it accesses memory outside of an array ({error})"]
     wrong = [mismatch(name, wanted, arrays[name]) for name, wanted in case.expected.items()]
-    return [*_trespasses(blocks, case), *filter(None, wrong)]
+    return [*_trespasses(blocks, written), *filter(None, wrong)]
 
 
 def can_run(kernel: Kernel) -> bool:
@@ -80,8 +81,7 @@ def _samples(kernel: Kernel, arguments: Mapping[str, Argument]) -> int:
     return 0 if first is None else len(first)
 
 
-def _trespasses(blocks: Mapping[str, Guarded], case: Case) -> list[str]:
-    written = {case.aliases.get(name, name) for name in case.expected} | case.scratch
+def _trespasses(blocks: Mapping[str, Guarded], written: Set[str]) -> list[str]:
     outside = [f"it writes outside of {name}" for name, block in blocks.items() if not block.intact]
     changed = [
         f"it changes its input {name}" for name, block in blocks.items() if name not in written and not block.unchanged

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from sparsenet_kernels.registry import Kernel
 from sparsenet_kernels.testing import (
+    byte_cases,
     compact_cases,
     conv2d_cases,
     elementwise_cases,
@@ -50,6 +51,10 @@ def _pool(case: Callable[[Kernel, Any], Case]) -> Suite:
     return Suite(pool_cases.pool_edges, pool_cases.pool_problems, case)
 
 
+def _byte_pool(kernel: Kernel) -> st.SearchStrategy[Any]:
+    return byte_cases.byte_pool_problems(pool_cases.pool_problems(kernel))
+
+
 def _k_winners(case: Callable[[Kernel, Any], Case]) -> Suite:
     return Suite(kwta_cases.k_winners_edges, kwta_cases.k_winners_problems, case)
 
@@ -59,25 +64,37 @@ def _lists(case: Callable[[Kernel, Any], Case]) -> Suite:
 
 
 SUITES: Mapping[str, Suite] = {
-    "add": _elementwise(elementwise_cases.add_case),
-    "affine": _elementwise(elementwise_cases.affine_case),
-    "avg_pool2d": _pool(pool_cases.avg_pool2d_case),
-    "compact": _lists(compact_cases.compact_case),
-    "conv2d": Suite(conv2d_cases.conv2d_edges, conv2d_cases.conv2d_problems, conv2d_cases.conv2d_case),
-    "expand": _lists(compact_cases.expand_case),
-    "flatten_active": _lists(compact_cases.flatten_active_case),
-    "kwta": _k_winners(kwta_cases.kwta_case),
-    "kwta_map": _k_winners(kwta_cases.kwta_map_case),
-    "linear": Suite(linear_cases.linear_edges, linear_cases.linear_problems, linear_cases.linear_case),
-    "max_pool2d": _pool(pool_cases.max_pool2d_case),
-    "pad2d": _layout(layout_cases.pad2d_case),
-    "place": _layout(layout_cases.place_case),
-    "relu": _elementwise(elementwise_cases.relu_case),
-    "softmax": _elementwise(elementwise_cases.softmax_case),
-    "split_phases": _layout(layout_cases.split_phases_case),
-    "swap_axes": _layout(layout_cases.swap_axes_case),
+    "add_f32": _elementwise(elementwise_cases.add_case),
+    "affine_f32": _elementwise(elementwise_cases.affine_case),
+    "avg_pool2d_f32": _pool(pool_cases.avg_pool2d_case),
+    "compact_f32": _lists(compact_cases.compact_case),
+    "conv2d_f32": Suite(conv2d_cases.conv2d_edges, conv2d_cases.conv2d_problems, conv2d_cases.conv2d_case),
+    "expand_f32": _lists(compact_cases.expand_case),
+    "flatten_active_f32": _lists(compact_cases.flatten_active_case),
+    "kwta_f32": _k_winners(kwta_cases.kwta_case),
+    "kwta_i8": Suite(byte_cases.winners_edges, byte_cases.winners_problems, byte_cases.winners_case),
+    "kwta_map_f32": _k_winners(kwta_cases.kwta_map_case),
+    "linear_f32": Suite(linear_cases.linear_edges, linear_cases.linear_problems, linear_cases.linear_case),
+    "linear_i8": Suite(byte_cases.byte_linear_edges, byte_cases.byte_linear_problems, byte_cases.byte_linear_case),
+    "max_pool2d_f32": _pool(pool_cases.max_pool2d_case),
+    "max_pool2d_i8": Suite(byte_cases.byte_pool_edges, _byte_pool, byte_cases.byte_max_pool2d_case),
+    "pad2d_f32": _layout(layout_cases.pad2d_case),
+    "place_f32": _layout(layout_cases.place_case),
+    "quantize_i8": Suite(byte_cases.quantize_edges, byte_cases.quantize_problems, byte_cases.quantize_case),
+    "relu_f32": _elementwise(elementwise_cases.relu_case),
+    "softmax_f32": _elementwise(elementwise_cases.softmax_case),
+    "split_phases_f32": _layout(layout_cases.split_phases_case),
+    "swap_axes_f32": _layout(layout_cases.swap_axes_case),
 }
-"""The suite of each operation, by its name in the registry."""
+"""The suite of each operation in each number type: ``<operation>_<dtype>``, as kernels' names begin."""
+
+
+FORMATS = {
+    "linear_f32": linear_cases.FORMATS,
+    "linear_i8": byte_cases.FORMATS,
+    "conv2d_f32": conv2d_cases.FORMATS,
+}
+"""The formats of weights that the suites of weighted operations can pack."""
 
 
 def suite_of(kernel: Kernel) -> Suite:
@@ -88,15 +105,14 @@ def suite_of(kernel: Kernel) -> Suite:
     ValueError
         When there is none: the operation, or the format of the weights, is not one of this package's.
     """
-    weighted = {"linear": linear_cases.FORMATS, "conv2d": conv2d_cases.FORMATS}
-    if kernel.operation not in SUITES:
+    name = f"{kernel.operation}_{kernel.dtype}"
+    if name not in SUITES:
         raise ValueError(
-            f"expected one of the operations {', '.join(SUITES)}, got {kernel.operation!r}; "
-            "pass cases of your own as case="
+            f"expected one of the operations {', '.join(SUITES)}, got {name!r}; pass cases of your own as case="
         )
-    known = weighted.get(kernel.operation)
+    known = FORMATS.get(name)
     if known is not None and kernel.weights not in known:
         raise ValueError(
             f"expected weights as {', '.join(known)}, got {kernel.weights!r}; pass cases of your own as case="
         )
-    return SUITES[kernel.operation]
+    return SUITES[name]

@@ -5,10 +5,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from numba import config
 
 from sparsenet_kernels.jit import compiled
 from sparsenet_kernels.simd import bytes as simd
 from sparsenet_kernels.simd.ops import compress, lanes_from, load, store
+
+pytestmark = pytest.mark.skipif(bool(config.DISABLE_JIT), reason="vector operations exist in compiled code only")
 
 INT32 = np.iinfo(np.int32)
 EDGES = {"u8": [0, 1, 127, 128, 254, 255], "i8": [-128, -127, -1, 0, 1, 127]}
@@ -153,3 +156,22 @@ def test_to_float(value):
     out = np.empty(16, np.float32)
     run_to_float(value, out)
     assert np.array_equal(out, value.astype(np.float32))
+
+
+@compiled
+def run_to_int(value, out):
+    store(out, 0, simd.to_int(load(value, 0)))
+
+
+@given(arrays(np.float32, 16, elements=st.floats(width=32, allow_nan=False)))
+def test_to_int(value):
+    out = np.empty(16, np.int32)
+    run_to_int(value, out)
+    assert np.array_equal(out, np.rint(np.clip(value, -(2.0**30), 2.0**30)).astype(np.int32))
+
+
+@pytest.mark.parametrize("half", [-2.5, -1.5, -0.5, 0.5, 1.5, 2.5])
+def test_to_int_rounds_halves_to_even(half):
+    out = np.empty(16, np.int32)
+    run_to_int(np.full(16, half, np.float32), out)
+    assert (out == round(half)).all()

@@ -6,14 +6,9 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from numba import config
-from sparsenet_kernels.jit import compiled
-from sparsenet_kernels.simd import ops
-
-from kernels.simd.lanes import (
+from lanes import (
     ANY_FLOATS,
     COUNTS,
-    FLOATS,
     INTEGERS,
     MASKS,
     assert_same_bits,
@@ -23,6 +18,10 @@ from kernels.simd.lanes import (
     mask_of,
     small_lanes,
 )
+from numba import config
+
+from sparsenet_kernels.jit import compiled
+from sparsenet_kernels.simd import ops
 
 pytestmark = pytest.mark.skipif(bool(config.DISABLE_JIT), reason="vector operations exist in compiled code only")
 

@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from lanes import small_lanes
 from numba import config
 from numba.core.errors import TypingError
+
 from sparsenet_kernels.jit import compiled
 from sparsenet_kernels.simd import ops
 from sparsenet_kernels.simd import tile as tiles
-
-from kernels.simd.lanes import small_lanes
 
 pytestmark = pytest.mark.skipif(bool(config.DISABLE_JIT), reason="tiles exist in compiled code only")
 

@@ -1,0 +1,131 @@
+"""Who takes part in a race: networks, each in an engine, loaded for a size of batch and a number of threads."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from sparsenet.bench.peers.peer import PEERS, Peer
+from sparsenet.errors import SparsenetError
+from sparsenet.network import Network
+
+__all__ = ["Entrant", "LeftOut", "entrants", "missing_peers"]
+
+FloatArray = npt.NDArray[np.float32]
+Run = Callable[[FloatArray], FloatArray]
+
+HERE = "sparsenet"
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """Somebody who does not take part, and why."""
+
+    who: str
+    why: str
+
+
+@dataclass(eq=False)
+class Entrant:
+    """A network in an engine.
+
+    Parameters
+    ----------
+    role : str
+        Which network, as people shall read it.
+    engine, dtype : str
+    network : Network
+        What its answers are compared with.
+    prepare : callable
+        Makes what ``load`` takes; called once.
+    load : callable
+        (prepared, batch, threads) to a callable of (batch, *input_shape).
+    most_threads : int or None
+    """
+
+    role: str
+    engine: str
+    dtype: str
+    network: Network
+    prepare: Callable[[], Any]
+    load: Callable[[Any, int, int], Run]
+    most_threads: int | None = None
+    _prepared: list[Any] = field(default_factory=list)
+
+    @property
+    def title(self) -> str:
+        """Everything that tells it from the others."""
+        return f"{self.role}, {self.engine} {self.dtype}"
+
+    def loaded(self, batch: int, threads: int) -> Run | LeftOut:
+        """Load it, or say why it cannot be: peers fail in ways of their own."""
+        if self.most_threads is not None and threads > self.most_threads:
+            return LeftOut(f"{self.title}, {threads} threads", f"uses {self.most_threads} at most")
+        try:
+            if not self._prepared:
+                self._prepared.append(self.prepare())
+            return self.load(self._prepared[0], batch, threads)
+        except SparsenetError as error:
+            return LeftOut(self.title, str(error))
+        except Exception as error:
+            if self.engine == HERE:
+                raise
+            return LeftOut(self.title, f"{type(error).__name__}: {_first_line(error)}")
+
+
+def entrants(nets: Mapping[str, Network], calibration: FloatArray) -> list[Entrant]:
+    """List everybody who is installed: this engine first, in float32 and in 8 bit, then its peers.
+
+    Parameters
+    ----------
+    nets : mapping of str to Network
+        By role; the first is the one that everybody is compared with.
+    calibration : array (n, *input_shape), float32
+        For those in 8 bit.
+    """
+    listed = [_here(role, net) for role, net in nets.items()]
+    listed += [_here_in_8_bits(role, net, calibration) for role, net in nets.items() if _is_float(net)]
+    for peer in PEERS:
+        if peer.missing() is None:
+            listed += [_peer(role, net, peer, calibration) for role, net in nets.items()]
+    return listed
+
+
+def missing_peers(peers: Sequence[Peer] = PEERS) -> list[LeftOut]:
+    """List the peers that are not installed, with what to install."""
+    return [LeftOut(peer.title, line) for peer in peers if (line := peer.missing()) is not None]
+
+
+def _here(role: str, net: Network) -> Entrant:
+    return Entrant(role, HERE, "float32" if _is_float(net) else "int8", net, lambda: net, _compiled)
+
+
+def _here_in_8_bits(role: str, net: Network, calibration: FloatArray) -> Entrant:
+    def prepare() -> Network:
+        import sparsenet
+
+        return sparsenet.quantize(net, calibration, progress=False)
+
+    return Entrant(role, HERE, "int8", net, prepare, _compiled)
+
+
+def _compiled(net: Network, batch: int, threads: int) -> Run:
+    import sparsenet
+
+    return sparsenet.compile(net, batch=batch, threads=threads, progress=False)
+
+
+def _peer(role: str, net: Network, peer: Peer, calibration: FloatArray) -> Entrant:
+    return Entrant(
+        role, peer.name, peer.dtype, net, lambda: peer.prepare(net, calibration), peer.load, peer.most_threads
+    )
+
+
+def _is_float(net: Network) -> bool:
+    return not any("Quantize" in type(node.layer).__name__ for node in net.nodes)
+
+
+def _first_line(error: Exception) -> str:
+    return next((line.strip() for line in str(error).splitlines() if line.strip()), "no reason given")[:200]

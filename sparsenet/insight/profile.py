@@ -1,0 +1,303 @@
+"""Where an engine's time goes: each step timed on live data, its work counted, held against what the core could do."""
+
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from math import prod
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from sparsenet.errors import SparsenetError
+from sparsenet.insight.roofline import roof
+from sparsenet.insight.step_work import activation_bytes, multiplications, weight_bytes
+from sparsenet.insight.steps import OneStep, Steps
+from sparsenet.insight.work import LayerWork, work
+from sparsenet.network import INPUT
+from sparsenet.planner.limits import Limits, limits
+from sparsenet_kernels.driver import serial_driver
+from sparsenet_kernels.native import address_of
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from sparsenet.engine.engine import Engine
+
+__all__ = ["Profile", "StepProfile", "profile"]
+
+FloatArray = npt.NDArray[np.float32]
+Times = npt.NDArray[np.float64]
+Clock = Callable[[], int]
+
+LONGEST_NS = 1_500_000_000
+FEWEST_ROUNDS, MOST_ROUNDS = 15, 1_000
+CHUNKS_COUNTED = 16
+"""Calls whose active inputs are counted, at most."""
+
+
+@dataclass(frozen=True)
+class StepProfile:
+    """What one step did in one call.
+
+    Attributes
+    ----------
+    layer, kernel : str
+    median_us, minimum_us : float
+        Of one call with all its samples.
+    active : float or None
+        The share of its inputs that were active, on average; None where the kernel reads all of them.
+    multiplications : int
+        Those the kernel did, for all samples: counted from the weights, and from the active inputs where it skips the
+        others.
+    weight_bytes, activation_bytes : int
+        Weights, and inputs with outputs, that were touched, each counted once.
+    multiplications_per_s, bytes_per_s : float
+        From the median.
+    least_us : float
+        What this core could not have gone below: the multiplications at its highest rate, or the bytes, whichever takes
+        longer: weights at the rate of the memory level that holds the whole network, activations at the rate of the
+        nearest that holds them.
+    share_of_limit : float
+        ``least_us`` over the median.
+    bound : str
+        "arithmetic", "reading", or "" where there is nothing to multiply or read.
+    """
+
+    layer: str
+    kernel: str
+    median_us: float
+    minimum_us: float
+    active: float | None
+    multiplications: int
+    weight_bytes: int
+    activation_bytes: int
+    multiplications_per_s: float
+    bytes_per_s: float
+    least_us: float
+    share_of_limit: float
+    bound: str
+
+
+@dataclass(frozen=True)
+class Profile:
+    """The steps of one call, and the call as a whole.
+
+    Attributes
+    ----------
+    steps : tuple of StepProfile
+    samples : int
+        That went through the steps together.
+    inputs : int
+        Different inputs that took turns.
+    rounds : int
+        How often every step was timed.
+    whole_median_us, whole_minimum_us : float
+        Of one native call that runs all steps.
+    call_us : float
+        What calling a step from Python costs; taken off every step.
+    level : str
+        The memory level that holds the whole network.
+    limits : Limits
+        Of this machine's core.
+    """
+
+    steps: tuple[StepProfile, ...]
+    samples: int
+    inputs: int
+    rounds: int
+    whole_median_us: float
+    whole_minimum_us: float
+    call_us: float
+    level: str
+    limits: Limits
+
+    @property
+    def parts_us(self) -> float:
+        """The sum of all steps' medians."""
+        return sum(step.median_us for step in self.steps)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Give everything by its name, ready for JSON."""
+        return asdict(self) | {"steps": [asdict(step) for step in self.steps], "parts_us": self.parts_us}
+
+    def __rich__(self) -> "Table":
+        from sparsenet.insight.profile_table import profile_table
+
+        return profile_table(self)
+
+    def _repr_html_(self) -> str:
+        from sparsenet.insight.profile_table import profile_table
+        from sparsenet.tables import as_html
+
+        return as_html(profile_table(self))
+
+
+def profile(
+    engine: "Engine", x: npt.ArrayLike, *, rounds: int | None = None, clock: Clock = time.perf_counter_ns
+) -> Profile:
+    """Time every step of an engine on live data, and hold it against what this core could do.
+
+    Parameters
+    ----------
+    engine : Engine
+    x : array (n, *input_shape)
+        Inputs that take turns, as many together as the engine puts through its steps at once. More of them make times
+        truer: a kernel with branches learns an input that it sees again and again.
+    rounds : int, optional
+        How often every step is timed; as often as fits into a second or two when left out.
+    clock : callable
+        Gives nanoseconds.
+
+    Returns
+    -------
+    Profile
+        Prints as a table in a terminal and in a notebook.
+
+    Raises
+    ------
+    SparsenetError
+        When there is no input, or it does not fit the network.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import sparsenet as sn
+    >>> engine = sn.compile(sn.Network.sequential((64,), [sn.KWinners(4), sn.Linear(np.eye(64))]), threads=1)
+    >>> found = profile(engine, np.random.default_rng(0).standard_normal((8, 64)), rounds=3)
+    >>> [step.layer for step in found.steps]
+    ['kwinners1', 'linear1']
+    """
+    steps = Steps(engine)
+    chunks = _chunks(engine, x, steps.chunk)
+    samples = len(chunks[0])
+    turns = rounds or _rounds_that_fit(steps, chunks, clock)
+    step_us, idle_us = _timed_steps(steps, chunks, turns, clock)
+    whole_us = _timed_whole(engine, chunks, turns, clock)
+    active = _active_shares(engine, steps, chunks)
+    level = limits().level_for(steps.resident_bytes)
+    layers = {row.name: row for row in work(engine.network)}
+    rows = [
+        _step_profile(step, layers.get(step.layer), step_us[:, i], share, samples, level)
+        for i, (step, share) in enumerate(zip(steps.steps, active, strict=True))
+    ]
+    return Profile(
+        steps=tuple(rows),
+        samples=samples,
+        inputs=len(chunks) * samples,
+        rounds=turns,
+        whole_median_us=float(np.median(whole_us)),
+        whole_minimum_us=float(whole_us.min()),
+        call_us=idle_us,
+        level=level,
+        limits=limits(),
+    )
+
+
+def _chunks(engine: "Engine", x: npt.ArrayLike, most: int) -> list[FloatArray]:
+    """Cut the inputs into calls of equal size; what is left over is left out."""
+    array = np.ascontiguousarray(x, np.float32)
+    shape = engine.network.input_shape
+    if array.shape[1:] != shape or array.ndim != len(shape) + 1 or not len(array):
+        raise SparsenetError(
+            f"expected inputs of shape (n, {', '.join(map(str, shape))}) with n of at least 1, got {array.shape}"
+        )
+    if not np.isfinite(array).all():
+        raise SparsenetError("expected finite inputs, got NaN or infinity")
+    size = min(most, len(array))
+    return [array[start : start + size] for start in range(0, len(array) - size + 1, size)]
+
+
+def _rounds_that_fit(steps: Steps, chunks: Sequence[FloatArray], clock: Clock) -> int:
+    for chunk in chunks[:2]:  # the first finds cold caches
+        began = clock()
+        _run_all(steps, chunk)
+        lasted_ns = clock() - began
+    return int(min(MOST_ROUNDS, max(FEWEST_ROUNDS, LONGEST_NS / 2 / max(lasted_ns, 1))))
+
+
+def _run_all(steps: Steps, chunk: FloatArray) -> None:
+    steps.load(chunk)
+    for index in range(len(steps.steps)):
+        steps.call(index, len(chunk))
+
+
+def _timed_steps(steps: Steps, chunks: Sequence[FloatArray], rounds: int, clock: Clock) -> tuple[Times, float]:
+    """Time each step in the program's order: (rounds, steps) microseconds, less those of a call without samples."""
+    count = len(steps.steps)
+    readings, idle = np.empty((rounds, count)), np.empty((rounds, count))
+    for turn in range(rounds):
+        chunk = chunks[turn % len(chunks)]
+        samples = len(chunk)
+        steps.load(chunk)
+        for index in range(count):
+            start = clock()
+            steps.call(index, 0)
+            middle = clock()
+            steps.call(index, samples)
+            readings[turn, index] = clock() - middle
+            idle[turn, index] = middle - start
+    idle_us = float(np.median(idle)) / 1e3
+    return np.maximum(readings / 1e3 - idle_us, 0.0), idle_us
+
+
+def _timed_whole(engine: "Engine", chunks: Sequence[FloatArray], rounds: int, clock: Clock) -> Times:
+    """Time the driver on one chunk at a time: microseconds."""
+    from sparsenet.engine.arena import aligned_scratch
+
+    program, driver = engine.program, serial_driver()
+    scratch = aligned_scratch(program.scratch_bytes)
+    places = address_of(scratch), program.scratch_bytes, program.input_bytes, program.output_bytes
+    samples = len(chunks[0])
+    y = np.empty((samples, prod(engine.network.output_shape)), np.float32)
+    flat = [chunk.reshape(samples, -1) for chunk in chunks]
+    times = np.empty(rounds)
+    for turn in range(rounds):
+        start = clock()
+        driver(flat[turn % len(flat)], y, program.steps, *places, samples, 1)
+        times[turn] = clock() - start
+    return times / 1e3
+
+
+def _active_shares(engine: "Engine", steps: Steps, chunks: Sequence[FloatArray]) -> list[float | None]:
+    """Find, for each step that skips inactive inputs, the share of active ones, on average over the inputs."""
+    net = engine.network
+    channels = {node.name: net.shapes[node.inputs[0]][0] for node in net.nodes}
+    shares: list[list[float]] = [[] for _ in steps.steps]
+    for chunk in chunks[:CHUNKS_COUNTED]:
+        steps.load(chunk)
+        for index, step in enumerate(steps.steps):
+            if (counted := steps.active_inputs(index, len(chunk))) is not None:
+                entries, rows = counted
+                shares[index].append(entries / max(rows * channels[step.layer], 1))
+            steps.call(index, len(chunk))
+    return [float(np.mean(found)) if found else None for found in shares]
+
+
+def _step_profile(
+    step: OneStep, layer: LayerWork | None, times_us: Times, active: float | None, samples: int, level: str
+) -> StepProfile:
+    products = multiplications(step, layer, active, samples)
+    weights, activations = weight_bytes(step, active, samples), activation_bytes(step, samples)
+    median_us = float(np.median(times_us))
+    seconds = max(median_us, 1e-3) / 1e6  # a nanosecond is as little as the clock can tell
+    # activations were written by the step before, so they come from as near as their size allows
+    read = Counter({level: weights}) + Counter({limits().level_for(activations): activations})
+    # the limit of arithmetic is that of float32; kernels of bytes are held against reading only
+    least = roof(products if step.kernel.dtype == "f32" else 0, read, limits())
+    return StepProfile(
+        layer=step.layer or INPUT,
+        kernel=step.kernel.name,
+        median_us=median_us,
+        minimum_us=float(times_us.min()),
+        active=active,
+        multiplications=products,
+        weight_bytes=weights,
+        activation_bytes=activations,
+        multiplications_per_s=products / seconds,
+        bytes_per_s=(weights + activations) / seconds,
+        least_us=least.least_us,
+        share_of_limit=least.least_us / 1e6 / seconds,
+        bound=least.bound,
+    )

@@ -1,0 +1,198 @@
+"""Compiled kernels on disk: kept, found again, and never trusted where somebody else could have written them."""
+
+import os
+import shutil
+import stat
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+import sparsenet_kernels
+
+PACKAGE = Path(sparsenet_kernels.__file__).parent
+
+posix = pytest.mark.skipif(os.name == "nt", reason="Windows has no such permission bits")
+
+COMPILE = """
+import sys, warnings
+from sparsenet_kernels.registry import kernels
+with warnings.catch_warnings(record=True) as caught:
+    warnings.simplefilter("always")
+    steps = [kernels()[name].step for name in ("relu_f32", "add_f32")]
+assert all(step.address for step in steps)
+print(*(step.cache_hits for step in steps))
+print(*(f"{warning.category.__name__}: {warning.message}" for warning in caught), sep="\\n")
+"""
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    """Make a copy of the package that nobody edits meanwhile, and give the folder it lies in."""
+    place = tmp_path_factory.mktemp("package")
+    shutil.copytree(PACKAGE, place / PACKAGE.name, ignore=shutil.ignore_patterns("__pycache__"))
+    return place
+
+
+@pytest.fixture(scope="module")
+def run(place):
+    """Give what runs a script with a cache directory, on the copy."""
+    return partial(run_with, place)
+
+
+def run_with(place, script, cache, **environment):
+    """Run a script in a process of its own, which finds the package at a place, and return what it prints."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("NUMBA_")}
+    environment = {**kept, "SPARSENET_CACHE_DIR": str(cache), "PYTHONPATH": str(place), **environment}
+    ran = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True)
+    assert ran.returncode == 0, ran.stderr
+    return ran.stdout.strip()
+
+
+def files(cache):
+    return sorted(path.relative_to(cache) for path in cache.rglob("*") if path.is_file())
+
+
+def test_a_second_process_loads_what_the_first_compiled(run, tmp_path):
+    assert run(COMPILE, tmp_path) == "0 0"
+    before = {path: (tmp_path / path).read_bytes() for path in files(tmp_path)}
+    assert [path.name.rpartition("-")[0] for path in before] == ["step_add_f32", "step_relu_f32"]
+    assert run(COMPILE, tmp_path) == "1 1"
+    assert {path: (tmp_path / path).read_bytes() for path in files(tmp_path)} == before
+
+
+@posix
+def test_the_directory_is_the_users_own(run, tmp_path):
+    run(COMPILE, tmp_path / "made" / "here")
+    (directory,) = (tmp_path / "made" / "here").iterdir()
+    assert stat.S_IMODE(directory.stat().st_mode) == 0o700
+
+
+@posix
+@pytest.mark.parametrize("mode", [0o720, 0o702])
+def test_a_directory_that_others_can_write_to_is_refused(run, tmp_path, mode):
+    run(COMPILE, tmp_path)
+    (directory,) = tmp_path.iterdir()
+    directory.chmod(mode)
+    hits, warning = run(COMPILE, tmp_path).splitlines()
+    assert hits == "0 0"
+    assert warning.startswith("RuntimeWarning: compiled kernels are not kept")
+    assert f"others may write to {directory}" in warning
+
+
+def test_a_place_that_cannot_be_written_costs_one_warning(run, tmp_path):
+    (tmp_path / "file").write_text("no directory")
+    hits, *warnings = run(COMPILE, tmp_path / "file" / "below").splitlines()
+    assert hits == "0 0"
+    (warning,) = warnings
+    assert warning.startswith("RuntimeWarning: compiled kernels are not kept, so every process compiles again")
+    assert "set SPARSENET_CACHE_DIR to a directory of your own to keep them, or to off" in warning
+
+
+def test_off_keeps_nothing_and_says_nothing(run, tmp_path):
+    home = tmp_path / "home"
+    home.mkdir()
+    places = dict.fromkeys(("HOME", "XDG_CACHE_HOME", "LOCALAPPDATA", "USERPROFILE"), str(home))
+    assert run(COMPILE, "off", **places) == "0 0"
+    assert files(home) == []
+
+
+def test_without_a_wish_the_users_cache_directory_is_taken(run, tmp_path):
+    places = dict.fromkeys(("HOME", "XDG_CACHE_HOME", "LOCALAPPDATA", "USERPROFILE"), str(tmp_path))
+    script = "from sparsenet_kernels.cache import cache_directory; print(cache_directory())"
+    assert Path(run(script, "", **places)).is_relative_to(tmp_path)
+
+
+@pytest.mark.parametrize("damage", ["emptied", "cut short", "another pickle"])
+def test_a_damaged_file_is_compiled_anew(run, tmp_path, damage):
+    run(COMPILE, tmp_path)
+    for path in files(tmp_path):
+        whole = (tmp_path / path).read_bytes()
+        spoilt = {
+            "emptied": b"",
+            "cut short": whole[: len(whole) // 2],
+            "another pickle": b"\x80\x04N.",
+        }
+        (tmp_path / path).write_bytes(spoilt[damage])
+    assert run(COMPILE, tmp_path) == "0 0"
+    assert run(COMPILE, tmp_path) == "1 1"
+
+
+def test_two_processes_may_fill_a_directory_at_once(run, tmp_path):
+    with ThreadPoolExecutor(2) as both:
+        hits = list(both.map(lambda _: run(COMPILE, tmp_path), range(2)))
+    assert {hit for answer in hits for hit in answer.split()} <= {"0", "1"}
+    assert [path.suffix for path in files(tmp_path)] == [".bin", ".bin"]
+
+
+@pytest.mark.parametrize(("setting", "value"), [("NUMBA_BOUNDSCHECK", "1"), ("NUMBA_CPU_NAME", "generic")])
+def test_code_for_other_settings_is_kept_apart(run, tmp_path, setting, value):
+    run(COMPILE, tmp_path)
+    assert run(COMPILE, tmp_path, **{setting: value}) == "0 0"
+    assert run(COMPILE, tmp_path, **{setting: value}) == "1 1"
+    assert run(COMPILE, tmp_path) == "1 1"
+
+
+def directory_with(change, place, tmp_path):
+    """Name the cache directory of a copy of the package in which one file is changed."""
+    shutil.copytree(place / PACKAGE.name, tmp_path / PACKAGE.name)
+    with (tmp_path / PACKAGE.name / change).open("a", encoding="utf-8") as source:
+        source.write("# changed\n")
+    return directory_of(partial(run_with, tmp_path), tmp_path / "cache")
+
+
+def directory_of(run, cache):
+    return run("from sparsenet_kernels.cache import cache_directory; print(cache_directory().name)", cache)
+
+
+@pytest.fixture(scope="module")
+def unchanged(run, tmp_path_factory):
+    return directory_of(run, tmp_path_factory.mktemp("unchanged"))
+
+
+@pytest.mark.parametrize("change", ["simd/ops.py", "cpu/linear.py", "native.py", "jit.py"])
+def test_a_change_of_any_source_leads_to_another_directory(place, tmp_path, unchanged, change):
+    assert directory_with(change, place, tmp_path) != unchanged
+
+
+@pytest.mark.parametrize("change", ["testing/check.py", "reference/linear.py"])
+def test_a_change_of_what_is_never_compiled_does_not(place, tmp_path, unchanged, change):
+    assert directory_with(change, place, tmp_path) == unchanged
+
+
+def test_no_compiled_module_imports_what_is_not_in_the_fingerprint():
+    from sparsenet_kernels.cache import NEVER_COMPILED
+
+    compiled = [
+        path for path in PACKAGE.rglob("*.py") if path.parent.name in ("cpu", "simd") or path.name == "driver.py"
+    ]
+    assert len(compiled) > 10
+    wrong = [
+        path.name for path in compiled for folder in NEVER_COMPILED if f"sparsenet_kernels.{folder}" in imports_of(path)
+    ]
+    assert wrong == []
+
+
+def imports_of(path):
+    lines = path.read_text(encoding="utf-8").splitlines()
+    return "\n".join(line for line in lines if line.lstrip().startswith(("import ", "from ")))
+
+
+def test_kernels_of_others_are_not_kept(place, tmp_path):
+    """Their sources are not in the fingerprint: kept code would outlive a change of them."""
+    (tmp_path / "theirs.py").write_text("""
+from sparsenet_kernels.registry import kernel, kernels
+
+@kernel("relu", variant="theirs", arguments="x f32[B, N]; out f32[B, N]")
+def theirs(x, out):
+    out[:] = 0.0
+
+print(kernels()["relu_f32__theirs"].step.cache_hits)
+""")
+    script = f"import sys; sys.path.append({str(tmp_path)!r}); import theirs"
+    for _ in range(2):
+        assert run_with(place, script, tmp_path / "cache") == "0"
+    assert not (tmp_path / "cache").exists()
