@@ -62,6 +62,65 @@ def inspect(
     inspect_model(model, json)
 
 
+@app.command(
+    epilog="Examples: sparsenet bench --batch 1,64 --json - | sparsenet bench --layers resnet50 --density 0.05,0.2"
+)
+def bench(
+    model: Annotated[
+        str,
+        typer.Argument(
+            help="Name of a bundled network, or path of a file; with --layers linear, resnet50, bert, or a file of "
+            "shapes, one a line.",
+            metavar="[MODEL|FILE]",
+            show_default=False,
+        ),
+    ] = "",
+    batch: Annotated[str, typer.Option(help="Batch sizes, with commas between.", show_default=False)] = "",
+    threads: Annotated[str, typer.Option(help="Numbers of threads, with commas between; N for all cores.")] = "1,N",
+    rounds: Annotated[int, typer.Option(min=1, max=100_000, help="Rounds of each interleaved run, at most.")] = 50,
+    seconds: Annotated[
+        float, typer.Option(min=0.01, max=86_400, help="For each interleaved run, at most; the first round is made.")
+    ] = 20.0,
+    layers: Annotated[
+        bool, typer.Option("--layers", help="Time single layers four ways instead of a network.")
+    ] = False,
+    density: Annotated[str, typer.Option(help="With --layers: fractions of weights kept.")] = "0.05",
+    active: Annotated[str, typer.Option(help="With --layers: fractions of inputs active.")] = "0.1",
+    mlperf: Annotated[
+        bool, typer.Option("--mlperf", help="Run MLPerf's single stream and offline, 60 s each, in this engine.")
+    ] = False,
+    json: Annotated[
+        str | None,
+        typer.Option("--json", help="Write JSON to a file beside the table; - for JSON only.", metavar="FILE|-"),
+    ] = None,
+    plot: Annotated[Path | None, typer.Option(help="Draw a figure: png, svg or pdf; needs matplotlib.")] = None,
+) -> None:
+    """Race this engine and its peers on the same network, in turn; whatever is installed takes part."""
+    from sparsenet.commands.bench_command import Wishes, bench_layers, bench_mlperf, bench_network
+
+    if layers and mlperf:
+        raise typer.BadParameter("expected --layers or --mlperf, got both")
+    wishes = Wishes(batch or ("1" if layers else "1,8,64,256"), threads, rounds, seconds, json, plot)
+    if layers:
+        bench_layers(model or "linear", density, active, wishes)
+    elif mlperf:
+        bench_mlperf(model or "spoken-digits", wishes)
+    else:
+        bench_network(model or "spoken-digits", wishes)
+
+
+@app.command(epilog="Example: sparsenet profile spoken-digits")
+def profile(
+    model: Annotated[str, typer.Argument(help="Name of a bundled network, or path of a file.", metavar="MODEL")],
+    batch: Annotated[int, typer.Option(min=1, max=4096, help="Samples of one call.")] = 1,
+    json: Json = False,
+) -> None:
+    """Show where the time goes: every step's time, work, bytes, and share of what this core could do."""
+    from sparsenet.commands.profile_command import profile_model
+
+    profile_model(model, batch, json)
+
+
 @app.command(epilog="Example: sparsenet info --json")
 def info(json: Json = False) -> None:
     """Show versions, machine, threads and kernel cache, as a bug report should."""

@@ -43,7 +43,8 @@ def bounded_output(net, x):
         sources = [values[name] for name in node.inputs]
         result = _bounded(node.layer, sources)
         decided = np.logical_and.reduce([result.decided, *(source.decided for source in sources)])
-        values[node.name] = replace(result, error=result.error + SMALLEST, decided=decided)
+        tiny = 0.0 if node.name in net.byte_valued else SMALLEST
+        values[node.name] = replace(result, error=result.error + tiny, decided=decided)
     return values[net.output]
 
 
@@ -56,6 +57,15 @@ def _bounded(layer, sources):
     if isinstance(layer, sn.Conv2d | sn.Linear):
         terms, passed = _weighted(layer, first)
         return Bounded(value, gamma(layer.weight[0].size + 2) * terms + passed, terms, decided)
+    if isinstance(layer, sn.Quantize | sn.QuantizedConv2d):
+        # bytes are exact, as long as what was rounded to them was
+        exact = (first.error.reshape(len(value), -1) == 0).all(axis=1) if len(value) else decided
+        return Bounded(value, np.zeros_like(value), np.abs(value), exact)
+    if isinstance(layer, sn.QuantizedLinear | sn.Dequantize):
+        # a whole number to float32, a product, a sum: at most three roundings
+        besides = np.abs(layer.bias) if isinstance(layer, sn.QuantizedLinear) else 0.0
+        terms = np.abs(value) + 2 * besides
+        return Bounded(value, gamma(3) * terms, terms, decided)
     if isinstance(layer, sn.BatchNorm):
         return _normalised(layer, first, value)
     if isinstance(layer, sn.AvgPool2d | sn.GlobalAvgPool2d):

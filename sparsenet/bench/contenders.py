@@ -8,15 +8,19 @@ import numpy as np
 import numpy.typing as npt
 
 from sparsenet.bench.peers.peer import PEERS, Peer
+from sparsenet.bench.twin import is_float
 from sparsenet.errors import SparsenetError
 from sparsenet.network import Network
 
-__all__ = ["Entrant", "LeftOut", "entrants", "missing_peers"]
+__all__ = ["HERE", "ORIGINAL", "Entrant", "LeftOut", "entrants", "missing_peers"]
 
 FloatArray = npt.NDArray[np.float32]
 Run = Callable[[FloatArray], FloatArray]
 
 HERE = "sparsenet"
+
+ORIGINAL = "float32 original"
+"""The role of a float32 network whose quantised form takes part as it was given."""
 
 
 @dataclass(frozen=True)
@@ -78,18 +82,21 @@ class Entrant:
 def entrants(nets: Mapping[str, Network], calibration: FloatArray) -> list[Entrant]:
     """List everybody who is installed: this engine first, in float32 and in 8 bit, then its peers.
 
+    Peers are given float32 networks only: they quantise in their own way.
+
     Parameters
     ----------
     nets : mapping of str to Network
         By role; the first is the one that everybody is compared with.
     calibration : array (n, *input_shape), float32
-        For those in 8 bit.
+        For those in 8 bit, and for planning in this engine.
     """
-    listed = [_here(role, net) for role, net in nets.items()]
-    listed += [_here_in_8_bits(role, net, calibration) for role, net in nets.items() if _is_float(net)]
+    floats = {role: net for role, net in nets.items() if is_float(net)}
+    listed = [_here(role, net, calibration) for role, net in nets.items()]
+    listed += [_here_in_8_bits(role, net, calibration) for role, net in floats.items() if role != ORIGINAL]
     for peer in PEERS:
         if peer.missing() is None:
-            listed += [_peer(role, net, peer, calibration) for role, net in nets.items()]
+            listed += [_peer(role, net, peer, calibration) for role, net in floats.items()]
     return listed
 
 
@@ -98,33 +105,31 @@ def missing_peers(peers: Sequence[Peer] = PEERS) -> list[LeftOut]:
     return [LeftOut(peer.title, line) for peer in peers if (line := peer.missing()) is not None]
 
 
-def _here(role: str, net: Network) -> Entrant:
-    return Entrant(role, HERE, "float32" if _is_float(net) else "int8", net, lambda: net, _compiled)
+def _here(role: str, net: Network, calibration: FloatArray) -> Entrant:
+    dtype = "float32" if is_float(net) else "int8"
+    return Entrant(role, HERE, dtype, net, lambda: (net, calibration), _compiled)
 
 
 def _here_in_8_bits(role: str, net: Network, calibration: FloatArray) -> Entrant:
-    def prepare() -> Network:
+    def prepare() -> tuple[Network, FloatArray]:
         import sparsenet
 
-        return sparsenet.quantize(net, calibration, progress=False)
+        return sparsenet.quantize(net, calibration, progress=False), calibration
 
     return Entrant(role, HERE, "int8", net, prepare, _compiled)
 
 
-def _compiled(net: Network, batch: int, threads: int) -> Run:
+def _compiled(prepared: tuple[Network, FloatArray], batch: int, threads: int) -> Run:
     import sparsenet
 
-    return sparsenet.compile(net, batch=batch, threads=threads, progress=False)
+    net, examples = prepared
+    return sparsenet.compile(net, batch=batch, threads=threads, examples=examples, progress=False)
 
 
 def _peer(role: str, net: Network, peer: Peer, calibration: FloatArray) -> Entrant:
     return Entrant(
         role, peer.name, peer.dtype, net, lambda: peer.prepare(net, calibration), peer.load, peer.most_threads
     )
-
-
-def _is_float(net: Network) -> bool:
-    return not any("Quantize" in type(node.layer).__name__ for node in net.nodes)
 
 
 def _first_line(error: Exception) -> str:

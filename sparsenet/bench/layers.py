@@ -114,6 +114,7 @@ def sweep_layers(
     seconds: float = 10.0,
     tell: Tell = lambda step: None,
     done: Callable[[int, int], object] = lambda done, total: None,
+    clock: Callable[[], float] = time.monotonic,
 ) -> Sweep:
     """Time every kernel on every shape, at every combination of densities and shares of active inputs.
 
@@ -131,6 +132,8 @@ def sweep_layers(
         Is told in a few words what is done next.
     done : callable
         Is told how many combinations are done, and how many there are.
+    clock : callable
+        Gives seconds; decides when there is no time left to prepare a kernel.
 
     Returns
     -------
@@ -151,7 +154,7 @@ def sweep_layers(
     left_out: dict[str, LeftOut] = {}
     for number, cell in enumerate(cells):
         with _one_blas_thread():
-            rows += _measured(cell, seconds, left_out, tell)
+            rows += _measured(cell, seconds, left_out, tell, clock)
         done(number + 1, len(cells))
     return Sweep(tuple(rows), batch, _notes(), tuple(left_out.values()), surroundings())
 
@@ -164,6 +167,7 @@ def _notes() -> tuple[str, ...]:
     )
     return (
         f"{blas}; SciPy's CSR product and all kernels use one",
+        "a kernel's times hold about a microsecond in which Python calls it, a library's its own overhead",
         "finding the winners is not part of the times; sparsenet profile shows what that takes",
         "a convolution in NumPy and SciPy copies its windows out first, which is part of the time",
         "weights keep as many inputs for every output as for every other, and the other way round",
@@ -179,9 +183,12 @@ def _one_blas_thread() -> AbstractContextManager[object]:
     return limited
 
 
-def _measured(cell: _Cell, seconds: float, left_out: dict[str, LeftOut], tell: Tell) -> list[LayerRow]:
+def _measured(
+    cell: _Cell, seconds: float, left_out: dict[str, LeftOut], tell: Tell, clock: Callable[[], float]
+) -> list[LayerRow]:
     tell(f"preparing {cell.shape}")
-    ways = list(_ways(cell, time.monotonic() + seconds / 2, left_out, tell))
+    until_s = clock() + seconds / 2
+    ways = list(_ways(cell, lambda: clock() > until_s, left_out, tell))
     tell(f"timing {cell.shape}, {len(ways)} ways in turn")
     timings = interleave({str(i): way.call for i, way in enumerate(ways)}, 1_000, 1_000.0, longest_s=seconds / 2)
     return [_row(cell, way, timing) for way, timing in zip(ways, timings.values(), strict=True)]
@@ -206,7 +213,7 @@ def _row(cell: _Cell, way: _Way, timing: Timing) -> LayerRow:
     )
 
 
-def _ways(cell: _Cell, until_s: float, left_out: dict[str, LeftOut], tell: Tell) -> Iterator[_Way]:
+def _ways(cell: _Cell, too_late: Callable[[], bool], left_out: dict[str, LeftOut], tell: Tell) -> Iterator[_Way]:
     random = np.random.default_rng(0)
     dense = random.standard_normal(cell.shape.weight_shape, np.float32)
     sparse = np.where(balanced_mask(cell.shape, cell.density, random), dense, np.float32(0))
@@ -220,7 +227,7 @@ def _ways(cell: _Cell, until_s: float, left_out: dict[str, LeftOut], tell: Tell)
         if case == "weights only":
             yield _library(case, SCIPY, load_scipy(net, cell.batch, 1), x, wanted)
         for place, kernel in enumerate(_kernels_for(cell.shape.operation, case)):
-            if place and time.monotonic() > until_s:
+            if place and too_late():
                 who = f"{kernel} on {cell.shape}"
                 left_out.setdefault(who, LeftOut(who, "there was no time left to prepare it; give more --seconds"))
                 continue
@@ -279,7 +286,8 @@ def _kernel_way(case: str, kernel: str, net: Network, x: FloatArray, wanted: npt
     import sparsenet
 
     try:
-        engine = sparsenet.compile(net, batch=x.shape[1], threads=1, kernels={LAYER: kernel}, progress=False)
+        chosen = {LAYER: kernel}
+        engine = sparsenet.compile(net, batch=x.shape[1], threads=1, planner="predict", kernels=chosen, progress=False)
     except SparsenetError as error:
         return LeftOut(kernel, str(error))
     given = engine(x[0, :1]).reshape(1, -1)

@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from sparsenet.bench.contenders import HERE, Entrant, LeftOut, Run, entrants, missing_peers
+from sparsenet.bench.contenders import HERE, ORIGINAL, Entrant, LeftOut, Run, entrants, missing_peers
 from sparsenet.bench.inputs import Inputs, inputs_for
 from sparsenet.bench.interleave import Timing, interleave
 from sparsenet.bench.peers.peer import PEERS
 from sparsenet.bench.surroundings import Surroundings, surroundings
-from sparsenet.bench.twin import twin_of
+from sparsenet.bench.twin import is_float, original_of, twin_of
 from sparsenet.errors import SparsenetError
 from sparsenet.network import Network
 
@@ -153,12 +153,16 @@ def race(
         raise SparsenetError(f"expected batches and threads of at least 1, got {list(batches)} and {list(threads)}")
     tell("preparing inputs")
     inputs = inputs_for(net, max(batches))
-    twin = twin_of(model, net)
-    nets = {"as given": net} | ({"dense twin": twin[0]} if twin else {})
+    original, twin = original_of(model, net), twin_of(model, net)
+    nets = {"as given": net}
+    nets |= {ORIGINAL: original} if original else {}
+    nets |= {"dense twin": twin[0]} if twin else {}
     everybody = entrants(nets, inputs.calibration)
     judged = {role: (inputs.timed[:JUDGED], one.reference(inputs.timed[:JUDGED])) for role, one in nets.items()}
     rows: list[RaceRow] = []
     left_out: dict[str, LeftOut] = {one.who: one for one in missing_peers()}
+    if not any(map(is_float, nets.values())):
+        left_out["peers"] = LeftOut("all peers", "the network is quantised; give the float32 network it was made from")
     for batch in sorted(set(batches)):
         for count in sorted(set(threads)):
             places = _loaded(everybody, batch, count, left_out, tell)
@@ -260,4 +264,8 @@ def _unequal(inputs: Inputs, twin: str | None, rows: Sequence[RaceRow]) -> tuple
         for row in rows
         if row.cores_busy > row.threads * 1.25 + 0.1
     ]
+    if any(row.threads == 1 and row.cores_busy < 0.9 for row in rows):
+        said.append(
+            "the machine was busy with something else: some rows had less than a core, see their column of cores"
+        )
     return tuple(dict.fromkeys(said))

@@ -5,17 +5,18 @@ from dataclasses import replace
 import numpy as np
 
 from sparsenet.layers import Conv2d, KWinners, Layer, Linear, ReLU
-from sparsenet.models import load
+from sparsenet.models import BUNDLED, load
 from sparsenet.network import Network, Node
 from sparsenet.tables import kept_weights
 
-__all__ = ["dense_twin", "twin_of"]
+__all__ = ["dense_twin", "is_float", "original_of", "twin_of"]
 
-TRAINED = {"spoken-digits": "spoken-digits-dense"}
+TRAINED = {"spoken-digits": "spoken-digits-dense", "spoken-digits-float32": "spoken-digits-dense"}
+ORIGINALS = {"spoken-digits": "spoken-digits-float32"}
 
 
 def twin_of(model: str, net: Network) -> tuple[Network, str] | None:
-    """Find or make the dense twin, and say what it is; None where the network is dense already.
+    """Find or make the dense twin, and say what it is; None where the network is dense, or quantised.
 
     Parameters
     ----------
@@ -25,9 +26,20 @@ def twin_of(model: str, net: Network) -> tuple[Network, str] | None:
     """
     if model in TRAINED:
         return load(TRAINED[model]), "trained beside it, with ReLU for k-winners"
-    if not _has_something_sparse(net):
+    if not is_float(net) or not _has_something_sparse(net):
         return None
     return dense_twin(net), "made up: zero weights filled with noise, ReLU for k-winners; it computes nothing of use"
+
+
+def original_of(model: str, net: Network) -> Network | None:
+    """Find the float32 network that a bundled quantised one was made from; None where there is none."""
+    original = ORIGINALS.get(model, "")
+    return None if is_float(net) or original not in BUNDLED else load(original)
+
+
+def is_float(net: Network) -> bool:
+    """Tell whether a network computes in float32 throughout."""
+    return not net.byte_valued
 
 
 def dense_twin(net: Network, seed: int = 0) -> Network:

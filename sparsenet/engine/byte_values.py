@@ -7,9 +7,9 @@ import numpy as np
 import numpy.typing as npt
 
 from sparsenet.engine.arena import Buffer
-from sparsenet.engine.values import Draft
+from sparsenet.engine.values import Draft, View, emit
 
-__all__ = ["VECTOR_BYTES", "Bytes", "byte_buffer", "byte_stride", "in_memory_order"]
+__all__ = ["VECTOR_BYTES", "Bytes", "byte_buffer", "byte_stride", "in_memory_order", "restrided"]
 
 VECTOR_BYTES = 64
 """Channels of a position are padded to a multiple of this, so that a position is a whole number of vectors."""
@@ -43,6 +43,13 @@ def byte_stride(rows: int, channels: int) -> int:
 def byte_buffer(draft: Draft, *shape: int, per_sample: bool = True) -> Buffer:
     """Ask for scratch memory for bytes; buffers are counted in 32-bit numbers."""
     return draft.buffer(-(-prod(shape) // 4), per_sample=per_sample)
+
+
+def restrided(draft: Draft, value: Bytes) -> Bytes:
+    """Pad the positions of a plain image of one channel to whole vectors, for kernels that read nothing else."""
+    out = byte_buffer(draft, value.rows, VECTOR_BYTES)
+    emit(draft, "spread_channels_i8", View(value.buffer, (value.rows, 1)), View(out, (value.rows, VECTOR_BYTES)))
+    return Bytes(value.rows, value.channels, VECTOR_BYTES, out, expected=value.expected)
 
 
 def in_memory_order(matrix: npt.NDArray[np.generic], value: Bytes) -> npt.NDArray[np.generic]:

@@ -3,11 +3,12 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from sparsenet.engine.byte_values import Bytes, byte_buffer, byte_stride, in_memory_order
+from sparsenet.engine.byte_values import VECTOR_BYTES, Bytes, byte_buffer, byte_stride, in_memory_order, restrided
 from sparsenet.engine.values import Argument, Draft, Value, View, emit
 from sparsenet.engine.weighted import Plan
 from sparsenet.errors import CompileError
@@ -15,19 +16,28 @@ from sparsenet.layers import QuantizedConv2d, QuantizedLinear, as_pair
 from sparsenet.planner.choose import Choice
 from sparsenet.planner.cost import byte_conv2d_us, byte_linear_us
 from sparsenet.shapes import Shape
-from sparsenet_kernels.cpu.conv2d_i8_amx import SLOT_SUMS, TILE_SUMS, fits_slots, fits_tiles
+from sparsenet_kernels.cpu.conv2d_i8_amx import TILE_SUMS, fits_tiles
+from sparsenet_kernels.cpu.conv2d_i8_amx_pixels import PIXEL_SUMS, fits_pixels
 from sparsenet_kernels.formats.blocks4x16 import pack_blocks4x16
 from sparsenet_kernels.formats.bytes import pack_dense_i8, padded_to_tiles
-from sparsenet_kernels.formats.lookup import pack_lookup
-from sparsenet_kernels.formats.pixels import pack_slots, slot_rows
-from sparsenet_kernels.formats.tiles import pack_bias, pack_tiles_conv2d, tap_offsets
+from sparsenet_kernels.formats.conv2d_columns import conv2d_matrix
+from sparsenet_kernels.formats.lookup import Lookup, pack_lookup
+from sparsenet_kernels.formats.pixels import pack_slots, slot_rows, spread_pixels_weight
+from sparsenet_kernels.formats.tiles import Tiles
+from sparsenet_kernels.formats.tiles_conv2d import pack_bias, pack_tiles_conv2d, tap_offsets
 from sparsenet_kernels.registry import kernels
 from sparsenet_kernels.simd.amx import amx_available
 
 __all__ = ["lower_quantized_conv2d", "lower_quantized_linear"]
 
 Arguments = tuple[Argument, ...]
-Array = npt.NDArray[np.generic]
+Array = npt.NDArray[Any]
+
+LARGEST_PIXELS_FILTER = 8
+"""Filters up to this height and width are computed on the pixels of an image of one channel."""
+
+LOOKUP_STEPS = 2.5
+"""A product with each output's own choice of inputs takes so many times a product with shared ones."""
 
 
 @dataclass(frozen=True)
@@ -111,6 +121,8 @@ def lower_quantized_conv2d(
     """Emit the kernel that the planner chooses for a convolution of bytes, with a 2 x 2 max pooling or without."""
     _, H, W = shape
     N, OH, OW = out_shape
+    if value.stride == 1 and not _fits_pixels(layer):
+        value = restrided(draft, value)
     geometry = ByteGeometry(layer, value.stride, H, W, (OH, OW))
     image = _padded(draft, geometry, value)
     chosen = _choose(draft, plan, _conv2d_candidates(draft, plan, geometry, pool))
@@ -133,30 +145,33 @@ def _padded(draft: Draft, geometry: ByteGeometry, value: Bytes) -> View:
     return View(padded, shape)
 
 
+Maker = Callable[[Draft, Plan, ByteGeometry, bool], Candidate | None]
+
+
 def _conv2d_candidates(draft: Draft, plan: Plan, geometry: ByteGeometry, pool: bool) -> list[Candidate]:
-    makers = []  # VECTORS
+    makers: list[Maker] = [_pixels_candidate, _fours_candidate, _lookup_candidate]
     if pool and amx_available():
-        makers = [_slots_candidate, _tiles_candidate, *makers]
+        makers = [_pixel_tiles_candidate, _tiles_candidate, *makers]
     found = [maker(draft, plan, geometry, pool) for maker in makers]
     return [candidate for candidate in found if candidate is not None]
 
 
-def _slots_candidate(draft: Draft, plan: Plan, geometry: ByteGeometry, pool: bool) -> Candidate | None:
+def _pixel_tiles_candidate(draft: Draft, plan: Plan, geometry: ByteGeometry, pool: bool) -> Candidate | None:
     layer = geometry.layer
     kernel = layer.weight.shape[2:]
     stride, dilation = as_pair(layer.stride), as_pair(layer.dilation)
-    if geometry.stride != 1 or not fits_slots(kernel, geometry.out, stride, dilation, 1, layer.groups):
+    if geometry.stride != 1 or not fits_pixels(kernel, geometry.out, stride, dilation, 1, layer.groups):
         return None
     packed = draft.once(pack_slots, layer.weight)
     products = 4 * geometry.out[0] * -(-geometry.out[1] // 16) * len(packed)
 
     def bind() -> Arguments:
         slots = (slot_rows(geometry.padded[0], kernel[0]), geometry.padded[1], 8)
-        scratch = View(byte_buffer(draft, *slots, per_sample=False), slots), _scratch(draft, SLOT_SUMS)
+        scratch = View(byte_buffer(draft, *slots, per_sample=False), slots), _scratch(draft, PIXEL_SUMS)
         return (packed, pack_bias(layer.bias, layer.weight, layer.shift), layer.shift, kernel[0], *scratch)
 
     cost = byte_conv2d_us("tiles", products, plan.machine)
-    return Candidate("conv2d_pool2_i8_slots_dense__amx", _kept(layer) / packed.size, cost, bind)
+    return Candidate("conv2d_pool2_i8_tiles_pixels__amx", _kept(layer) / packed.size, cost, bind)
 
 
 def _tiles_candidate(draft: Draft, plan: Plan, geometry: ByteGeometry, pool: bool) -> Candidate | None:
@@ -175,6 +190,101 @@ def _tiles_candidate(draft: Draft, plan: Plan, geometry: ByteGeometry, pool: boo
     return Candidate("conv2d_pool2_i8_tiles_dense__amx", packed.fill, cost, bind)
 
 
+def _pixels_candidate(draft: Draft, plan: Plan, geometry: ByteGeometry, pool: bool) -> Candidate | None:
+    layer = geometry.layer
+    kernel_height, kernel_width = layer.weight.shape[2:]
+    if geometry.stride != 1 or not _fits_pixels(layer):
+        return None
+    packed = draft.once(_pack_pixels, layer.weight)
+
+    def bind() -> Arguments:
+        offsets = tap_offsets(packed.columns, 8, kernel_width, geometry.padded[1])
+        slots = (slot_rows(geometry.padded[0], kernel_height), geometry.padded[1], 8)
+        scratch = View(byte_buffer(draft, *slots, per_sample=False), slots)
+        return (*_listed(geometry, packed.indptr, offsets, packed.weights), kernel_height, scratch)
+
+    name = _vector_name("tiles_pixels", plan, pool)
+    return Candidate(name, packed.fill, _vectors_us(plan, geometry, pool, len(packed.weights)), bind)
+
+
+def _fits_pixels(layer: QuantizedConv2d) -> bool:
+    plain = as_pair(layer.dilation) == (1, 1) and layer.groups == 1
+    return plain and max(layer.weight.shape[2:]) <= LARGEST_PIXELS_FILTER
+
+
+def _pack_pixels(weight: npt.NDArray[np.int8]) -> Tiles:
+    return pack_tiles_conv2d(spread_pixels_weight(weight), channels=8, depth=4)
+
+
+def _fours_candidate(draft: Draft, plan: Plan, geometry: ByteGeometry, pool: bool) -> Candidate | None:
+    layer = geometry.layer
+    if geometry.stride % VECTOR_BYTES:
+        return None
+    packed = draft.once(pack_tiles_conv2d, layer.weight, geometry.stride, depth=4, groups=layer.groups)
+
+    def bind() -> Arguments:
+        return _listed(geometry, packed.indptr, _offsets(geometry, packed.columns), packed.weights)
+
+    name = _vector_name("tiles_dense", plan, pool)
+    return Candidate(name, packed.fill, _vectors_us(plan, geometry, pool, len(packed.weights)), bind)
+
+
+def _lookup_candidate(draft: Draft, plan: Plan, geometry: ByteGeometry, pool: bool) -> Candidate | None:
+    layer = geometry.layer
+    if geometry.stride % VECTOR_BYTES or "avx512vbmi" not in plan.machine.features:
+        return None
+    packed = draft.once(_pack_conv2d_lookup, layer, geometry.stride)
+
+    def bind() -> Arguments:
+        first, offsets, *rest = _listed(
+            geometry, _whole_vectors(packed.indptr), _offsets(geometry, packed.offsets), packed.weights
+        )
+        return (first, offsets, packed.indices, *rest)
+
+    vectors_us = LOOKUP_STEPS * _vectors_us(plan, geometry, pool, len(packed.weights))
+    return Candidate(_vector_name("lookup_dense", plan, pool), packed.fill, vectors_us, bind)
+
+
+def _pack_conv2d_lookup(layer: QuantizedConv2d, stride: int) -> Lookup:
+    """Pack a convolution as a matrix of outputs by taps of ``stride`` channels each."""
+    return pack_lookup(_with_channels(layer.weight, layer, stride), _with_channels(_mask(layer), layer, stride))
+
+
+def _with_channels(weight: Array, layer: QuantizedConv2d, stride: int) -> Array:
+    matrix = conv2d_matrix(weight, layer.groups)
+    channels = layer.weight.shape[1] * layer.groups
+    wide = np.zeros((len(matrix), matrix.shape[1] // channels, stride), matrix.dtype)
+    wide[:, :, :channels] = matrix.reshape(len(matrix), -1, channels)
+    return wide.reshape(len(matrix), -1)
+
+
+def _mask(layer: QuantizedConv2d) -> Array:
+    return layer.weight != 0 if layer.mask is None else layer.mask
+
+
+def _whole_vectors(indptr: npt.NDArray[np.int32]) -> npt.NDArray[np.int32]:
+    """Let the blocks that pad the outputs to whole vectors have no weights."""
+    blocks = -(-(len(indptr) - 1) // 4) * 4
+    return np.concatenate([indptr, np.full(blocks + 1 - len(indptr), indptr[-1], np.int32)])
+
+
+def _listed(geometry: ByteGeometry, indptr: Array, offsets: Array, weights: Array) -> Arguments:
+    """Return the arguments that every kernel which walks a list of weights takes."""
+    layer = geometry.layer
+    bias = pack_bias(layer.bias, layer.weight, layer.shift)
+    return indptr, offsets, weights, bias, layer.shift, *as_pair(layer.stride)
+
+
+def _vector_name(form: str, plan: Plan, pool: bool) -> str:
+    size = "wide" if plan.machine.vector_bits >= 512 else "narrow"
+    return f"{'conv2d_pool2' if pool else 'conv2d'}_i8_{form}__{size}"
+
+
+def _vectors_us(plan: Plan, geometry: ByteGeometry, pool: bool, stored: int) -> float:
+    positions = geometry.out[0] * geometry.out[1] * (4 if pool else 1)
+    return byte_conv2d_us("vectors", positions * stored, plan.machine)
+
+
 def _offsets(geometry: ByteGeometry, columns: npt.NDArray[np.int32]) -> npt.NDArray[np.int32]:
     layer = geometry.layer
     return tap_offsets(columns, geometry.stride, layer.weight.shape[3], geometry.padded[1], as_pair(layer.dilation))
@@ -182,7 +292,7 @@ def _offsets(geometry: ByteGeometry, columns: npt.NDArray[np.int32]) -> npt.NDAr
 
 def _choose(draft: Draft, plan: Plan, candidates: list[Candidate]) -> Candidate:
     """Choose by predicted time, or as asked for, and note the choice."""
-    by_name = {candidate.kernel.partition("__")[0]: candidate for candidate in candidates}
+    by_name = {candidate.kernel: candidate for candidate in candidates}
     predicted = {name: candidate.predicted_us for name, candidate in by_name.items()}
     best = min(predicted, key=predicted.__getitem__)
     reason = "fastest of the byte kernels, predicted"

@@ -15,7 +15,7 @@ from sparsenet.engine.measure import Track, choose_by_measuring
 from sparsenet.engine.program import assemble, constant_bytes
 from sparsenet.engine.progress import tracker
 from sparsenet.errors import CompileError
-from sparsenet.layers import Conv2d, Linear
+from sparsenet.layers import Weighted
 from sparsenet.network import Network
 from sparsenet.passes import fold_batchnorm
 from sparsenet.planner.cores import usable_cores
@@ -164,7 +164,7 @@ def _checked_count(name: str, value: Any, most: int) -> int:
 
 
 def _checked_kernels(forced: Mapping[str, str], net: Network) -> dict[str, str]:
-    weighted = [node.name for node in net.nodes if isinstance(node.layer, Conv2d | Linear)]
+    weighted = [node.name for node in net.nodes if isinstance(node.layer, Weighted)]
     if unknown := [name for name in forced if name not in weighted]:
         raise CompileError(f"expected kernels for layers with weights ({', '.join(weighted)}), got {unknown[0]!r}")
-    return {layer: kernel.partition("__")[0] for layer, kernel in forced.items()}
+    return dict(forced)

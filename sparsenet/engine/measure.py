@@ -78,7 +78,12 @@ def choose_by_measuring(
 
 
 def _predicted(choice: Choice) -> float:
-    return choice.predicted_us.get(choice.kernel.partition("__")[0], 0.0)
+    return choice.predicted_us.get(_key(choice, choice.predicted_us), 0.0)
+
+
+def _key(choice: Choice, times_us: Mapping[str, float]) -> str:
+    """Return the chosen kernel as it is called among the candidates, with its variant or without."""
+    return choice.kernel if choice.kernel in times_us else choice.kernel.partition("__")[0]
 
 
 def _worth_trying(choice: Choice) -> list[str]:
@@ -122,7 +127,7 @@ def _with_reasons(best: Lowered, first: Lowered, measured: Mapping[str, Mapping[
 
 
 def _reason(choice: Choice, times_us: Mapping[str, float], predicted: str) -> str:
-    name = choice.kernel.partition("__")[0]
+    name = _key(choice, times_us)
     dense = next((time_us for kernel, time_us in times_us.items() if kernel.endswith("_dense_dense")), None)
     what = predicted.partition(":")[0] if name == next(iter(times_us)) else "measured, against the prediction"
     if dense is None or name.endswith("_dense_dense"):

@@ -119,8 +119,9 @@ def _kept(layer: Conv2d | Linear) -> int:
 
 
 def _choose(draft: Draft, plan: Plan, operation: str, work: WeightedWork) -> str:
+    forced = plan.forced.get(draft.layer, "").partition("__")[0]
     try:
-        kernel, reason, predicted = choose(operation, work, plan.machine, plan.forced.get(draft.layer))
+        kernel, reason, predicted = choose(operation, work, plan.machine, forced)
     except CompileError as error:
         raise CompileError(f"layer {draft.layer!r}: {error}") from None
     plan.choices.append(Choice(draft.layer, kernel, kernel.split("_")[2], reason, None, predicted, {}))

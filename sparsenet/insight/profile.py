@@ -21,7 +21,7 @@ from sparsenet_kernels.driver import serial_driver
 from sparsenet_kernels.native import address_of
 
 if TYPE_CHECKING:
-    from rich.table import Table
+    from rich.console import Console, ConsoleOptions, RenderResult
 
     from sparsenet.engine.engine import Engine
 
@@ -122,16 +122,16 @@ class Profile:
         """Give everything by its name, ready for JSON."""
         return asdict(self) | {"steps": [asdict(step) for step in self.steps], "parts_us": self.parts_us}
 
-    def __rich__(self) -> "Table":
+    def __rich_console__(self, console: "Console", options: "ConsoleOptions") -> "RenderResult":
         from sparsenet.insight.profile_table import profile_table
 
-        return profile_table(self)
+        yield profile_table(self, options.max_width)
 
     def _repr_html_(self) -> str:
         from sparsenet.insight.profile_table import profile_table
-        from sparsenet.tables import as_html
+        from sparsenet.tables import HTML_WIDTH, as_html
 
-        return as_html(profile_table(self))
+        return as_html(profile_table(self, HTML_WIDTH))
 
 
 def profile(

@@ -1,6 +1,6 @@
 """A profile as a table, for terminals and notebooks."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from sparsenet.insight.profile import Profile, StepProfile
 from sparsenet.tables import as_share, as_size, printable
@@ -15,50 +15,71 @@ PARTS_AND_WHOLE = (
     "a call that does nothing takes ({call:.2f} µs) was taken off; the whole also copies its input and checks it."
 )
 LIMITS = (
-    "Limits of this core, measured: {clock:.1f} GHz, {rate:.0f} billion float32 multiply-adds a second, {reads}. "
-    "least: the multiplications at that rate, or the bytes, whichever takes longer: weights read from {level}, which "
-    "holds the whole network, activations from as near as their size allows. of limit: least over median."
+    "products: multiplications done, of all samples. Limits of this core, measured: {clock:.1f} GHz, {rate:.0f} "
+    "billion float32 multiply-adds a second, {reads}. least: the multiplications at that rate, or the bytes, whichever "
+    "takes longer: weights read from {level}, which holds the whole network, activations from as near as their size "
+    "allows. of limit: least over median; more than 100 % where weights were still in a nearer cache."
 )
 
 
-def profile_table(found: Profile) -> "Table":
+HEADINGS = (
+    *("layer", "kernel", "median", "min", "share", "active", "products", "10⁹/s", "bytes", "GB/s", "least", "of limit"),
+    "bound",
+)
+
+WIDE = 132
+"""Columns of a terminal that has room for everything."""
+
+NARROW = ("layer", "kernel", "median", "share", "active", "of limit")
+"""What is shown where there is less."""
+
+
+def profile_table(found: Profile, columns: int = WIDE) -> "Table":
     """Lay a profile out: time, work, bytes and the share of the machine's limit of each step.
 
     Parameters
     ----------
     found : Profile
+    columns : int
+        Of the terminal; with fewer than :data:`WIDE` some numbers are left out.
 
     Returns
     -------
     rich.table.Table
     """
+    from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
     samples = "one sample" if found.samples == 1 else f"{found.samples} samples"
-    title = f"One call with {samples}; {found.inputs:,} different inputs took turns, {found.rounds:,} times"
-    table = Table(title=title, title_justify="left", caption=_caption(found), caption_justify="left", show_footer=True)
-    whole = f"{found.whole_median_us:,.2f}", f"{found.whole_minimum_us:,.2f}"
-    table.add_column("layer", "parts\nwhole, one native call")
-    table.add_column("kernel", no_wrap=True)
-    table.add_column("median µs", f"{found.parts_us:,.2f}\n{whole[0]}", justify="right")
-    table.add_column("min µs", f"{sum(step.minimum_us for step in found.steps):,.2f}\n{whole[1]}", justify="right")
-    for heading in ("share", "active", "multiplications", "billion/s", "bytes", "GB/s", "least µs", "of limit"):
-        table.add_column(heading, justify="right")
-    table.add_column("bound by")
-    for step in found.steps:
-        table.add_row(*_cells(step, found.parts_us))
+    title = f"One call with {samples}, in µs; {found.inputs:,} different inputs took turns, {found.rounds:,} times"
+    table = Table(title=title, title_justify="left", caption=_caption(found), caption_justify="left", box=SIMPLE_HEAD)
+    table.show_footer, table.pad_edge, table.collapse_padding = True, False, True
+    minimum_us = sum(step.minimum_us for step in found.steps)
+    footers = {
+        "layer": "parts\nwhole",
+        "kernel": "\none native call",
+        "median": f"{found.parts_us:,.2f}\n{found.whole_median_us:,.2f}",
+        "min": f"{minimum_us:,.2f}\n{found.whole_minimum_us:,.2f}",
+    }
+    rows = [_cells(step, found.parts_us) for step in found.steps]
+    shown = [name for name in HEADINGS if columns >= WIDE or name in NARROW]
+    for name in shown:
+        justify: Literal["left", "right"] = "left" if name in ("layer", "kernel", "bound") else "right"
+        table.add_column(name, footers.get(name, ""), justify=justify, no_wrap=name != "kernel", overflow="fold")
+    for row in rows:
+        table.add_row(*(row[HEADINGS.index(name)] for name in shown))
     return table
 
 
 def _cells(step: StepProfile, parts_us: float) -> tuple[str, ...]:
     times = f"{step.median_us:,.2f}", f"{step.minimum_us:,.2f}", as_share(step.median_us / max(parts_us, 1e-9))
     active = "" if step.active is None else as_share(step.active)
-    work = (
-        (f"{step.multiplications:,}", f"{step.multiplications_per_s / 1e9:,.1f}") if step.multiplications else ("",) * 2
-    )
+    products = ("", "")
+    if step.multiplications:
+        products = f"{step.multiplications:,}", f"{step.multiplications_per_s / 1e9:,.1f}"
     bytes_ = as_size(step.weight_bytes + step.activation_bytes), f"{step.bytes_per_s / 1e9:,.1f}"
     limit = f"{step.least_us:,.2f}", as_share(step.share_of_limit), step.bound
-    return printable(step.layer), step.kernel, *times, active, *work, *bytes_, *limit
+    return printable(step.layer), step.kernel, *times, active, *products, *bytes_, *limit
 
 
 def _caption(found: Profile) -> str:

@@ -8,8 +8,8 @@ from sparsenet.network import Network
 
 __all__ = ["BUNDLED", "load"]
 
-BUNDLED = ("spoken-digits", "spoken-digits-dense")
-"""The names of the bundled networks: one sparse twice, and its dense twin of the same architecture."""
+BUNDLED = ("spoken-digits", "spoken-digits-float32", "spoken-digits-dense")
+"""The names of the bundled networks: one sparse twice, in int8 and before it was rounded, and the dense twin."""
 
 
 def load(name_or_path: str | os.PathLike[str]) -> Network:

@@ -48,9 +48,7 @@ def candidates(operation: str, work: WeightedWork) -> tuple[str, ...]:
     return tuple(name for name in names if work.groups == 1 or not name.endswith("dense_active"))
 
 
-def choose(
-    operation: str, work: WeightedWork, machine: Machine, forced: str | None = None
-) -> tuple[str, str, dict[str, float]]:
+def choose(operation: str, work: WeightedWork, machine: Machine, forced: str = "") -> tuple[str, str, dict[str, float]]:
     """Choose the kernel for a layer by predicted time.
 
     Parameters
@@ -71,7 +69,7 @@ def choose(
         When the forced kernel cannot run this layer.
     """
     possible = candidates(operation, work)
-    if forced is not None:
+    if forced:
         if forced not in possible:
             raise CompileError(f"expected one of {', '.join(possible)}, got {forced!r}")
         return forced, "asked for", {}

@@ -1,6 +1,7 @@
 import pytest
 
 from sparsenet.bench import interleave
+from sparsenet.bench.interleave import Prepared
 from sparsenet.errors import SparsenetError
 
 
@@ -96,3 +97,39 @@ def test_percentiles_of_a_call_that_varies():
     assert (timing.minimum_us, timing.median_us, timing.samples) == (10.0, 59.5, 100)
     assert timing.p90_us == pytest.approx(99.1)
     assert timing.p99_us == pytest.approx(108.01)
+
+
+def test_preparation_is_not_timed():
+    now, log = [0], []
+
+    def take(name, duration_us):
+        def run(index):
+            log.append((name, index))
+            now[0] += duration_us * 1000
+
+        return run
+
+    calls = {"a": Prepared(take("prepare", 500), take("call", 20))}
+    timing = interleave(calls, rounds=2, block_us=100.0, clock=lambda: now[0])["a"]
+    assert (timing.minimum_us, timing.median_us, timing.samples) == (20.0, 20.0, 2 * 5)
+    assert [name for name, _ in log[::2]] == ["prepare"] * (len(log) // 2)
+    assert all(before == (("prepare", index)) for before, (_, index) in zip(log[::2], log[1::2], strict=True))
+
+
+def test_no_round_begins_after_the_longest_time():
+    rounds = []
+    machine = FakeMachine({"a": 1000.0, "b": 3000.0})
+    timings = machine.run(rounds=100, block_us=1.0, longest_s=0.010, after_round=rounds.append)
+    assert rounds == [1, 2, 3]  # of four milliseconds each: the third begins after eight
+    assert timings["a"].samples == 3
+
+
+def test_the_first_round_is_made_in_any_case():
+    assert FakeMachine({"a": 1000.0}).run(rounds=5, block_us=1.0, longest_s=0.0)["a"].samples == 1
+
+
+def test_after_a_rest_comes_a_call_that_is_not_timed():
+    machine = FakeMachine({"a": 1000.0})
+    timing = machine.run(rounds=4, block_us=1.0, rest_s=1e-6)["a"]
+    assert timing.samples == 4
+    assert len(machine.log) == 1 + 3 + 4 * 2

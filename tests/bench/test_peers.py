@@ -1,7 +1,11 @@
+import dataclasses
+import importlib
+
 import numpy as np
 import pytest
 
-from sparsenet.bench import peers
+from sparsenet.bench.peers import PEERS
+from sparsenet.bench.peers.in_scipy import load_scipy
 from sparsenet.errors import CompileError
 from sparsenet.layers import (
     Add,
@@ -20,6 +24,9 @@ from sparsenet.layers import (
     Softmax,
 )
 from sparsenet.network import INPUT, Network, Node
+from sparsenet.passes import quantize
+
+in_onnxruntime = importlib.import_module("sparsenet.bench.peers.in_onnxruntime")  # the package has its function
 
 random = np.random.default_rng(7)
 
@@ -50,46 +57,115 @@ CHAINS = {
 }
 
 
+EXACT_TIES = ("onnxruntime",)
+"""Peers that break ties as this package does, so that inputs may hold them."""
+
+NOT_IN_LITERT = {
+    "conv with everything": "groups",
+    "pools": "padding",
+    "global pool": "GlobalAvgPool2d",
+    "batch norm": "BatchNorm",
+    "plain batch norm": "BatchNorm",
+    "log softmax of an image": "",  # is written; LiteRT reduces over the channels too, as they lie last
+    "reshape": "Reshape",
+    "no winners": "without winners",
+}
+
+FLOATS = [peer for peer in PEERS if peer.dtype == "float32"]
+
+
+def needed(peer):
+    for package in peer.packages:
+        pytest.importorskip(package.replace("-", "_"), reason="needs the extra bench")
+
+
+def chain_and_inputs(chain, batch, ties):
+    shape, layers = CHAINS[chain]
+    return Network.sequential(shape, layers), (quarters if ties else normal)(batch, *shape)
+
+
+def assert_near(result, expected):
+    # sums of at most 64 products of numbers near one: 64 rounding errors of float32, and a few more in the softmax
+    atol = 64 * 2 * np.finfo(np.float32).eps * max(1, np.abs(expected).max())
+    np.testing.assert_allclose(result, expected, rtol=0, atol=atol)
+    assert result.dtype == np.float32
+
+
+@pytest.mark.parametrize("peer", FLOATS, ids=lambda peer: peer.name)
 @pytest.mark.parametrize("chain", CHAINS)
 @pytest.mark.parametrize("batch", [1, 5])
-def test_onnxruntime_gives_what_the_network_means(chain, batch):
-    pytest.importorskip("onnx", reason="needs the extra bench")
-    pytest.importorskip("onnxruntime", reason="needs the extra bench")
-    shape, layers = CHAINS[chain]
-    net = Network.sequential(shape, layers)
-    x = quarters(batch, *shape)
-    expected = net.reference(x)
-    result = peers.in_onnxruntime(net)(x)
-    assert result.dtype == np.float32
-    # sums of at most 64 products of numbers near one: 64 rounding errors of float32, and a few more in the softmax
-    np.testing.assert_allclose(
-        result, expected, rtol=0, atol=64 * 2 * np.finfo(np.float32).eps * max(1, np.abs(expected).max())
-    )
+def test_a_peer_gives_what_the_network_means(peer, chain, batch):
+    needed(peer)
+    net, x = chain_and_inputs(chain, batch, peer.name in EXACT_TIES)
+    if peer.name == "ai-edge-litert" and NOT_IN_LITERT.get(chain):
+        with pytest.raises(CompileError, match=NOT_IN_LITERT[chain]):
+            peer.load(peer.prepare(net, x), batch, 1)
+        return
+    assert_near(peer.load(peer.prepare(net, x), batch, 1)(x), net.reference(x))
 
 
-def test_branches():
-    pytest.importorskip("onnx", reason="needs the extra bench")
-    pytest.importorskip("onnxruntime", reason="needs the extra bench")
-    nodes = [
-        Node("a", ReLU(), (INPUT,)),
-        Node("sum", Add(), ("a", INPUT, "a")),
-        Node("both", Concat(), ("sum", "a")),
-    ]
-    net = Network((2, 3, 3), nodes, "both")
+@pytest.mark.parametrize("peer", FLOATS, ids=lambda peer: peer.name)
+def test_branches(peer):
+    needed(peer)
+    concat = peer.name != "ai-edge-litert"
+    nodes = [Node("a", ReLU(), (INPUT,)), Node("sum", Add(), ("a", INPUT, "a"))]
+    nodes += [Node("both", Concat(), ("sum", "a"))] if concat else []
+    net = Network((2, 3, 3), nodes, nodes[-1].name)
     x = quarters(3, 2, 3, 3)
-    np.testing.assert_array_equal(peers.in_onnxruntime(net)(x), net.reference(x))
+    np.testing.assert_array_equal(peer.load(peer.prepare(net, x), 3, 1)(x), net.reference(x))
+
+
+@pytest.mark.parametrize("peer", [peer for peer in PEERS if peer.dtype == "int8"], ids=lambda peer: peer.name)
+def test_8_bits_are_near(peer):
+    needed(peer)
+    layers = [Conv2d(normal(8, 2, 3, 3), normal(8)), ReLU(), MaxPool2d(2), Flatten(), Linear(normal(5, 72), normal(5))]
+    net = Network.sequential((2, 8, 8), layers)
+    x = normal(64, 2, 8, 8)
+    expected = net.reference(x[:4])
+    result = peer.load(peer.prepare(net, x), 4, 1)(x[:4])
+    # three roundings to one of 128 or 256 steps in a row; a wrong scale or zero point would be off by all of it
+    np.testing.assert_allclose(result, expected, rtol=0, atol=0.1 * np.abs(expected).max())
+
+
+@pytest.mark.parametrize("peer", PEERS, ids=lambda peer: peer.title)
+def test_quantised_networks_are_refused_with_advice(peer):
+    needed(peer)
+    x = normal(16, 1, 6, 6)
+    layers = [Conv2d(normal(4, 1, 3, 3)), ReLU(), Flatten(), Linear(normal(2, 64))]
+    net = quantize(Network.sequential((1, 6, 6), layers), x, progress=False)
+    with pytest.raises(CompileError, match=r"Quantize|Dequantize"):
+        peer.load(peer.prepare(net, x), 1, 1)
+
+
+def test_scipy_has_one_thread():
+    net, _ = chain_and_inputs("conv without bias", 1, False)
+    with pytest.raises(CompileError, match="expected 1 thread, got 2"):
+        load_scipy(net, 1, 2)
+
+
+def test_two_threads_give_the_same():
+    net, x = chain_and_inputs("conv with everything", 5, True)
+    for peer in FLOATS:
+        if peer.most_threads is None and peer.missing() is None and peer.name != "ai-edge-litert":
+            assert_near(peer.load(peer.prepare(net, x), 5, 2)(x), net.reference(x))
 
 
 def test_names_of_layers_never_meet_names_of_weights():
-    pytest.importorskip("onnx", reason="needs the extra bench")
-    pytest.importorskip("onnxruntime", reason="needs the extra bench")
+    needed(PEERS[0])
     nodes = [Node("weight", Linear(np.eye(2)), (INPUT,)), Node("weight/weight", Linear(np.eye(2)), ("weight",))]
     net = Network((2,), nodes, "weight/weight")
-    np.testing.assert_array_equal(peers.in_onnxruntime(net)(quarters(1, 2) * 0 + 1), [[1, 1]])
+    np.testing.assert_array_equal(in_onnxruntime.in_onnxruntime(net)(quarters(1, 2) * 0 + 1), [[1, 1]])
 
 
 def test_without_onnxruntime_the_error_says_what_to_install(monkeypatch):
-    monkeypatch.setattr(peers, "find_spec", lambda name: None)
-    assert not peers.has_onnxruntime()
+    monkeypatch.setattr(in_onnxruntime, "find_spec", lambda name: None)
+    assert not in_onnxruntime.has_onnxruntime()
     with pytest.raises(CompileError, match=r"sparsenet\[bench\]"):
-        peers.in_onnxruntime(Network.sequential((2,), [ReLU()]))
+        in_onnxruntime.in_onnxruntime(Network.sequential((2,), [ReLU()]))
+
+
+def test_a_missing_peer_names_its_pip_line():
+    absent = dataclasses.replace(PEERS[0], packages=("onnx", "no-such-engine-of-anyone"))
+    assert absent.missing().endswith("no-such-engine-of-anyone")
+    assert absent.missing().startswith("pip install ")
+    assert dataclasses.replace(PEERS[0], packages=("numpy",)).missing() is None

@@ -30,13 +30,10 @@ def compared(monkeypatch):
 def test_without_peers_the_twins_are_compared(compared):
     comparison, steps = compared
     assert [(row.network, row.engine, row.batch) for row in comparison.rows] == [
-        ("sparse twice", "sparsenet", 1),
-        ("dense twin", "sparsenet", 1),
-        ("sparse twice", "sparsenet", 2),
-        ("dense twin", "sparsenet", 2),
+        (name, "sparsenet", batch) for batch in (1, 2) for name in words.NAMES.values()
     ]
     assert all(row.right >= 15 and row.of == 18 and row.accuracy for row in comparison.rows)
-    assert len(steps) == 6
+    assert len(steps) == 2 * len(words.NAMES) + 2
     assert "ONNX" not in " ".join(comparison.unequal)
     assert "k-winners" in comparison.unequal[0]
     assert "ReLU" in comparison.unequal[0]

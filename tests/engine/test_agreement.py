@@ -9,7 +9,10 @@ from strategies import inputs, networks
 
 import sparsenet as sn
 from sparsenet.layers import Conv2d, Linear
+from sparsenet.models import BUNDLED
 from sparsenet_kernels.registry import kernels
+
+PLANNERS = ["predict", "predict", "predict", "measure"]
 
 
 @st.composite
@@ -17,8 +20,8 @@ def problems(draw, exact):
     """Draw a network, how to compile it (some kernels chosen by chance), and inputs."""
     net = draw(networks(exact=exact))
     batch = draw(st.integers(1, 9))
-    planner = draw(st.sampled_from(["predict", "predict", "predict", "measure"]))
-    settings = {"batch": batch, "threads": draw(st.integers(1, 2)), "planner": planner, "kernels": draw(_chosen(net))}
+    planner, threads = draw(st.sampled_from(PLANNERS)), draw(st.integers(1, 2))
+    settings = {"batch": batch, "threads": threads, "planner": planner, "kernels": draw(_chosen(net))}
     return net, settings, draw(inputs(net, exact=exact, batch=draw(st.integers(0, batch))))
 
 
@@ -57,6 +60,37 @@ def test_rounding_stays_within_its_bound(drawn):
     assert not beyond[expected.decided].any()
 
 
+@st.composite
+def quantized_problems(draw):
+    """Draw a quantised network, how to compile it, and inputs."""
+    net = draw(networks(quantized=True))
+    batch = draw(st.integers(1, 9))
+    settings = {"batch": batch, "threads": draw(st.integers(1, 2)), "planner": draw(st.sampled_from(PLANNERS))}
+    return net, settings, draw(inputs(net, batch=draw(st.integers(0, batch))))
+
+
+@given(quantized_problems())
+def test_bytes_are_exact(drawn):
+    net, settings, x = drawn
+    expected = bounded_output(net, x)
+    y = sn.compile(net, **settings, progress=False)(x)
+    event(f"samples that can be compared: {expected.decided.mean() if len(x) else 1:.0%}")
+    allowed = expected.error + np.abs(expected.value) * 2.0**-24
+    beyond = np.abs(y - expected.value) > allowed
+    assert not beyond[expected.decided].any()
+
+
+@given(quantized_problems())
+def test_every_candidate_for_bytes_is_exact(drawn):
+    net, settings, x = drawn
+    settings = settings | {"planner": "predict"}
+    first = sn.compile(net, **settings, progress=False)
+    for choice in first.plan:
+        for kernel in choice.predicted_us if "_i8_" in choice.kernel else ():
+            y = sn.compile(net, **settings, kernels={choice.layer: kernel}, progress=False)(x)
+            np.testing.assert_array_equal(y, first(x), err_msg=kernel)
+
+
 @pytest.mark.parametrize("scope", ["all", "channels"])
 def test_ties_go_to_the_lowest_index(scope):
     x = np.zeros((2, 3, 4, 4), np.float32)
@@ -65,9 +99,10 @@ def test_ties_go_to_the_lowest_index(scope):
     np.testing.assert_array_equal(sn.compile(net, batch=2)(x), net.reference(x))
 
 
-def test_bundled_network_agrees():
+@pytest.mark.parametrize("name", BUNDLED)
+def test_bundled_networks_agree(name):
     rng = np.random.default_rng(1)
-    net = sn.load("spoken-digits")
+    net = sn.load(name)
     x = rng.uniform(-1, 1, (20, *net.input_shape)).astype(np.float32)
     expected = bounded_output(net, x)
     y = sn.compile(net, batch=20, threads=2)(x)

@@ -39,11 +39,15 @@ def test_many_threads_call_one_engine(net):
 def test_the_number_of_threads_changes_no_bit(net, threads):
     x = inputs(3, 120) / 3
     alone = sn.compile(net, batch=120, threads=1, planner="predict", progress=False)(x)
-    np.testing.assert_array_equal(sn.compile(net, batch=120, threads=threads, planner="predict", progress=False)(x), alone)
+    np.testing.assert_array_equal(
+        sn.compile(net, batch=120, threads=threads, planner="predict", progress=False)(x), alone
+    )
 
 
 def test_the_split_into_batches_changes_no_bit(net):
-    engine = sn.compile(net, batch=64, threads=1, kernels={"linear1": "linear_f32_dense_dense"}, planner="predict", progress=False)
+    engine = sn.compile(
+        net, batch=64, threads=1, kernels={"linear1": "linear_f32_dense_dense"}, planner="predict", progress=False
+    )
     x = inputs(4, 64) / 3
     whole = engine(x)
     parts = np.concatenate([engine(x[:5]), engine(x[5:6]), engine(x[6:])])

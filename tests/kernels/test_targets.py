@@ -41,13 +41,13 @@ def inner(arguments, setting):
     """Run Python in a process of its own, with a setting."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("NUMBA_")}
     environment = {**kept, **SETTINGS[setting], INNER: "1", "HYPOTHESIS_PROFILE": "brief"}
-    return subprocess.run([sys.executable, *arguments], env=environment, capture_output=True, text=True, cwd=HERE)
+    return subprocess.run([sys.executable, *arguments], env=environment, capture_output=True, text=True)
 
 
 @pytest.fixture(scope="module")
 def runs():
     """Start the kernels' tests with every setting that is possible here, two at a time."""
-    suite = ["-m", "pytest", "test_kernels.py", "simd", "-q", "-p", "no:cacheprovider", "-x"]
+    suite = ["-m", "pytest", str(HERE / "test_kernels.py"), str(HERE / "simd"), "-q", "-p", "no:cacheprovider", "-x"]
     with ThreadPoolExecutor(2) as pool:
         yield {setting: pool.submit(inner, suite, setting) for setting in POSSIBLE}
 

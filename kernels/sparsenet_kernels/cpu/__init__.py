@@ -11,7 +11,9 @@ def register_all() -> None:
     from sparsenet_kernels.cpu import (  # noqa: F401
         compact,
         conv2d,
+        conv2d_i8,
         conv2d_i8_amx,
+        conv2d_i8_amx_pixels,
         convert_i8,
         elementwise,
         kwta,

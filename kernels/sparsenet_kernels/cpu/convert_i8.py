@@ -64,3 +64,17 @@ def pad2d_i8(x, top, left, value, out):
                 copied = inside and left <= column < left + width
                 for c in range(channels):
                     out[b, y, column, c] = x[b, y - top, column - left, c] if copied else np.uint8(value)
+
+
+@kernel("spread_channels", dtype="i8", arguments="x u8[B, R, C]; out u8[B, R, S]")
+def spread_channels_i8(x, out):
+    """Copy the channels of each position, and fill it up with zeros.
+
+    x    (B, R, C)  u8
+    out  (B, R, S)  u8  overwritten; S >= C
+    """
+    samples, positions, channels = x.shape
+    for b in range(samples):
+        for r in range(positions):
+            for c in range(out.shape[2]):
+                out[b, r, c] = x[b, r, c] if c < channels else np.uint8(0)

@@ -26,20 +26,27 @@ from .csc import Csc, pack_csc, pack_csc_conv2d, unpack_csc, validate_csc
 from .csr import Csr, pack_csr, pack_csr_conv2d, unpack_csr, validate_csr
 from .lookup import Lookup, pack_lookup, unpack_lookup, validate_lookup
 from .panels import PANEL_VECTORS, pack_panels, pack_panels_conv2d
+from .pixels import pack_slots, slot_rows, spread_pixels_weight
 from .planes import PLANE_LANES, Planes
+from .tiles import TILE_DEPTH, Tiles, output_blocks, pack_tiles, unpack_tiles, validate_tiles
+from .tiles_conv2d import pack_bias, pack_lookup_conv2d, pack_tiles_conv2d, padded_conv2d_matrix, tap_offsets
 
 __all__ = [
     "PANEL_VECTORS",
     "PLANE_LANES",
+    "TILE_DEPTH",
     "Blocks4x16",
     "Complementary",
     "Csc",
     "Csr",
     "Lookup",
     "Planes",
+    "Tiles",
     "conv2d_matrix",
     "conv2d_weight",
+    "output_blocks",
     "overlaps",
+    "pack_bias",
     "pack_blocks4x16",
     "pack_complementary",
     "pack_complementary_conv2d",
@@ -49,17 +56,27 @@ __all__ = [
     "pack_csr_conv2d",
     "pack_dense_i8",
     "pack_lookup",
+    "pack_lookup_conv2d",
     "pack_panels",
     "pack_panels_conv2d",
+    "pack_slots",
+    "pack_tiles",
+    "pack_tiles_conv2d",
+    "padded_conv2d_matrix",
     "padded_to_tiles",
+    "slot_rows",
+    "spread_pixels_weight",
+    "tap_offsets",
     "unpack_blocks4x16",
     "unpack_complementary",
     "unpack_csc",
     "unpack_csr",
     "unpack_lookup",
+    "unpack_tiles",
     "validate_blocks4x16",
     "validate_complementary",
     "validate_csc",
     "validate_csr",
     "validate_lookup",
+    "validate_tiles",
 ]

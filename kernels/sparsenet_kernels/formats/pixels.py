@@ -78,8 +78,8 @@ def spread_pixels_weight(weight: ArrayLike) -> NDArray[np.int8]:
     >>> spread = spread_pixels_weight(np.ones((1, 1, 5, 5), np.int8))
     >>> spread.shape, np.flatnonzero(spread[0, :, 0].T.any(axis=1)).tolist()
     ((1, 8, 1, 5), [0, 1, 2, 3, 4])
-    >>> pack = spread[0].transpose(1, 2, 0).reshape(-1, 4).any(axis=1)
-    >>> int(pack.sum())
+    >>> fours = spread[0].transpose(1, 2, 0).reshape(-1, 4).any(axis=1)
+    >>> int(fours.sum())
     7
     """
     weight = np.asarray(weight)

@@ -20,13 +20,26 @@ from numpy.typing import ArrayLike, NDArray
 
 from .arrays import check_array, check_range, check_shape, lock_arrays, rebuild, total_bytes
 from .compressed import lines_of, run_pointers
-from .conv2d_columns import conv2d_matrix
 
 TILE_OUTPUTS = 16
 """Outputs of a tile: the 32-bit sums of one vector register."""
 
+TILE_DEPTH = {"wide": 4, "narrow": 4, "amx": 64}
+"""Inputs of a tile, by the variant of the kernel that reads it."""
+
 CHANNEL_PADDING = 64
 """Bytes that the channels of an eight-bit image are padded to a multiple of."""
+
+
+def output_blocks(N: int) -> int:
+    """Return how many blocks of 16 the outputs of an eight-bit image take in memory.
+
+    Examples
+    --------
+    >>> output_blocks(65)
+    8
+    """
+    return -(-N // CHANNEL_PADDING) * (CHANNEL_PADDING // TILE_OUTPUTS)
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,114 +122,13 @@ def pack_tiles(weight: ArrayLike, depth: int) -> Tiles:
         raise ValueError(f"expected weights (N, D) of int8, got {weight.dtype} of shape {weight.shape}")
     N, D = weight.shape
     _check_depth((N, D), depth)
-    padded = np.zeros((_blocks(N) * TILE_OUTPUTS, D), np.int8)
+    padded = np.zeros((output_blocks(N) * TILE_OUTPUTS, D), np.int8)
     padded[:N] = weight
-    tiles = padded.reshape(_blocks(N), TILE_OUTPUTS, D // depth, depth // 4, 4).transpose(0, 2, 3, 1, 4)
+    tiles = padded.reshape(output_blocks(N), TILE_OUTPUTS, D // depth, depth // 4, 4).transpose(0, 2, 3, 1, 4)
     block, tile = np.nonzero(tiles.any(axis=(2, 3, 4)))
-    pointers = run_pointers(block.astype(np.int32), _blocks(N))
+    pointers = run_pointers(block.astype(np.int32), output_blocks(N))
     columns = (tile * depth).astype(np.int32)
     return Tiles((N, D), depth, pointers, columns, np.ascontiguousarray(tiles[block, tile]))
-
-
-def pack_tiles_conv2d(weight: ArrayLike, channels: int, depth: int, groups: int = 1) -> Tiles:
-    """Keep the tiles of a convolution; tap (ky, kx) of channel c is input (ky * kw + kx) * channels + c.
-
-    Parameters
-    ----------
-    weight : (N, C / G, kh, kw) int8
-    channels : int
-        Channels of the image in memory: C, padded (by :data:`CHANNEL_PADDING`), a multiple of the depth.
-    depth : int
-        Inputs of a tile: 4 for vector registers, 64 for AMX.
-    groups : int
-        The number of groups G; the tiles of other groups are left out.
-
-    Raises
-    ------
-    ValueError
-        If the weights are not int8, or the channels, the depth or the groups do not fit.
-
-    Examples
-    --------
-    >>> packed = pack_tiles_conv2d(np.ones((8, 3, 5, 5), np.int8), channels=64, depth=64)
-    >>> packed.shape, packed.weights.shape
-    ((8, 1600), (25, 16, 16, 4))
-    """
-    weight = np.asarray(weight)
-    matrix = conv2d_matrix(weight, groups)
-    N, own = matrix.shape[0], weight.shape[1] * groups
-    if channels < own or depth < 1 or channels % depth:
-        raise ValueError(f"expected channels from {own} on, a multiple of the depth {depth}, got {channels}")
-    padded = np.zeros((N, matrix.shape[1] // own, channels), matrix.dtype)
-    padded[:, :, :own] = matrix.reshape(N, -1, own)
-    return pack_tiles(padded.reshape(N, -1), depth)
-
-
-def tap_offsets(
-    columns: NDArray[np.int32], channels: int, kernel_width: int, image_width: int, dilation: tuple[int, int] = (1, 1)
-) -> NDArray[np.int32]:
-    """Find how many bytes behind the corner of its window an output finds each tile's inputs.
-
-    Parameters
-    ----------
-    columns : (Z,) int32
-        First inputs, numbered as in `pack_tiles_conv2d`.
-    channels : int
-        Channels of the image in memory.
-    kernel_width, image_width : int
-        The image's width with its padding.
-    dilation : (int, int)
-
-    Returns
-    -------
-    (Z,) int32
-
-    Examples
-    --------
-    >>> tap_offsets(np.array([0, 64, 320], np.int32), channels=64, kernel_width=5, image_width=14).tolist()
-    [0, 64, 896]
-    """
-    tap, channel = np.divmod(columns.astype(np.int64), channels)
-    y, x = (tap // kernel_width) * dilation[0], (tap % kernel_width) * dilation[1]
-    return ((y * image_width + x) * channels + channel).astype(np.int32)
-
-
-def pack_bias(bias: NDArray[np.int32], weight: NDArray[np.int8], shift: int) -> NDArray[np.int32]:
-    """Pad the bias to whole blocks of outputs, and prove that no sum overflows.
-
-    Parameters
-    ----------
-    bias : (N,) int32
-    weight : (N, ...) int8
-        The weights of each output.
-    shift : int
-        Places by which sums are shifted, 0 to 31; half of the last unit is added before.
-
-    Returns
-    -------
-    (ceil(N / 64) * 64,) int32
-
-    Raises
-    ------
-    ValueError
-        If inputs exist (bytes from 0 to 255) with which a sum leaves int32, or the shift is out of range.
-
-    Examples
-    --------
-    >>> pack_bias(np.array([7], np.int32), np.ones((1, 4), np.int8), shift=3).shape
-    (64,)
-    """
-    if not 0 <= shift <= 31:
-        raise ValueError(f"expected a shift from 0 to 31, got {shift}")
-    N = len(bias)
-    inputs = np.abs(weight.reshape(N, -1).astype(np.int64)).sum(axis=1) * 255
-    largest = inputs + np.abs(bias.astype(np.int64)) + (1 << shift >> 1)
-    if (largest >= 2**31).any():
-        at = int(largest.argmax())
-        raise ValueError(f"expected sums below 2**31, output {at} can reach {largest[at]}; use fewer inputs or bits")
-    padded = np.zeros(_blocks(N) * TILE_OUTPUTS, np.int32)
-    padded[:N] = bias
-    return padded
 
 
 def unpack_tiles(packed: Tiles) -> NDArray[np.int8]:
@@ -229,7 +141,7 @@ def unpack_tiles(packed: Tiles) -> NDArray[np.int8]:
            [0, 1, 0, 0]], dtype=int8)
     """
     N, D = packed.shape
-    tiles = np.zeros((_blocks(N), D // packed.depth, packed.depth // 4, TILE_OUTPUTS, 4), np.int8)
+    tiles = np.zeros((output_blocks(N), D // packed.depth, packed.depth // 4, TILE_OUTPUTS, 4), np.int8)
     tiles[lines_of(packed.indptr), packed.columns // packed.depth] = packed.weights
     return np.ascontiguousarray(tiles.transpose(0, 3, 1, 2, 4).reshape(-1, D)[:N])
 
@@ -251,7 +163,7 @@ def validate_tiles(packed: Tiles) -> None:
     check_shape(packed.shape)
     _check_depth(packed.shape, packed.depth)
     N, D = packed.shape
-    check_array("indptr", packed.indptr, np.int32, (_blocks(N) + 1,))
+    check_array("indptr", packed.indptr, np.int32, (output_blocks(N) + 1,))
     _check_pointers(packed.indptr)
     Z = int(packed.indptr[-1])
     check_array("columns", packed.columns, np.int32, (Z,))
@@ -284,7 +196,3 @@ def _check_padding(packed: Tiles) -> None:
 def _check_depth(shape: tuple[int, int], depth: int) -> None:
     if depth < 4 or depth % 4 or shape[1] % depth or not shape[1]:
         raise ValueError(f"expected a depth that is a multiple of 4 and divides {shape[1]} inputs, got {depth}")
-
-
-def _blocks(N: int) -> int:
-    return -(-N // CHANNEL_PADDING) * (CHANNEL_PADDING // TILE_OUTPUTS)

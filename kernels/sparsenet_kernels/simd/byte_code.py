@@ -54,7 +54,7 @@ def by_halves(builder, name, result, *args):
     return joined(builder, *(call(builder, name, half, *values) for values in halves))
 
 
-def dot4_of_shorts(builder, total, u, s):
+def dot4_of_shorts(context, builder, total, u, s):
     """Widen even and odd bytes to 16 bits, multiply, add neighbours: x86 has one instruction for the latter two.
 
     Its instruction for bytes (pmaddubsw) would saturate.
@@ -63,12 +63,19 @@ def dot4_of_shorts(builder, total, u, s):
     even = builder.and_(u, filled(SHORTS, 255)), builder.ashr(builder.shl(s, eight), eight)
     odd = builder.lshr(u, eight), builder.ashr(s, eight)
     for left, right in (even, odd):
-        total = builder.add(total, _sums_of_pairs(builder, left, right))
+        total = builder.add(total, _sums_of_pairs(context, builder, left, right))
     return total
 
 
-def _sums_of_pairs(builder, left, right):
-    """Emit ``(left * right).reshape(16, 2).sum(axis=1)`` in int32."""
+def _sums_of_pairs(context, builder, left, right):
+    """Emit ``(left * right).reshape(16, 2).sum(axis=1)`` in int32.
+
+    LLVM finds the instruction in the generic form as well, but unpacks and packs its operand on the way.
+    """
+    if has(context, "avx512bw"):
+        return call(builder, "llvm.x86.avx512.pmaddw.d.512", WORDS, left, right)
+    if has(context, "avx2"):
+        return by_halves(builder, "llvm.x86.avx2.pmadd.wd", WORDS, left, right)
     wide = ir.VectorType(INT32, 32)
     products = builder.mul(builder.sext(left, wide), builder.sext(right, wide))
     evens, odds = (ir.Constant(WORDS, list(range(first, 32, 2))) for first in (0, 1))

@@ -115,7 +115,7 @@ def dot4(typing_context, total, u, s):
             return call(builder, "llvm.x86.avx512.vpdpbusd.512", WORDS, *args)
         if has(context, "avxvnni"):
             return by_halves(builder, "llvm.x86.avx512.vpdpbusd.256", WORDS, *args)
-        return dot4_of_shorts(builder, *args)
+        return dot4_of_shorts(context, builder, *args)
 
     return i32x16(i32x16, u8x64, i8x64), emit
 

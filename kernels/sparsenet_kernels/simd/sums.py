@@ -4,14 +4,18 @@ Rows and columns are rows and columns of neighbouring outputs, so that a pooling
 statement here unrolls to all vectors in LLVM. Row and column counts are literal integers, so they are part of the type.
 """
 
+from functools import partial, reduce
+
 from llvmlite import ir
 from numba.core import types
 from numba.core.errors import RequireLiteralValue
 from numba.extending import intrinsic, models, register_model
 
+from sparsenet_kernels.simd.byte_code import pack_clipped, pack_x86, part
 from sparsenet_kernels.simd.bytes import dot4, load_i8, load_u8, lookup, repeat4
 from sparsenet_kernels.simd.memory import INT32, INT64, element_pointer
 from sparsenet_kernels.simd.ops import load, spread
+from sparsenet_kernels.simd.target import has
 from sparsenet_kernels.simd.types import i8x64, i32x16, u8x64
 
 __all__ = [
@@ -22,7 +26,8 @@ __all__ = [
     "sums_add_lookups",
     "sums_at",
     "sums_from",
-    "sums_pooled",
+    "sums_store",
+    "sums_store_pooled",
     "sums_zero",
 ]
 
@@ -131,19 +136,25 @@ def sums_at(typing_context, sums, row, column):
 
 
 @intrinsic
-def sums_pooled(typing_context, sums, column):
-    """Take the largest of two rows at two columns, from the literal ``column`` on."""
-    first = column.literal_value
-    window = [row * sums.columns + first + x for row in (0, 1) for x in (0, 1)]
+def sums_store(typing_context, sums, array, index, step, shift):
+    """Requantise the sums of one row and store 16 bytes for each column, ``step`` bytes apart.
 
-    def emit(context, builder, signature, args):
-        vectors = [builder.extract_value(args[0], position) for position in window]
-        largest = vectors[0]
-        for vector in vectors[1:]:
-            largest = builder.select(builder.icmp_signed(">", largest, vector), largest, vector)
-        return largest
+    ``array.ravel()[index + c * step :][:16] = np.clip((sums[0, c] + (1 << shift >> 1)) >> shift, 0, 255)``; a sum plus
+    the half that rounds it must stay below 2**31.
+    """
+    return _store_each(sums, array, index, step, shift, lambda column: [column], sums.columns)
 
-    return i32x16(sums, column), emit
+
+@intrinsic
+def sums_store_pooled(typing_context, sums, array, index, step, shift):
+    """Take the largest of each two rows and two columns, requantise, and store 16 bytes each, ``step`` bytes apart.
+
+    What :func:`sums_store` does, for ``sums.reshape(2, -1, 2, 16).max(axis=(0, 2))``.
+    """
+    window = [row * sums.columns + x for row in (0, 1) for x in (0, 1)]
+    return _store_each(
+        sums, array, index, step, shift, lambda w: [2 * w + place for place in window], sums.columns // 2
+    )
 
 
 @intrinsic
@@ -159,14 +170,9 @@ def store_16_bytes(typing_context, array, index, value, shift):
     def emit(context, builder, signature, args):
         array_type, index_type, _, shift_type = signature.args
         places = context.cast(builder, args[3], shift_type, types.int32)
-        half = spread(builder, builder.lshr(builder.shl(INT32(1), places), INT32(1)), i32x16)
-        units = builder.ashr(builder.add(args[2], half), spread(builder, places, i32x16))
-        zero, most = (ir.Constant(i32x16.llvm, [limit] * 16) for limit in (0, 255))
-        units = builder.select(builder.icmp_signed(">", units, zero), units, zero)
-        units = builder.select(builder.icmp_signed("<", units, most), units, most)
-        narrow = ir.VectorType(ir.IntType(8), 16)
-        pointer = element_pointer(context, builder, array_type, args[0], args[1], index_type, INT64(16))
-        builder.store(builder.trunc(units, narrow), builder.bitcast(pointer, narrow.as_pointer()), align=1)
+        place = context.cast(builder, args[1], index_type, types.int64)
+        (sixteen,) = _requantized(context, builder, [args[2]], places)
+        _store_sixteen(context, builder, array_type, args[0], place, sixteen)
         return context.get_dummy_value()
 
     return types.void(array, index, value, shift), emit
@@ -204,6 +210,51 @@ def _add_everywhere(context, builder, signature, args, inputs, factors):
             place = builder.add(place, right)
         at = builder.add(at, down)
     return value
+
+
+def _store_each(sums, array, index, step, shift, window, count):
+    """Store ``count`` times 16 bytes, each the largest of the vectors at the positions of its ``window``."""
+    if array.dtype is not types.uint8:
+        return None
+
+    def emit(context, builder, signature, args):
+        _, array_type, index_type, step_type, shift_type = signature.args
+        place = context.cast(builder, args[2], index_type, types.int64)
+        apart = context.cast(builder, args[3], step_type, types.int64)
+        places = context.cast(builder, args[4], shift_type, types.int32)
+        for first in range(0, count, 4):
+            windows = [window(output) for output in range(first, min(first + 4, count))]
+            largest = [
+                reduce(partial(_larger, builder), [builder.extract_value(args[0], position) for position in positions])
+                for positions in windows
+            ]
+            for sixteen in _requantized(context, builder, largest, places):
+                _store_sixteen(context, builder, array_type, args[1], place, sixteen)
+                place = builder.add(place, apart)
+        return context.get_dummy_value()
+
+    return types.void(sums, array, index, step, shift), emit
+
+
+def _requantized(context, builder, sums, places):
+    """Emit up to four vectors of 16 bytes: the sums divided by a power of two, halves up, and clipped."""
+    half = spread(builder, builder.lshr(builder.shl(INT32(1), places), INT32(1)), i32x16)
+    shifts = spread(builder, places, i32x16)
+    units = [builder.ashr(builder.add(vector, half), shifts) for vector in sums]
+    if len(units) > 1 and has(context, "avx512bw"):  # two instructions a vector instead of four
+        packed = pack_x86(builder, [*units, *units[:1] * 3][:4])
+    else:
+        packed = pack_clipped(builder, [*units, *units[:1] * 3][:4])
+    return [part(builder, packed, 16 * at, 16) for at in range(len(units))]
+
+
+def _store_sixteen(context, builder, array_type, array, place, sixteen):
+    pointer = element_pointer(context, builder, array_type, array, place, types.int64, INT64(16))
+    builder.store(sixteen, builder.bitcast(pointer, sixteen.type.as_pointer()), align=1)
+
+
+def _larger(builder, a, b):
+    return builder.select(builder.icmp_signed(">", a, b), a, b)
 
 
 def _emitted(context, builder, operation, argument_types, args):

@@ -9,6 +9,7 @@ from numba import config
 
 from sparsenet_kernels.native import SAMPLES, address_of, array_words, run_step
 from sparsenet_kernels.registry import Kernel
+from sparsenet_kernels.simd.amx import amx_available
 from sparsenet_kernels.testing.case import Argument, Case, mismatch
 from sparsenet_kernels.testing.memory import Guarded, guarded
 
@@ -35,6 +36,8 @@ def complaints(kernel: Kernel, case: Case) -> list[str]:
 def can_run(kernel: Kernel) -> bool:
     """Tell whether a kernel can run here: on this device, with this processor's features, jitted or not."""
     if kernel.device != "cpu" or not kernel.features <= _features():
+        return False
+    if "amx-int8" in kernel.features and not amx_available():  # the system must give leave, too
         return False
     return not (config.DISABLE_JIT and uses_vectors(kernel.source))
 

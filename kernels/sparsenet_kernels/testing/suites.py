@@ -9,8 +9,11 @@ from hypothesis import strategies as st
 from sparsenet_kernels.registry import Kernel
 from sparsenet_kernels.testing import (
     byte_cases,
+    byte_conv2d_cases,
+    byte_linear_cases,
     compact_cases,
     conv2d_cases,
+    convert_cases,
     elementwise_cases,
     kwta_cases,
     layout_cases,
@@ -55,6 +58,10 @@ def _byte_pool(kernel: Kernel) -> st.SearchStrategy[Any]:
     return byte_cases.byte_pool_problems(pool_cases.pool_problems(kernel))
 
 
+def _convert(case: Callable[[Kernel, Any], Case]) -> Suite:
+    return Suite(convert_cases.convert_edges, convert_cases.convert_problems, case)
+
+
 def _k_winners(case: Callable[[Kernel, Any], Case]) -> Suite:
     return Suite(kwta_cases.k_winners_edges, kwta_cases.k_winners_problems, case)
 
@@ -63,27 +70,41 @@ def _lists(case: Callable[[Kernel, Any], Case]) -> Suite:
     return Suite(compact_cases.lists_edges, compact_cases.lists_problems, case)
 
 
+_BYTE_CONV2D = Suite(
+    byte_conv2d_cases.byte_conv2d_edges,
+    byte_conv2d_cases.byte_conv2d_problems,
+    byte_conv2d_cases.byte_conv2d_case,
+)
+
 SUITES: Mapping[str, Suite] = {
     "add_f32": _elementwise(elementwise_cases.add_case),
     "affine_f32": _elementwise(elementwise_cases.affine_case),
     "avg_pool2d_f32": _pool(pool_cases.avg_pool2d_case),
     "compact_f32": _lists(compact_cases.compact_case),
+    "conv2d_i8": _BYTE_CONV2D,
+    "conv2d_pool2_i8": _BYTE_CONV2D,
     "conv2d_f32": Suite(conv2d_cases.conv2d_edges, conv2d_cases.conv2d_problems, conv2d_cases.conv2d_case),
+    "dequantize_i8": _convert(convert_cases.dequantize_case),
     "expand_f32": _lists(compact_cases.expand_case),
     "flatten_active_f32": _lists(compact_cases.flatten_active_case),
     "kwta_f32": _k_winners(kwta_cases.kwta_case),
     "kwta_i8": Suite(byte_cases.winners_edges, byte_cases.winners_problems, byte_cases.winners_case),
     "kwta_map_f32": _k_winners(kwta_cases.kwta_map_case),
     "linear_f32": Suite(linear_cases.linear_edges, linear_cases.linear_problems, linear_cases.linear_case),
-    "linear_i8": Suite(byte_cases.byte_linear_edges, byte_cases.byte_linear_problems, byte_cases.byte_linear_case),
+    "linear_i8": Suite(
+        byte_linear_cases.byte_linear_edges, byte_linear_cases.byte_linear_problems, byte_linear_cases.byte_linear_case
+    ),
     "max_pool2d_f32": _pool(pool_cases.max_pool2d_case),
     "max_pool2d_i8": Suite(byte_cases.byte_pool_edges, _byte_pool, byte_cases.byte_max_pool2d_case),
     "pad2d_f32": _layout(layout_cases.pad2d_case),
+    "pad2d_i8": _convert(convert_cases.byte_pad2d_case),
     "place_f32": _layout(layout_cases.place_case),
     "quantize_i8": Suite(byte_cases.quantize_edges, byte_cases.quantize_problems, byte_cases.quantize_case),
+    "quantize_rows_i8": _convert(convert_cases.quantize_rows_case),
     "relu_f32": _elementwise(elementwise_cases.relu_case),
     "softmax_f32": _elementwise(elementwise_cases.softmax_case),
     "split_phases_f32": _layout(layout_cases.split_phases_case),
+    "spread_channels_i8": _convert(convert_cases.spread_channels_case),
     "swap_axes_f32": _layout(layout_cases.swap_axes_case),
 }
 """The suite of each operation in each number type: ``<operation>_<dtype>``, as kernels' names begin."""
@@ -91,8 +112,10 @@ SUITES: Mapping[str, Suite] = {
 
 FORMATS = {
     "linear_f32": linear_cases.FORMATS,
-    "linear_i8": byte_cases.FORMATS,
+    "linear_i8": byte_linear_cases.FORMATS,
     "conv2d_f32": conv2d_cases.FORMATS,
+    "conv2d_i8": byte_conv2d_cases.FORMATS,
+    "conv2d_pool2_i8": byte_conv2d_cases.FORMATS,
 }
 """The formats of weights that the suites of weighted operations can pack."""
 

@@ -260,6 +260,9 @@ def _k_winners(layer: KWinners, step: _Step) -> None:
 
 def _keep_largest(step: _Step, k: int, source: str, factor: FloatArray | None, target: str) -> None:
     """Keep the k largest along axis 1; the rest becomes zero."""
+    if k == 0:  # not every reader of ONNX knows a TopK of none
+        step.operator("Sub", [source, source], [target])
+        return
     ranked = source
     if factor is not None:
         ranked = step.inner("ranked")

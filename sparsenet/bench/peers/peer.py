@@ -101,7 +101,8 @@ PEERS = (
         ("openvino", "onnx"),
         float_bytes,
         load_openvino,
-        "reads the ONNX model; kept from computing in bfloat16, which is its default where the CPU can; one stream",
+        "reads the ONNX model; kept from computing in bfloat16, which is its default where the CPU can; one stream; "
+        "of tied k-winners any may win",
     ),
     Peer(
         "openvino",

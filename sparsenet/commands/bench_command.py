@@ -1,0 +1,120 @@
+"""``sparsenet bench``: networks against peers, single layers four ways, MLPerf's two scenarios."""
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sparsenet.bench.layer_shapes import shapes_from
+from sparsenet.bench.layers import sweep_layers
+from sparsenet.bench.mlperf import LEAST_S
+from sparsenet.bench.race import race
+from sparsenet.bench.tables import race_footnotes, race_table, sweep_footnotes, sweep_table
+from sparsenet.commands.output import print_json, progress_bar, results, spinner
+from sparsenet.errors import SparsenetError
+from sparsenet.models import load
+from sparsenet.planner.cores import usable_cores
+from sparsenet.tables import printable
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+__all__ = ["Wishes", "bench_layers", "bench_mlperf", "bench_network"]
+
+ALL_CORES = "N"
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """What the command line asked for, as it was written."""
+
+    batch: str
+    threads: str
+    rounds: int
+    seconds: float
+    json_target: str | None
+    plot: Path | None
+
+
+def bench_network(model: str, wishes: Wishes) -> None:
+    """Race a network and its dense twin through every engine that is installed."""
+    batches, threads = _numbers("batch", wishes.batch), _numbers("threads", wishes.threads)
+    net = load(model)
+    with spinner("preparing") as status:
+        found = race(model, net, batches, threads, wishes.rounds, wishes.seconds, status.update)
+    if wishes.plot:
+        from sparsenet.bench.plots import plot_race
+
+        plot_race(found, wishes.plot)
+    _show(wishes, found.to_dict, lambda: [race_table(found), *map(printable, race_footnotes(found))])
+
+
+def bench_layers(source: str, densities: str, actives: str, wishes: Wishes) -> None:
+    """Time single layers four ways."""
+    shapes = shapes_from(source)
+    batches = _numbers("batch", wishes.batch)
+    if len(batches) != 1:
+        raise SparsenetError(f"expected one batch size for --layers, got {wishes.batch}")
+    fractions = _fractions("density", densities), _fractions("active", actives)
+    with progress_bar() as bar:
+        task = bar.add_task("preparing", total=None)
+        found = sweep_layers(
+            shapes,
+            *fractions,
+            batches[0],
+            wishes.seconds,
+            lambda step: bar.update(task, description=step),
+            lambda done, total: bar.update(task, completed=done, total=total),
+        )
+    if wishes.plot:
+        from sparsenet.bench.plots import plot_sweep
+
+        plot_sweep(found, wishes.plot)
+    _show(wishes, found.to_dict, lambda: [sweep_table(found), *map(printable, sweep_footnotes(found))])
+
+
+def bench_mlperf(model: str, wishes: Wishes, least_s: float = LEAST_S) -> None:
+    """Run MLPerf's single stream and offline scenarios in this engine."""
+    from sparsenet.bench.scenarios import run_scenarios, scenario_lines, scenario_table
+
+    batch, threads = max(_numbers("batch", wishes.batch)), max(_numbers("threads", wishes.threads))
+    net = load(model)
+    with progress_bar() as bar:
+        task = bar.add_task("preparing", total=100)
+
+        def tell(step: str, share: float) -> None:
+            bar.update(task, description=step, completed=int(100 * share))
+
+        found = run_scenarios(model, net, batch, threads, least_s, tell)
+    _show(wishes, found.to_dict, lambda: [scenario_table(found), *map(printable, scenario_lines(found))])
+
+
+def _show(wishes: Wishes, record: Callable[[], Any], shown: "Callable[[], Sequence[RenderableType]]") -> None:
+    """Print the table, or JSON to the standard output in its place, or JSON to a file beside it."""
+    if wishes.json_target == "-":
+        print_json(record())
+        return
+    if wishes.json_target:
+        Path(wishes.json_target).write_text(json.dumps(record(), indent=2, allow_nan=False) + "\n", encoding="utf-8")
+    console = results()
+    for one in shown():
+        console.print(one)
+
+
+def _numbers(name: str, text: str) -> tuple[int, ...]:
+    """Read ``1,8,64``; for threads ``N`` stands for all usable cores."""
+    words = [word.strip() for word in text.split(",")]
+    if name == "threads":
+        words = [str(usable_cores()) if word == ALL_CORES else word for word in words]
+    if not all(word.isascii() and word.isdigit() and 1 <= int(word) <= 2**20 for word in words):
+        also = f", or {ALL_CORES} for all cores" if name == "threads" else ""
+        raise SparsenetError(f"expected --{name} as whole numbers with commas between{also}, got {text!r}")
+    return tuple(dict.fromkeys(int(word) for word in words))
+
+
+def _fractions(name: str, text: str) -> tuple[float, ...]:
+    try:
+        return tuple(dict.fromkeys(float(word) for word in text.split(",")))
+    except ValueError:
+        raise SparsenetError(f"expected --{name} as fractions with commas between, got {text!r}") from None

@@ -1,0 +1,25 @@
+"""``sparsenet profile``: where an engine's time goes."""
+
+from sparsenet.bench.inputs import inputs_for
+from sparsenet.commands.output import print_json, results, spinner
+from sparsenet.insight.profile import profile
+from sparsenet.models import load
+from sparsenet.tables import printable
+
+__all__ = ["profile_model"]
+
+
+def profile_model(model: str, batch: int, as_json: bool) -> None:
+    """Print the time, the work and the share of the machine's limit of every step."""
+    import sparsenet
+
+    net = load(model)
+    with spinner(f"compiling {printable(model)}") as status:
+        inputs = inputs_for(net, batch)
+        engine = sparsenet.compile(net, batch=batch, threads=1, examples=inputs.calibration, progress=False)
+        status.update("timing every step")
+        found = profile(engine, inputs.timed)
+    if as_json:
+        print_json(found.to_dict())
+    else:
+        results().print(found)

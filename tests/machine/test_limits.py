@@ -1,0 +1,90 @@
+import json
+import os
+import stat
+import sys
+from dataclasses import replace
+
+import pytest
+
+from sparsenet.planner import limits as module
+from sparsenet.planner.limits import Limits, limits, measure_limits
+from sparsenet.planner.machine import machine
+
+SOME = Limits(4e9, 1e11, {"L1": 4e11, "memory": 1e10}, {"L1": 2**15, "memory": 2**28})
+
+
+@pytest.fixture
+def fresh(tmp_path, monkeypatch):
+    """An empty place to keep limits, and nothing remembered."""
+    (tmp_path / "kernels-1").mkdir()
+    monkeypatch.setattr(module, "cache_directory", lambda: tmp_path / "kernels-1")
+    limits.cache_clear()
+    yield tmp_path / "limits"
+    limits.cache_clear()
+
+
+def test_limits_are_measured_for_every_level():
+    told = []
+    found = measure_limits(told.append, largest_bytes=2**22)
+    assert {"L1", "L2", "memory"} <= set(found.read_bytes_per_s)
+    assert found.read_bytes_per_s.keys() == found.level_bytes.keys()
+    assert all(rate > 0 for rate in (found.clock_hz, found.multiply_adds_per_s, *found.read_bytes_per_s.values()))
+    assert told == ["clock", "multiply-adds", *(f"reading {level}" for level in found.read_bytes_per_s)]
+
+
+def test_rates_are_those_of_the_clock():
+    now_ns = [0]
+
+    def run(turns):
+        now_ns[0] += 250 * turns
+
+    assert module._turns_per_s(run, lambda: now_ns[0]) == pytest.approx(4e6)
+
+
+def test_limits_are_kept_and_read_again(fresh, monkeypatch):
+    monkeypatch.setattr(module, "measure_limits", lambda *_: SOME)
+    assert limits() == SOME
+    (kept,) = fresh.iterdir()
+    assert json.loads(kept.read_text())["clock_hz"] == 4e9
+    if sys.platform != "win32":
+        assert stat.S_IMODE(os.stat(fresh).st_mode) == 0o700
+    limits.cache_clear()
+    monkeypatch.setattr(module, "measure_limits", lambda *_: pytest.fail("measured twice"))
+    assert limits() == SOME
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "[]",
+        "{}",
+        "nonsense",
+        '{"clock_hz": -1, "multiply_adds_per_s": 1, "read_bytes_per_s": {"memory": 1}, "level_bytes": {"memory": 1}}',
+        '{"clock_hz": 1, "multiply_adds_per_s": NaN, "read_bytes_per_s": {"memory": 1}, "level_bytes": {"memory": 1}}',
+        '{"clock_hz": 1, "multiply_adds_per_s": 1, "read_bytes_per_s": {"L1": 1}, "level_bytes": {"L1": 1}}',
+        '{"clock_hz": 1, "multiply_adds_per_s": 1, "read_bytes_per_s": {"memory": 1}, "level_bytes": {}}',
+        '{"clock_hz": 1, "multiply_adds_per_s": 1, "read_bytes_per_s": [], "level_bytes": []}',
+    ],
+)
+def test_a_file_that_cannot_be_true_is_measured_over(fresh, monkeypatch, text):
+    path = module._path(machine())
+    path.parent.mkdir()
+    path.write_text(text)
+    monkeypatch.setattr(module, "measure_limits", lambda *_: SOME)
+    assert limits() == SOME
+    assert module._read(path) == SOME
+
+
+def test_another_machine_is_another_file(fresh):
+    here = machine()
+    others = [replace(here, model="another"), replace(here, features=()), replace(here, l2_bytes=1), here]
+    assert len({module._path(one) for one in others}) == 4
+
+
+def test_without_a_place_to_keep_them_limits_are_measured(monkeypatch):
+    monkeypatch.setattr(module, "cache_directory", lambda: None)
+    monkeypatch.setattr(module, "measure_limits", lambda *_: SOME)
+    limits.cache_clear()
+    assert limits() == SOME
+    limits.cache_clear()
