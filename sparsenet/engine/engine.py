@@ -23,6 +23,17 @@ if TYPE_CHECKING:
 __all__ = ["Engine", "FloatArray", "converted"]
 
 FloatArray = npt.NDArray[np.float32]
+FLOAT32 = np.dtype(np.float32)
+
+
+class Scratch:
+    """The scratch memory of one call, and its address: asking an array for it takes longer than a small layer."""
+
+    __slots__ = ("address", "memory")
+
+    def __init__(self, size_bytes: int) -> None:
+        self.memory = aligned_scratch(size_bytes)
+        self.address = address_of(self.memory)
 
 
 class Engine:
@@ -48,6 +59,9 @@ class Engine:
     __slots__ = (
         "_chunk",
         "_drivers",
+        "_flat_output",
+        "_inputs",
+        "_layout",
         "_outputs",
         "_scratches",
         "_settings",
@@ -74,8 +88,10 @@ class Engine:
         self.batch = batch
         self.threads = threads
         self._chunk = chunk
-        self._outputs = prod(network.output_shape)
-        self._scratches: deque[npt.NDArray[np.uint8]] = deque()
+        self._inputs, self._outputs = prod(network.input_shape), prod(network.output_shape)
+        self._flat_output = len(network.output_shape) == 1
+        self._layout = program.scratch_bytes, program.input_bytes, program.output_bytes, chunk, threads
+        self._scratches: deque[Scratch] = deque()
         self._drivers = serial_driver(), _parallel_driver() if threads > 1 else serial_driver()
         self._settings = settings
 
@@ -99,45 +115,33 @@ class Engine:
             When the shape does not fit, the batch is larger than the engine's, or a number is NaN or infinite.
         """
         shape = self.network.input_shape
-        if type(x) is not np.ndarray or x.dtype != np.float32 or not x.flags.carray or x.shape[1:] != shape:
+        if type(x) is not np.ndarray or x.dtype is not FLOAT32 or x.shape[1:] != shape or not x.flags.carray:
             x = converted(x, shape)
         samples = len(x)
         if samples > self.batch:
             raise SparsenetError(
                 f"expected at most {self.batch} samples a call, got {samples}; compile with batch={samples}"
             )
-        y = np.empty((samples, self._outputs), np.float32)
+        y = np.empty((samples, self._outputs), FLOAT32)
         if samples:
-            self._run(x.reshape(samples, -1), y)
-        return y.reshape(samples, *self.network.output_shape)
+            self._run(x.reshape(samples, self._inputs), y)
+        return y if self._flat_output else y.reshape(samples, *self.network.output_shape)
 
     def _run(self, x: FloatArray, y: FloatArray) -> None:
         try:
             scratch = self._scratches.pop()
         except IndexError:  # all in use by other threads, or none made yet
-            scratch = aligned_scratch(self.program.scratch_bytes * self.threads)
+            scratch = Scratch(self.program.scratch_bytes * self.threads)
+        serial, parallel = self._drivers
         if self.threads == 1 or len(x) <= self._chunk:
-            answer = self._drive(self._drivers[0], x, y, scratch)
+            answer = serial(x, y, self.program.steps, scratch.address, *self._layout)
         else:
             with parallel_turn() as allowed:
-                answer = self._drive(self._drivers[1 if allowed else 0], x, y, scratch)
+                driver = parallel if allowed else serial
+                answer = driver(x, y, self.program.steps, scratch.address, *self._layout)
         self._scratches.append(scratch)
         if answer != FINISHED:
             _raise_for(int(answer), x)
-
-    def _drive(self, driver: Callable[..., int], x: FloatArray, y: FloatArray, scratch: npt.NDArray[np.uint8]) -> int:
-        program = self.program
-        return driver(
-            x,
-            y,
-            program.steps,
-            address_of(scratch),
-            program.scratch_bytes,
-            program.input_bytes,
-            program.output_bytes,
-            self._chunk,
-            self.threads,
-        )
 
     @property
     def kernels(self) -> dict[str, str]:
