@@ -62,9 +62,7 @@ def inspect(
     inspect_model(model, json)
 
 
-@app.command(
-    epilog="Examples: sparsenet bench --batch 1,64 --json - | sparsenet bench --layers resnet50 --density 0.05,0.2"
-)
+@app.command(epilog="Example: sparsenet bench --layers resnet50 --density 0.05,0.2")
 def bench(
     model: Annotated[
         str,

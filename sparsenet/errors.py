@@ -1,4 +1,4 @@
-"""What this package raises. Wrong Python types raise ``TypeError``; everything else is a child of ``SparsenetError``."""
+"""What this package raises: children of ``SparsenetError``; wrong Python types raise ``TypeError``."""
 
 __all__ = ["AudioError", "CompileError", "GraphError", "ModelFormatError", "SparsenetError"]
 

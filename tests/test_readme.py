@@ -10,13 +10,15 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"^```python\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
 
 
-def test_the_python_of_the_readme_runs(capsys):
+def test_the_python_of_the_readme_runs(capsys, tmp_path, monkeypatch):
     pytest.importorskip("soundfile", reason="needs the extra speech")
-    assert len(BLOCKS) == 3
+    assert len(BLOCKS) == 4
+    monkeypatch.chdir(tmp_path)
     names = {}
     for number, block in enumerate(BLOCKS, start=1):
         exec(compile(block, f"README.md, block {number}", "exec"), names)
     assert names["scores"].shape == (64, 12)
+    assert names["rounded"].byte_valued
     assert len(names["heard"]) >= 10
     assert "conv2" in capsys.readouterr().out
 

@@ -44,10 +44,10 @@ def test_exact_sums_do_not_depend_on_their_order(data):
 
 
 def kinds_drawn(strategy):
-    """Count the kinds of layers in 200 networks, always the same ones, and their masks and factors."""
+    """Count the kinds of layers in 500 networks, always the same ones, and their masks and factors."""
     seen = Counter()
 
-    @settings(max_examples=200, database=None, derandomize=True, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=500, database=None, derandomize=True, suppress_health_check=list(HealthCheck))
     @given(strategy)
     def count(net):
         seen.update(type(node.layer) for node in net.nodes)

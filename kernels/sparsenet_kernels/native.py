@@ -65,6 +65,7 @@ def compile_step(name: str, function, argument_types):
     """
     names = {"kernel": function, "arguments_from": _reader(tuple(argument_types)), "__name__": __name__}
     body = FunctionType(_step_body.__code__, names, f"step_{name}")
+    body.__qualname__ = body.__name__  # a name of its own in machine code, too; see jit.compiled
     step = CFunc(
         body,
         normalize_signature(types.int64(types.int64, types.int64, types.int64)),

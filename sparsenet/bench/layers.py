@@ -1,8 +1,8 @@
 """Single layers, four ways: dense, without zero weights, without inactive inputs, without either.
 
 Every kernel of the registry that can run a case is timed in turn with NumPy (dense, one thread of its BLAS) and SciPy
-(CSR). Weights keep as many inputs for every output, and as many outputs for every input, so that every format can
-pack them; which ones is random.
+(CSR). Which weights are kept is random, but every output keeps as many, and sets of outputs share out the inputs, so
+that every format can pack them.
 """
 
 import time
@@ -170,7 +170,8 @@ def _notes() -> tuple[str, ...]:
         "a kernel's times hold about a microsecond in which Python calls it, a library's its own overhead",
         "finding the winners is not part of the times; sparsenet profile shows what that takes",
         "a convolution in NumPy and SciPy copies its windows out first, which is part of the time",
-        "weights keep as many inputs for every output as for every other, and the other way round",
+        "zero weights are random, but every output keeps as many weights as every other, and sets of outputs share out "
+        "the inputs, so that all formats can pack them well",
     )
 
 

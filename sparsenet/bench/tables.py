@@ -91,7 +91,7 @@ def sweep_table(found: Sweep) -> "Table":
     title = f"µs a sample, median; batch {found.batch}; the best kernel's weights format beside its time"
     table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
     table.add_column("shape", no_wrap=True)
-    for heading in ("density", "active", NUMPY, SCIPY, *CASES, "dense / both", "numpy / both"):
+    for heading in ("density", "active", NUMPY, SCIPY, *CASES, "dense / best", "numpy / best"):
         table.add_column(heading, justify="right")
     for cell in dict.fromkeys((row.shape, row.density, row.active) for row in found.rows):
         table.add_row(*_sweep_cells(cell, [row for row in found.rows if (row.shape, row.density, row.active) == cell]))
@@ -108,9 +108,9 @@ def _sweep_cells(cell: tuple[str, float, float], rows: Sequence[LayerRow]) -> tu
         as_share(density),
         as_share(active),
         *(f"{library[name]:,.1f}" if name in library else "" for name in (NUMPY, SCIPY)),
-        *("" if one is None else f"{times[case]:,.1f} {one.kernel.split('_')[2]}" for case, one in best.items()),
-        _ratio(times.get("dense"), times.get("both")),
-        _ratio(library.get(NUMPY), times.get("both")),
+        *("" if one is None else f"{times[case]:,.1f} {one.kernel.split('_')[2][:5]}" for case, one in best.items()),
+        _ratio(times.get("dense"), min(times.values(), default=None)),
+        _ratio(library.get(NUMPY), min(times.values(), default=None)),
     )
 
 
@@ -126,6 +126,8 @@ def _ratio(time_us: float | None, other_us: float | None) -> str:
 def sweep_footnotes(found: Sweep) -> list[str]:
     """Say what is not equal, what was left out, and on which machine."""
     return [
+        "best: of all kernels, as a layer with zeros of both kinds may run any. dense, csr, csc, compl(ementary): how "
+        "the weights lie in memory.",
         *(f"Note: {text}." for text in found.notes),
         *_left_out(found.left_out),
         *_measured_on(found.surroundings),

@@ -131,7 +131,8 @@ def _unequal(nets: Mapping[str, Network]) -> list[str]:
         f"the networks are two functions of one architecture ({'; '.join(facts)}): compare speed at their accuracies",
     ]
     said.append(
-        "the dense twin skips the inputs that ReLU has set to zero where that is faster, as any network does in sparsenet"
+        "the dense twin skips the inputs that ReLU has set to zero where that is faster, as any network does in "
+        "sparsenet"
     )
     said += [f"the accuracy of the {NAMES[name]} is that of {text}" for name, text in _accuracies_of_others(nets)]
     if has_onnxruntime():

@@ -20,6 +20,8 @@ from sparsenet_kernels.native import address_of
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from sparsenet.insight.profile import Profile
+
 __all__ = ["Engine", "FloatArray", "converted"]
 
 FloatArray = npt.NDArray[np.float32]
@@ -153,6 +155,23 @@ class Engine:
         from sparsenet.tables import plan_table
 
         return plan_table(self)
+
+    def profile(self, x: npt.ArrayLike) -> "Profile":
+        """Time each step on inputs like ``x`` and hold it against what this core can do.
+
+        Parameters
+        ----------
+        x : array (B, *input_shape)
+            Inputs that take turns; B may be larger than the engine's batch.
+
+        Returns
+        -------
+        Profile
+            Time, multiplications, bytes and share of the core's limits, step by step; it prints as a table.
+        """
+        from sparsenet.insight.profile import profile
+
+        return profile(self, x)
 
     def __rich__(self) -> "Table":
         return self.explain()

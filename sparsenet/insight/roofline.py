@@ -53,8 +53,9 @@ def roof(multiplications: int, read_bytes: Mapping[str, int], limits: Limits) ->
     Examples
     --------
     >>> limits = Limits(4e9, 1e11, {"L1": 4e11, "memory": 1e10}, {"L1": 2**15, "memory": 2**28})
-    >>> roof(1_000_000, {"L1": 400_000, "memory": 4_000_000}, limits)
-    Roof(arithmetic_us=10.0, reading_us=401.0)
+    >>> found = roof(1_000_000, {"L1": 400_000, "memory": 4_000_000}, limits)
+    >>> round(found.arithmetic_us), round(found.reading_us), found.bound
+    (10, 401, 'reading')
     """
     arithmetic_us = multiplications / limits.multiply_adds_per_s * 1e6
     reading_us = sum(size / limits.read_bytes_per_s[level] for level, size in read_bytes.items()) * 1e6

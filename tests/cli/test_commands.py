@@ -4,7 +4,8 @@ import re
 import pytest
 
 import sparsenet
-from sparsenet.models import BUNDLED
+from sparsenet.bench.words import NAMES, accuracy_text
+from sparsenet.models import BUNDLED, load
 from sparsenet.speech.recordings import recordings
 
 pytest.importorskip("soundfile", reason="needs the extra speech")
@@ -13,7 +14,7 @@ ONE = recordings()[1].path
 FOLDER = ONE.parent
 
 
-@pytest.mark.parametrize("command", ["demo", "recognize", "inspect", "info"])
+@pytest.mark.parametrize("command", ["demo", "recognize", "inspect", "bench", "profile", "info"])
 def test_help_of_each_command_shows_an_example(run, command):
     outcome = run(command, "--help")
     assert outcome.code == 0
@@ -24,7 +25,8 @@ def test_help_lists_the_commands(run):
     for arguments in ((), ("--help",)):
         outcome = run(*arguments)
         assert outcome.code == 0
-        assert re.findall(r"│ (\w+) {2,}", outcome.out)[-4:] == ["demo", "recognize", "inspect", "info"]
+        listed = re.findall(r"│ (\w+) {2,}", outcome.out)
+        assert listed[-6:] == ["demo", "recognize", "inspect", "bench", "profile", "info"]
 
 
 def test_version(run):
@@ -54,8 +56,6 @@ def test_recognize_prints_exactly_the_promised_json(run, by_meaning):
 
 
 def test_recognize_takes_a_path_as_model(run, by_meaning, tmp_path):
-    from sparsenet.models import load
-
     load("spoken-digits").save(tmp_path / "mine.safetensors")
     answers = json.loads(run("recognize", ONE, "--model", tmp_path / "mine.safetensors", "--json").out)
     assert [answer["heard"] for answer in answers] == ["one"]
@@ -115,8 +115,15 @@ def test_demo_prints_what_is_heard_and_the_race(run, by_meaning):
     for recording in recordings():
         assert recording.file in outcome.out
     assert re.search(r"\d+ of 10 digits spoken by a person are right", outcome.out)
-    assert len(re.findall(r"^ +(?:1|64) +(?:sparse twice|dense twin), sparsenet", outcome.out, re.MULTILINE)) == 4
-    for expected in ("Not equal:", "Measured on", "numba", "/18 ", "96.0 %"):
+    names = "|".join(NAMES.values())
+    assert len(re.findall(rf"^ +(?:1|64) +(?:{names}), sparsenet", outcome.out, re.MULTILINE)) == 2 * len(NAMES)
+    for expected in (
+        "Not equal:",
+        "Measured on",
+        "numba",
+        "/18 ",
+        accuracy_text(load("spoken-digits").details).partition(" of")[0],
+    ):
         assert expected in outcome.out
 
 
@@ -127,9 +134,10 @@ def test_demo_prints_json(run, by_meaning):
     assert shown["human_digits"]["right"] >= 8
     rows = shown["comparison"]["rows"]
     here = [(row["network"], row["batch"]) for row in rows if row["engine"] == "sparsenet"]
-    assert here == [("sparse twice", 1), ("dense twin", 1), ("sparse twice", 64), ("dense twin", 64)]
+    assert here == [(name, batch) for batch in (1, 64) for name in NAMES.values()]
     for row in rows:
         assert row["of"] == 18
         assert row["timing"]["minimum_us"] <= row["timing"]["median_us"] <= row["timing"]["p99_us"]
-    sparse = {row["right"] for row in rows if row["network"] == "sparse twice"}
-    assert len(sparse) == 1  # one function, whatever the engine and the batch
+    for name in NAMES.values():
+        right = {row["right"] for row in rows if row["network"] == name}
+        assert len(right) == 1  # one function, whatever the engine and the batch

@@ -99,6 +99,6 @@ def test_paths_load_too(tmp_path, monkeypatch):
 
 
 def test_unknown_names_list_the_bundled_ones():
-    expected = "expected the path of a network or one of spoken-digits, spoken-digits-float32, spoken-digits-dense, got 'spoken-letters'"
+    expected = "one of spoken-digits, spoken-digits-float32, spoken-digits-dense, got 'spoken-letters'"
     with pytest.raises(FileNotFoundError, match=expected):
         models.load("spoken-letters")

@@ -5,7 +5,7 @@ other convolutions are left to :mod:`sparsenet_kernels.cpu.conv2d_i8`. Ask
 :func:`sparsenet_kernels.simd.amx.amx_available` before the first call in a process.
 """
 
-from sparsenet_kernels.jit import index, inlined
+from sparsenet_kernels.jit import compiled, index
 from sparsenet_kernels.registry import kernel
 from sparsenet_kernels.simd.amx import (
     FEATURES,
@@ -45,7 +45,7 @@ def fits_tiles(out: Pair, channels: int) -> bool:
 def _accumulator(rows):
     """Make the function that computes so many rows of 16 outputs into the scratch array."""
 
-    @inlined
+    @compiled
     def sum_rows(x, corner, row_step, column_step, offsets, weights, first, last, sums, positions):
         tiles_zero(rows)
         for z in range(first, last):
@@ -58,7 +58,7 @@ def _accumulator(rows):
 sum_six_rows, sum_four_rows, sum_two_rows = _accumulator(6), _accumulator(4), _accumulator(2)
 
 
-@inlined
+@compiled
 def pool_window(sums, at, below, bias, shift, out, place):
     """Pool, requantise and store 16 outputs of one window; its second row lies ``below`` numbers further."""
     upper = maximum(load(sums, at), load(sums, at + 16))
@@ -66,7 +66,7 @@ def pool_window(sums, at, below, bias, shift, out, place):
     store_16_bytes(out, place, add(maximum(upper, lower), bias), shift)
 
 
-@inlined
+@compiled
 def pool_row(sums, at, windows, bias, shift, out, place):
     """Pool a row of up to eight windows, written out: a loop here made the whole kernel a tenth slower."""
     below, step = 32 * windows, out.shape[3]

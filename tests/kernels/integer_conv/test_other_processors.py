@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from llvmlite import binding
 
-HERE = Path(__file__).parent
+KERNELS = Path(__file__).with_name("test_kernels.py")
 INNER = "SPARSENET_INNER"
 """Set in the processes that this module starts, so that they do not start any themselves."""
 
@@ -34,8 +34,8 @@ def test_no_vector_leaves_its_array():
 
 def run_tests(**environment):
     inner = {**os.environ, **environment, INNER: "1", "HYPOTHESIS_PROFILE": "brief"}
-    command = [sys.executable, "-m", "pytest", "test_kernels.py", "-q", "-p", "no:cacheprovider", "-x"]
-    ran = subprocess.run(command, env=inner, capture_output=True, text=True, cwd=HERE)
+    command = [sys.executable, "-m", "pytest", str(KERNELS), "-q", "-p", "no:cacheprovider", "-x"]
+    ran = subprocess.run(command, env=inner, capture_output=True, text=True)
     assert ran.returncode == 0, ran.stdout[-6000:] + ran.stderr[-2000:]
     assert " passed" in ran.stdout
     return ran
