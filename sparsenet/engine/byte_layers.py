@@ -8,8 +8,9 @@ from math import prod
 
 import numpy as np
 
+from sparsenet.engine.byte_conv2d import lower_quantized_conv2d
+from sparsenet.engine.byte_linear import lower_quantized_linear
 from sparsenet.engine.byte_values import VECTOR_BYTES, Bytes, byte_buffer, byte_stride
-from sparsenet.engine.byte_weighted import lower_quantized_conv2d, lower_quantized_linear
 from sparsenet.engine.float_layers import lower_float_layer
 from sparsenet.engine.values import Draft, Value, View, dense_buffer, emit, logical_buffer
 from sparsenet.engine.weighted import Plan

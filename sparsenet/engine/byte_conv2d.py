@@ -1,36 +1,28 @@
-"""Lowering the layers of bytes that have weights: each format is packed, and its size decides."""
+"""Lowering convolutions of bytes."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from sparsenet.engine.byte_values import VECTOR_BYTES, Bytes, byte_buffer, byte_stride, in_memory_order, restrided
-from sparsenet.engine.values import Argument, Draft, Value, View, emit
+from sparsenet.engine.byte_choice import Arguments, Candidate, choose_candidate, constants, kept, scratch
+from sparsenet.engine.byte_values import VECTOR_BYTES, Bytes, byte_buffer, byte_stride, restrided
+from sparsenet.engine.values import Draft, View, emit
 from sparsenet.engine.weighted import Plan
-from sparsenet.errors import CompileError
-from sparsenet.layers import QuantizedConv2d, QuantizedLinear, as_pair
-from sparsenet.planner.choose import Choice
-from sparsenet.planner.cost import byte_conv2d_us, byte_linear_us
+from sparsenet.layers import QuantizedConv2d, as_pair
+from sparsenet.planner.cost import byte_conv2d_us
 from sparsenet.shapes import Shape
 from sparsenet_kernels.cpu.conv2d_i8_amx import TILE_SUMS, fits_tiles
 from sparsenet_kernels.cpu.conv2d_i8_amx_pixels import PIXEL_SUMS, fits_pixels
-from sparsenet_kernels.formats.blocks4x16 import pack_blocks4x16
-from sparsenet_kernels.formats.bytes import pack_dense_i8, padded_to_tiles
-from sparsenet_kernels.formats.conv2d_columns import conv2d_matrix
-from sparsenet_kernels.formats.lookup import Lookup, pack_lookup
 from sparsenet_kernels.formats.pixels import pack_slots, slot_rows, spread_pixels_weight
 from sparsenet_kernels.formats.tiles import Tiles
-from sparsenet_kernels.formats.tiles_conv2d import pack_bias, pack_tiles_conv2d, tap_offsets
-from sparsenet_kernels.registry import kernels
+from sparsenet_kernels.formats.tiles_conv2d import pack_bias, pack_lookup_conv2d, pack_tiles_conv2d, tap_offsets
 from sparsenet_kernels.simd.amx import amx_available
 
-__all__ = ["lower_quantized_conv2d", "lower_quantized_linear"]
+__all__ = ["lower_quantized_conv2d"]
 
-Arguments = tuple[Argument, ...]
 Array = npt.NDArray[Any]
 
 LARGEST_PIXELS_FILTER = 8
@@ -38,64 +30,6 @@ LARGEST_PIXELS_FILTER = 8
 
 LOOKUP_STEPS = 2.5
 """A product with each output's own choice of inputs takes so many times a product with shared ones."""
-
-
-@dataclass(frozen=True)
-class Candidate:
-    """A kernel that can run a layer: its format's fill, its predicted time, and a function that gives its arguments."""
-
-    kernel: str
-    fill: float
-    predicted_us: float
-    bind: Callable[[], Arguments]
-
-
-def lower_quantized_linear(draft: Draft, plan: Plan, layer: QuantizedLinear, value: Bytes) -> Value:
-    """Emit the kernel that the planner chooses for a linear layer of bytes."""
-    N = len(layer.weight)
-    weight = draft.once(_weight_in_memory_order, layer, value)
-    mask = draft.once(_mask_in_memory_order, layer, value)
-    chosen = _choose(draft, plan, _linear_candidates(draft, plan, layer, value, weight, mask))
-    out = draft.buffer(N)
-    x = View(value.buffer, (weight.shape[1],))
-    emit(draft, chosen.kernel, x, *_constants(draft, chosen.bind()), View(out, (N,)))
-    return Value(1, N, out)
-
-
-def _weight_in_memory_order(layer: QuantizedLinear, value: Bytes) -> Array:
-    return in_memory_order(layer.weight, value)
-
-
-def _mask_in_memory_order(layer: QuantizedLinear, value: Bytes) -> Array | None:
-    return None if layer.mask is None else in_memory_order(layer.mask, value)
-
-
-def _linear_candidates(
-    draft: Draft, plan: Plan, layer: QuantizedLinear, value: Bytes, weight: Array, mask: Array | None
-) -> list[Candidate]:
-    floats = padded_to_tiles(layer.scale), padded_to_tiles(layer.bias)
-    active = value.expected / (value.rows * value.channels)
-    dense = draft.once(pack_dense_i8, weight)
-    lookup = draft.once(pack_lookup, weight, mask)
-    blocks = draft.once(pack_blocks4x16, weight, mask)
-    cost = partial(byte_linear_us, machine=plan.machine, batch=draft.batch, active=active)
-
-    def bind_blocks() -> Arguments:
-        groups, totals = weight.shape[1] // 4, len(floats[0])
-        scratch = _scratch(draft, groups), _scratch(draft, totals)
-        return (blocks.indptr, blocks.starts, blocks.weights, *floats, *scratch)
-
-    fill = _kept(layer) / dense.size
-    return [
-        Candidate("linear_i8_dense_dense", fill, cost("dense", dense.size // 64), lambda: (dense, *floats)),
-        Candidate(
-            "linear_i8_lookup_dense",
-            lookup.fill,
-            cost("lookup", len(lookup.weights)),
-            lambda: (lookup.indptr, lookup.offsets, lookup.indices, lookup.weights, *floats),
-        ),
-        Candidate("linear_i8_blocks_active", blocks.fill, cost("blocks", len(blocks.weights)), bind_blocks),
-    ]
 
 
 @dataclass(frozen=True)
@@ -125,9 +59,9 @@ def lower_quantized_conv2d(
         value = restrided(draft, value)
     geometry = ByteGeometry(layer, value.stride, H, W, (OH, OW))
     image = _padded(draft, geometry, value)
-    chosen = _choose(draft, plan, _conv2d_candidates(draft, plan, geometry, pool))
+    chosen = choose_candidate(draft, plan, _conv2d_candidates(draft, plan, geometry, pool))
     S = byte_stride(2, max(N, 2))  # outputs are always padded to whole vectors
-    arguments = _constants(draft, chosen.bind())
+    arguments = constants(draft, chosen.bind())
     out = byte_buffer(draft, OH * OW, S)
     emit(draft, chosen.kernel, image, *arguments, View(out, (OH, OW, S)))
     return Bytes(OH * OW, N, S, out)
@@ -167,11 +101,12 @@ def _pixel_tiles_candidate(draft: Draft, plan: Plan, geometry: ByteGeometry, poo
 
     def bind() -> Arguments:
         slots = (slot_rows(geometry.padded[0], kernel[0]), geometry.padded[1], 8)
-        scratch = View(byte_buffer(draft, *slots, per_sample=False), slots), _scratch(draft, PIXEL_SUMS)
-        return (packed, pack_bias(layer.bias, layer.weight, layer.shift), layer.shift, kernel[0], *scratch)
+        sums = scratch(draft, PIXEL_SUMS)
+        spread = View(byte_buffer(draft, *slots, per_sample=False), slots)
+        return (packed, pack_bias(layer.bias, layer.weight, layer.shift), layer.shift, kernel[0], spread, sums)
 
     cost = byte_conv2d_us("tiles", products, plan.machine)
-    return Candidate("conv2d_pool2_i8_tiles_pixels__amx", _kept(layer) / packed.size, cost, bind)
+    return Candidate("conv2d_pool2_i8_tiles_pixels__amx", kept(layer) / packed.size, cost, bind)
 
 
 def _tiles_candidate(draft: Draft, plan: Plan, geometry: ByteGeometry, pool: bool) -> Candidate | None:
@@ -184,7 +119,7 @@ def _tiles_candidate(draft: Draft, plan: Plan, geometry: ByteGeometry, pool: boo
     def bind() -> Arguments:
         offsets = _offsets(geometry, packed.columns)
         weights = packed.indptr, offsets, packed.weights, pack_bias(layer.bias, layer.weight, layer.shift)
-        return (*weights, layer.shift, *as_pair(layer.stride), _scratch(draft, TILE_SUMS))
+        return (*weights, layer.shift, *as_pair(layer.stride), scratch(draft, TILE_SUMS))
 
     cost = byte_conv2d_us("tiles", products, plan.machine)
     return Candidate("conv2d_pool2_i8_tiles_dense__amx", packed.fill, cost, bind)
@@ -200,8 +135,8 @@ def _pixels_candidate(draft: Draft, plan: Plan, geometry: ByteGeometry, pool: bo
     def bind() -> Arguments:
         offsets = tap_offsets(packed.columns, 8, kernel_width, geometry.padded[1])
         slots = (slot_rows(geometry.padded[0], kernel_height), geometry.padded[1], 8)
-        scratch = View(byte_buffer(draft, *slots, per_sample=False), slots)
-        return (*_listed(geometry, packed.indptr, offsets, packed.weights), kernel_height, scratch)
+        spread = View(byte_buffer(draft, *slots, per_sample=False), slots)
+        return (*_listed(geometry, packed.indptr, offsets, packed.weights), kernel_height, spread)
 
     name = _vector_name("tiles_pixels", plan, pool)
     return Candidate(name, packed.fill, _vectors_us(plan, geometry, pool, len(packed.weights)), bind)
@@ -233,39 +168,14 @@ def _lookup_candidate(draft: Draft, plan: Plan, geometry: ByteGeometry, pool: bo
     layer = geometry.layer
     if geometry.stride % VECTOR_BYTES or "avx512vbmi" not in plan.machine.features:
         return None
-    packed = draft.once(_pack_conv2d_lookup, layer, geometry.stride)
+    packed = draft.once(pack_lookup_conv2d, layer.weight, geometry.stride, layer.groups)
 
     def bind() -> Arguments:
-        first, offsets, *rest = _listed(
-            geometry, _whole_vectors(packed.indptr), _offsets(geometry, packed.offsets), packed.weights
-        )
-        return (first, offsets, packed.indices, *rest)
+        indptr, offsets, *rest = _listed(geometry, packed.indptr, _offsets(geometry, packed.offsets), packed.weights)
+        return (indptr, offsets, packed.indices, *rest)
 
     vectors_us = LOOKUP_STEPS * _vectors_us(plan, geometry, pool, len(packed.weights))
     return Candidate(_vector_name("lookup_dense", plan, pool), packed.fill, vectors_us, bind)
-
-
-def _pack_conv2d_lookup(layer: QuantizedConv2d, stride: int) -> Lookup:
-    """Pack a convolution as a matrix of outputs by taps of ``stride`` channels each."""
-    return pack_lookup(_with_channels(layer.weight, layer, stride), _with_channels(_mask(layer), layer, stride))
-
-
-def _with_channels(weight: Array, layer: QuantizedConv2d, stride: int) -> Array:
-    matrix = conv2d_matrix(weight, layer.groups)
-    channels = layer.weight.shape[1] * layer.groups
-    wide = np.zeros((len(matrix), matrix.shape[1] // channels, stride), matrix.dtype)
-    wide[:, :, :channels] = matrix.reshape(len(matrix), -1, channels)
-    return wide.reshape(len(matrix), -1)
-
-
-def _mask(layer: QuantizedConv2d) -> Array:
-    return layer.weight != 0 if layer.mask is None else layer.mask
-
-
-def _whole_vectors(indptr: npt.NDArray[np.int32]) -> npt.NDArray[np.int32]:
-    """Let the blocks that pad the outputs to whole vectors have no weights."""
-    blocks = -(-(len(indptr) - 1) // 4) * 4
-    return np.concatenate([indptr, np.full(blocks + 1 - len(indptr), indptr[-1], np.int32)])
 
 
 def _listed(geometry: ByteGeometry, indptr: Array, offsets: Array, weights: Array) -> Arguments:
@@ -288,32 +198,3 @@ def _vectors_us(plan: Plan, geometry: ByteGeometry, pool: bool, stored: int) -> 
 def _offsets(geometry: ByteGeometry, columns: npt.NDArray[np.int32]) -> npt.NDArray[np.int32]:
     layer = geometry.layer
     return tap_offsets(columns, geometry.stride, layer.weight.shape[3], geometry.padded[1], as_pair(layer.dilation))
-
-
-def _choose(draft: Draft, plan: Plan, candidates: list[Candidate]) -> Candidate:
-    """Choose by predicted time, or as asked for, and note the choice."""
-    by_name = {candidate.kernel: candidate for candidate in candidates}
-    predicted = {name: candidate.predicted_us for name, candidate in by_name.items()}
-    best = min(predicted, key=predicted.__getitem__)
-    reason = "fastest of the byte kernels, predicted"
-    forced = plan.forced.get(draft.layer)
-    if forced is not None:
-        if forced not in by_name:
-            raise CompileError(f"layer {draft.layer!r}: expected one of {', '.join(by_name)}, got {forced!r}")
-        best, reason = forced, "asked for"
-    chosen = by_name[best]
-    form = kernels()[chosen.kernel].weights
-    plan.choices.append(Choice(draft.layer, chosen.kernel, form, reason, chosen.fill, predicted, {}))
-    return chosen
-
-
-def _scratch(draft: Draft, size: int) -> View:
-    return View(draft.buffer(size, per_sample=False), (size,))
-
-
-def _kept(layer: QuantizedConv2d | QuantizedLinear) -> int:
-    return int(np.count_nonzero(layer.weight if layer.mask is None else layer.mask))
-
-
-def _constants(draft: Draft, arguments: Arguments) -> Arguments:
-    return tuple(draft.constant(entry) if isinstance(entry, np.ndarray) else entry for entry in arguments)

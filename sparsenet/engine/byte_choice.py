@@ -1,0 +1,69 @@
+"""Choosing among the kernels that can run a layer of bytes: each format is packed, and its size decides."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from sparsenet.engine.values import Argument, Draft, View
+from sparsenet.engine.weighted import Plan
+from sparsenet.errors import CompileError
+from sparsenet.layers import QuantizedConv2d, QuantizedLinear
+from sparsenet.planner.choose import Choice
+from sparsenet_kernels.registry import kernels
+
+__all__ = ["Arguments", "Candidate", "choose_candidate", "constants", "kept", "scratch"]
+
+Arguments = tuple[Argument, ...]
+
+
+USES = {
+    "dense": "no zeros worth skipping",
+    "tiles": "leaves out tiles without a weight",
+    "lookup": "skips zero weights, each output its own",
+    "blocks": "skips zero weights and inactive inputs",
+}
+"""What each format of byte weights makes of zeros."""
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A kernel that can run a layer: its format's fill, its predicted time, and a function that gives its arguments."""
+
+    kernel: str
+    fill: float
+    predicted_us: float
+    bind: Callable[[], Arguments]
+
+
+def choose_candidate(draft: Draft, plan: Plan, candidates: list[Candidate]) -> Candidate:
+    """Choose by predicted time, or as asked for, and note the choice."""
+    by_name = {candidate.kernel: candidate for candidate in candidates}
+    predicted = {name: candidate.predicted_us for name, candidate in by_name.items()}
+    best = min(predicted, key=predicted.__getitem__)
+    what = USES[kernels()[best].weights]
+    reason = f"{what}: fastest of {len(candidates)} byte kernels, predicted"
+    forced = plan.forced.get(draft.layer)
+    if forced is not None:
+        if forced not in by_name:
+            raise CompileError(f"layer {draft.layer!r}: expected one of {', '.join(by_name)}, got {forced!r}")
+        best, reason = forced, "asked for"
+    chosen = by_name[best]
+    form = kernels()[chosen.kernel].weights
+    plan.choices.append(Choice(draft.layer, chosen.kernel, form, reason, chosen.fill, predicted, {}))
+    return chosen
+
+
+def scratch(draft: Draft, size: int) -> View:
+    """Ask for scratch memory of so many 32-bit numbers, once for all samples."""
+    return View(draft.buffer(size, per_sample=False), (size,))
+
+
+def kept(layer: QuantizedConv2d | QuantizedLinear) -> int:
+    """Count the weights that a layer keeps."""
+    return int(np.count_nonzero(layer.weight if layer.mask is None else layer.mask))
+
+
+def constants(draft: Draft, arguments: Arguments) -> Arguments:
+    """Keep the arrays among a kernel's arguments for the life of the engine."""
+    return tuple(draft.constant(entry) if isinstance(entry, np.ndarray) else entry for entry in arguments)

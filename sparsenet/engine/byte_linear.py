@@ -1,0 +1,68 @@
+"""Lowering linear layers of bytes."""
+
+from functools import partial
+from typing import Any
+
+import numpy.typing as npt
+
+from sparsenet.engine.byte_choice import Arguments, Candidate, choose_candidate, constants, kept, scratch
+from sparsenet.engine.byte_values import Bytes, in_memory_order
+from sparsenet.engine.values import Draft, Value, View, emit
+from sparsenet.engine.weighted import Plan
+from sparsenet.layers import QuantizedLinear
+from sparsenet.planner.cost import byte_linear_us
+from sparsenet_kernels.formats.blocks4x16 import pack_blocks4x16
+from sparsenet_kernels.formats.bytes import pack_dense_i8, padded_to_tiles
+from sparsenet_kernels.formats.lookup import pack_lookup
+
+__all__ = ["lower_quantized_linear"]
+
+Array = npt.NDArray[Any]
+
+
+def lower_quantized_linear(draft: Draft, plan: Plan, layer: QuantizedLinear, value: Bytes) -> Value:
+    """Emit the kernel that the planner chooses for a linear layer of bytes."""
+    N = len(layer.weight)
+    weight = draft.once(_weight_in_memory_order, layer, value)
+    mask = draft.once(_mask_in_memory_order, layer, value)
+    chosen = choose_candidate(draft, plan, _linear_candidates(draft, plan, layer, value, weight, mask))
+    out = draft.buffer(N)
+    x = View(value.buffer, (weight.shape[1],))
+    emit(draft, chosen.kernel, x, *constants(draft, chosen.bind()), View(out, (N,)))
+    return Value(1, N, out)
+
+
+def _weight_in_memory_order(layer: QuantizedLinear, value: Bytes) -> Array:
+    return in_memory_order(layer.weight, value)
+
+
+def _mask_in_memory_order(layer: QuantizedLinear, value: Bytes) -> Array | None:
+    return None if layer.mask is None else in_memory_order(layer.mask, value)
+
+
+def _linear_candidates(
+    draft: Draft, plan: Plan, layer: QuantizedLinear, value: Bytes, weight: Array, mask: Array | None
+) -> list[Candidate]:
+    floats = padded_to_tiles(layer.scale), padded_to_tiles(layer.bias)
+    active = value.expected / (value.rows * value.channels)
+    dense = draft.once(pack_dense_i8, weight)
+    lookup = draft.once(pack_lookup, weight, mask)
+    blocks = draft.once(pack_blocks4x16, weight, mask)
+    cost = partial(byte_linear_us, machine=plan.machine, batch=draft.batch, active=active)
+
+    def bind_blocks() -> Arguments:
+        groups, totals = weight.shape[1] // 4, len(floats[0])
+        places = scratch(draft, groups), scratch(draft, totals)
+        return (blocks.indptr, blocks.starts, blocks.weights, *floats, *places)
+
+    fill = kept(layer) / dense.size
+    return [
+        Candidate("linear_i8_dense_dense", fill, cost("dense", dense.size // 64), lambda: (dense, *floats)),
+        Candidate(
+            "linear_i8_lookup_dense",
+            lookup.fill,
+            cost("lookup", len(lookup.weights)),
+            lambda: (lookup.indptr, lookup.offsets, lookup.indices, lookup.weights, *floats),
+        ),
+        Candidate("linear_i8_blocks_active", blocks.fill, cost("blocks", len(blocks.weights)), bind_blocks),
+    ]
