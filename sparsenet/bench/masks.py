@@ -1,0 +1,199 @@
+"""The reference network's speed under each kind of mask: ``python -m sparsenet.bench.masks``.
+
+The weights are random, so this says nothing about accuracy: it shows what each structure costs, beside ONNX Runtime in
+float32 on the dense network with ReLU, in one interleaved run with one thread.
+"""
+
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from sparsenet.bench.interleave import Timing, interleave
+from sparsenet.bench.peers import has_onnxruntime, in_onnxruntime
+from sparsenet.info import info, machine_line
+from sparsenet.layers import Conv2d, Flatten, KWinners, Layer, Linear, MaxPool2d, ReLU
+from sparsenet.network import Network
+
+__all__ = ["KINDS", "main", "reference_network", "time_masks"]
+
+FloatArray = npt.NDArray[np.float32]
+BoolArray = npt.NDArray[np.bool_]
+Run = Callable[[FloatArray], FloatArray]
+
+BATCHES = (1, 64, 256)
+SAMPLES = 256
+CONV2, LINEAR = (64, 64, 25), (1500, 25, 64)
+"""Shapes of the two sparse layers' masks: outputs, channels, taps; and outputs, positions, channels."""
+
+
+@dataclass(frozen=True)
+class Kind:
+    """Masks for the second convolution and the linear layer, and the arithmetic they are timed in."""
+
+    name: str
+    conv2: Callable[[np.random.Generator], BoolArray]
+    linear: Callable[[np.random.Generator], BoolArray]
+    arithmetic: str
+
+
+def main() -> None:
+    """Run the comparison and print it as a Markdown table."""
+    timings = time_masks(tell=lambda step: print(f"{step} ...", file=sys.stderr))
+    print(as_markdown(timings))
+    print(f"\nRandom weights. Measured on {machine_line(info())}; one thread; {SAMPLES} inputs took turns.")
+
+
+def time_masks(rounds: int = 60, tell: Callable[[str], object] = lambda step: None) -> dict[int, dict[str, Timing]]:
+    """Time the reference network with every kind of mask.
+
+    Parameters
+    ----------
+    rounds : int
+        See :func:`sparsenet.bench.interleave`.
+    tell : callable
+        Is told in a few words what is done next.
+
+    Returns
+    -------
+    dict of int to dict of str to Timing
+        By batch size and name; times are of one call, of so many samples.
+    """
+    x = np.random.default_rng(1).uniform(-1, 1, (SAMPLES, 1, 32, 32)).astype(np.float32)
+    runs = {kind.name: _runs(kind, x, tell) for kind in KINDS}
+    if has_onnxruntime():
+        tell("loading the dense network into ONNX Runtime")
+        runs[PEER] = dict.fromkeys(BATCHES, in_onnxruntime(reference_network(None), 1))
+    timings = {}
+    for batch in BATCHES:
+        tell(f"timing batches of {batch}")
+        timings[batch] = interleave({name: _call(run[batch], x, batch) for name, run in runs.items()}, rounds)
+    return timings
+
+
+def _runs(kind: Kind, x: FloatArray, tell: Callable[[str], object]) -> dict[int, Run]:
+    import sparsenet
+
+    tell(f"compiling {kind.name}")
+    net = reference_network(kind)
+    if kind.arithmetic == "int8":
+        net = sparsenet.quantize(net, x, progress=False)
+    return {batch: sparsenet.compile(net, batch=batch, threads=1, examples=x, progress=False) for batch in BATCHES}
+
+
+def _call(run: Run, x: FloatArray, batch: int) -> Callable[[int], object]:
+    return lambda index: run(x[index * batch % SAMPLES : index * batch % SAMPLES + batch])
+
+
+def reference_network(kind: Kind | None, seed: int = 0) -> Network:
+    """Make the network of the paper with random weights: under masks with k-winners, or dense with ReLU.
+
+    Examples
+    --------
+    >>> reference_network(None).output_shape
+    (12,)
+    """
+    r = np.random.default_rng(seed)
+    conv2 = np.ones(CONV2, bool) if kind is None else kind.conv2(r)
+    linear = np.ones(LINEAR, bool) if kind is None else kind.linear(r)
+    weights = (
+        _filled(r, np.ones((64, 1, 5, 5), bool)),
+        _filled(r, conv2.reshape(64, 64, 5, 5)),
+        _filled(r, linear.transpose(0, 2, 1).reshape(1500, 1600)),
+        _filled(r, np.ones((12, 1500), bool)),
+    )
+    bias = [np.zeros(len(weight), np.float32) for weight in weights]
+    layers: list[Layer] = [
+        *(Conv2d(weights[0], bias[0]), MaxPool2d(2), _activation(kind, 6, "channels")),
+        *(Conv2d(weights[1], bias[1]), MaxPool2d(2), _activation(kind, 8, "channels")),
+        *(Flatten(), Linear(weights[2], bias[2]), _activation(kind, 150, "all")),
+        Linear(weights[3], bias[3]),
+    ]
+    return Network.sequential((1, 32, 32), layers)
+
+
+def _activation(kind: Kind | None, k: int, scope: str) -> Layer:
+    return ReLU() if kind is None else KWinners(k, scope)
+
+
+def _filled(r: np.random.Generator, mask: BoolArray) -> FloatArray:
+    """Put random numbers where the mask is True, so large that every layer's outputs are of order one."""
+    fan_in = max(1.0, mask[0].size * mask.mean() / 8)
+    return np.where(mask, r.standard_normal(mask.shape) / np.sqrt(fan_in), 0).astype(np.float32)
+
+
+def _each(r: np.random.Generator, shape: tuple[int, ...], kept: int) -> BoolArray:
+    """Keep so many, chosen at random, along the last axis."""
+    return r.random(shape).argsort(axis=-1) < kept
+
+
+def _uniform(shape: tuple[int, ...]) -> Callable[[np.random.Generator], BoolArray]:
+    return lambda r: r.random(shape) < 0.05
+
+
+def _conv2_lookup(r: np.random.Generator) -> BoolArray:
+    """Keep 4 of 64 channels for each output at 20 of 25 taps: 5 %."""
+    chosen = _each(r, (64, 25, 64), 4) & _each(r, (64, 25), 20)[:, :, None]
+    return chosen.transpose(0, 2, 1)
+
+
+def _linear_lookup(r: np.random.Generator) -> BoolArray:
+    """Keep 4 of 64 channels for each output at 20 of 25 positions: 5 %."""
+    return _each(r, LINEAR, 4) & _each(r, (1500, 25), 20)[:, :, None]
+
+
+def _conv2_taps(kept: int) -> Callable[[np.random.Generator], BoolArray]:
+    """Keep so many of 25 taps, whole, for each 16 outputs."""
+    return lambda r: np.repeat(_each(r, (4, 25), kept), 16, axis=0)[:, None, :] & np.ones(CONV2, bool)
+
+
+def _linear_blocks4(r: np.random.Generator) -> BoolArray:
+    """Keep 13 of 400 blocks of 4 inputs for each 16 outputs: 3.25 %."""
+    groups = np.repeat(_each(r, (94, 400), 13), 16, axis=0)[:1500]
+    return np.repeat(groups, 4, axis=1).reshape(LINEAR)
+
+
+def _conv2_blocks16(r: np.random.Generator) -> BoolArray:
+    """Let 16 outputs share their inputs, 5 % of them."""
+    return np.repeat(r.random((4, 64, 25)) < 0.05, 16, axis=0)
+
+
+def _linear_blocks16(r: np.random.Generator) -> BoolArray:
+    """Let 16 outputs share their inputs, 5 % of them."""
+    return np.repeat(r.random((94, 25, 64)) < 0.05, 16, axis=0)[:1500]
+
+
+KINDS = (
+    Kind("int8, 4 of 64 at 20 of 25 taps (5 %)", _conv2_lookup, _linear_lookup, "int8"),
+    Kind("int8, 3 of 25 taps for 16 outputs (12 %)", _conv2_taps(3), _linear_blocks4, "int8"),
+    Kind("int8, 6 of 25 taps for 16 outputs (24 %)", _conv2_taps(6), _linear_blocks4, "int8"),
+    Kind("int8, second convolution dense", _conv2_taps(25), _linear_blocks4, "int8"),
+    Kind("int8, unstructured 5 %", _uniform(CONV2), _uniform(LINEAR), "int8"),
+    Kind("float32, 16 outputs share inputs (5 %)", _conv2_blocks16, _linear_blocks16, "float32"),
+    Kind("float32, unstructured 5 %", _uniform(CONV2), _uniform(LINEAR), "float32"),
+)
+"""The kinds of masks: how the second convolution is masked; linear masks are of the same kind, at 3.25 to 5 %."""
+
+PEER = "onnxruntime float32, dense, ReLU"
+
+
+def as_markdown(timings: dict[int, dict[str, Timing]]) -> str:
+    """Write times of one sample, and the peer's over each, as a Markdown table."""
+    lines = ["| masks | " + " | ".join(f"batch {batch}, min µs | times the peer" for batch in timings) + " |"]
+    lines.append("| --- |" + " ---: | ---: |" * len(timings))
+    for name in next(iter(timings.values())):
+        cells = [cell for batch, row in timings.items() for cell in _cells(row, name, batch)]
+        lines.append(f"| {name} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def _cells(row: dict[str, Timing], name: str, batch: int) -> tuple[str, str]:
+    peer = row.get(PEER)
+    ratio = "" if peer is None else f"{peer.minimum_us / row[name].minimum_us:.1f}"
+    return f"{row[name].minimum_us / batch:,.2f}", ratio
+
+
+if __name__ == "__main__":
+    main()
