@@ -3,8 +3,9 @@
 Numba's own cache looks at one function's source file only, so it serves stale code when a helper in another file
 changes, and several processes race for its index. Here the name of a file is a hash of everything that the code
 depends on: all sources of this package that are compiled, the versions, the processor. Files appear whole (written
-aside, then renamed), so processes may share the directory. The files are pickles: they are trusted, so the directory
-belongs to the user alone (mode 0700).
+aside, then renamed), so processes may share the directory. A file begins with the hash of the rest: LLVM ends the
+process where machine code is damaged, as a disk that was full or lost power leaves it. The files are pickles: they are
+trusted, so the directory belongs to the user alone (mode 0700).
 """
 
 import hashlib
@@ -25,6 +26,9 @@ DIRECTORY_VARIABLE = "SPARSENET_CACHE_DIR"
 NEVER_COMPILED = ("reference", "testing")
 """Folders of this package whose sources no compiled code is made of."""
 
+HASH_BYTES = 32
+"""Length of the SHA-256 that a file begins with."""
+
 
 @cache
 def cache_directory() -> Path | None:
@@ -36,13 +40,13 @@ def cache_directory() -> Path | None:
     chosen = os.environ.get(DIRECTORY_VARIABLE)
     if chosen == "off":
         return None
-    root = Path(chosen) if chosen else _user_directory()
-    path = root / f"kernels-{_fingerprint()}"
     try:
+        root = Path(chosen) if chosen else _user_directory()
+        path = root / f"kernels-{_fingerprint()}"
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
         _refuse_shared(path)
         tempfile.TemporaryFile(dir=path).close()
-    except OSError as error:
+    except (OSError, RuntimeError) as error:  # RuntimeError: in a container the user may have no home at all
         warnings.warn(
             f"compiled kernels are not kept, so every process compiles again ({error}); "
             f"set {DIRECTORY_VARIABLE} to a directory of your own to keep them, or to off to silence this",
@@ -78,7 +82,7 @@ class KernelCache:
             return None
         target_context.refresh()
         try:
-            payload = pickle.loads(path.read_bytes())
+            payload = pickle.loads(_undamaged(path.read_bytes()))
             return _rebuild(target_context, payload)
         except FileNotFoundError:
             return None
@@ -93,7 +97,8 @@ class KernelCache:
         from numba.core.serialize import dumps
 
         try:
-            _write_whole(path, dumps(compiled._reduce()))
+            data = dumps(compiled._reduce())
+            _write_whole(path, hashlib.sha256(data).digest() + data)
         except OSError:
             return
 
@@ -112,6 +117,14 @@ class KernelCache:
             return None
         key = repr((self.name, str(signature), codegen.magic_tuple()))
         return directory / f"{self.name}-{hashlib.sha256(key.encode()).hexdigest()[:24]}.bin"
+
+
+def _undamaged(content: bytes) -> bytes:
+    """Return what follows the hash, if that is its hash."""
+    data = content[HASH_BYTES:]
+    if hashlib.sha256(data).digest() != content[:HASH_BYTES]:
+        raise ValueError("expected compiled code as it was written, got a damaged file")
+    return data
 
 
 def _rebuild(target_context, payload):

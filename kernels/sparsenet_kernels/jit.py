@@ -47,6 +47,6 @@ def index(number):
     """Turn an integer that is known not to be negative into an index that Numba need not wrap around.
 
     Python's rule for negative indices costs a compare and a select at every access: scattering through int32 indices
-    took SCATTER_GAIN times as long with it.
+    took 2.1 times as long with it.
     """
     return np.uint64(np.uint32(number))

@@ -20,7 +20,7 @@ from types import FunctionType
 
 import numpy as np
 from llvmlite import ir
-from numba import types
+from numba import config, types
 from numba.core.ccallback import CFunc
 from numba.core.sigutils import normalize_signature
 from numba.extending import intrinsic
@@ -62,7 +62,14 @@ def compile_step(name: str, function, argument_types):
     -------
     compiled C callback
         With ``address``, and ``ctypes`` to call it from Python.
+
+    Raises
+    ------
+    RuntimeError
+        When Numba's compiler is turned off.
     """
+    if config.DISABLE_JIT:
+        raise RuntimeError("expected Numba to compile, but NUMBA_DISABLE_JIT is set; unset it")
     names = {"kernel": function, "arguments_from": _reader(tuple(argument_types)), "__name__": __name__}
     body = FunctionType(_step_body.__code__, names, f"step_{name}")
     body.__qualname__ = body.__name__  # a name of its own in machine code, too; see jit.compiled

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from numba import config
 
 from sparsenet.engine.arena import lay_out
 from sparsenet.engine.engine import Engine, FloatArray, converted
@@ -76,7 +77,7 @@ def compile(
     Raises
     ------
     CompileError
-        When a setting cannot be right.
+        When a setting cannot be right, or Numba's compiler is turned off.
 
     Examples
     --------
@@ -90,11 +91,13 @@ def compile(
         raise TypeError(f"expected a Network, got {type(network).__name__}")
     if planner not in ("measure", "predict"):
         raise CompileError(f'expected planner "measure" or "predict", got {planner!r}')
-    settings = {"batch": batch, "threads": threads, "planner": planner, "kernels": dict(kernels or {})}
+    if config.DISABLE_JIT:  # type: ignore[attr-defined, unused-ignore]
+        raise CompileError("expected Numba to compile, but NUMBA_DISABLE_JIT is set; unset it, or call reference(x)")
+    settings = {"batch": batch, "threads": threads, "planner": planner, "kernels": _names(kernels)}
     batch = _checked_count("batch", batch, LARGEST_BATCH)
     cores = usable_cores() if threads is None else _checked_count("threads", threads, MOST_THREADS)
     folded = fold_batchnorm(network)
-    forced = _checked_kernels(kernels or {}, folded)
+    forced = _checked_kernels(_names(kernels), folded)
     packs: dict[tuple[str, str], Any] = {}
     chunk = _chunk_for(lower(folded, min(batch, LARGEST_CHUNK), machine(), forced, packs), batch)
     lowered = lower(folded, chunk, machine(), forced, packs)
@@ -163,8 +166,16 @@ def _checked_count(name: str, value: Any, most: int) -> int:
     return int(value)
 
 
-def _checked_kernels(forced: Mapping[str, str], net: Network) -> dict[str, str]:
+def _names(kernels: Any) -> dict[str, str]:
+    """Copy the mapping from layers to kernels, or say what it should be."""
+    given = {} if kernels is None else kernels
+    if not isinstance(given, Mapping) or not all(isinstance(name, str) for pair in given.items() for name in pair):
+        raise TypeError(f'expected kernels by layer, such as {{"conv2": "conv2d_f32_csc_active"}}, got {kernels!r}')
+    return dict(given)
+
+
+def _checked_kernels(forced: dict[str, str], net: Network) -> dict[str, str]:
     weighted = [node.name for node in net.nodes if isinstance(node.layer, Weighted)]
     if unknown := [name for name in forced if name not in weighted]:
         raise CompileError(f"expected kernels for layers with weights ({', '.join(weighted)}), got {unknown[0]!r}")
-    return dict(forced)
+    return forced

@@ -85,6 +85,7 @@ def _lower_k_winners(draft: Draft, layer: KWinners, value: Value, shape: Shape) 
         draft.constant(np.ones(C, np.float32) if layer.factor is None else layer.factor),
         _scratch(draft, 4 if R >= 4 else 1, C16),
         _scratch(draft, 4),
+        _scratch(draft, 8, 16),
         View(lists.columns, (R, layer.k)),
         View(lists.values, (R, layer.k)),
     )

@@ -85,12 +85,7 @@ def _pooled_at_once(net: Network) -> dict[str, str]:
     for node in net.nodes:
         if isinstance(node.layer, QuantizedConv2d) and node.name != net.output and len(readers[node.name]) == 1:
             reader = readers[node.name][0]
-            window = reader.layer
-            if isinstance(window, MaxPool2d) and (window.kernel, window.stride, window.padding) == (
-                (2, 2),
-                (2, 2),
-                (0, 0),
-            ):
+            if isinstance(reader.layer, MaxPool2d) and _is_two_by_two(reader.layer):
                 pooled[node.name] = reader.name
     return pooled
 

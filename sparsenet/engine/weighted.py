@@ -17,7 +17,10 @@ from sparsenet.planner.machine import Machine
 from sparsenet_kernels.formats import (
     PANEL_VECTORS,
     PLANE_LANES,
+    PaddedSums,
     Planes,
+    pack_blocks,
+    pack_blocks_conv2d,
     pack_complementary,
     pack_complementary_conv2d,
     pack_csc,
@@ -68,6 +71,13 @@ class Geometry:
         dilation = as_pair(self.layer.dilation)
         return Planes(self.channels, (self.height, self.width), self.stride, self.padding, dilation)
 
+    @property
+    def padded_sums(self) -> PaddedSums:
+        """Where kernels add up that send inputs to outputs."""
+        size, kernel = (self.height, self.width), (self.layer.weight.shape[2], self.layer.weight.shape[3])
+        windows = kernel, self.stride, self.padding, as_pair(self.layer.dilation)
+        return PaddedSums(len(self.layer.weight), size, self.out, *windows)
+
     def settings(self, pad: tuple[int, int] | None = None) -> tuple[int, ...]:
         """Return the integers that convolution kernels take: filter, stride, padding, dilation."""
         kernel_height, kernel_width = self.layer.weight.shape[2:]
@@ -79,7 +89,8 @@ def lower_linear(draft: Draft, plan: Plan, layer: Linear, value: Value) -> Value
     if value.turned:
         layer = draft.once(_in_order_of_memory, layer, value)
     N, D = layer.weight.shape
-    work = WeightedWork(1, 1, 1, D, N, 1, _kept(layer), value.expected, draft.batch)
+    blocks = draft.once(_block_count, layer)
+    work = WeightedWork(1, 1, 1, D, N, 1, _kept(layer), value.expected, draft.batch, blocks)
     kernel = _choose(draft, plan, "linear", work)
     _, _, weights, inputs = kernel.split("_")
     name = variant_name(kernel, N, plan.machine)
@@ -98,7 +109,8 @@ def lower_conv2d(
     C, H, W = shape
     N, OH, OW = out_shape
     taps = prod(layer.weight.shape[2:])
-    work = WeightedWork(H * W, OH * OW, taps, C, N, layer.groups, _kept(layer), value.expected, draft.batch)
+    blocks = draft.once(_block_count, layer)
+    work = WeightedWork(H * W, OH * OW, taps, C, N, layer.groups, _kept(layer), value.expected, draft.batch, blocks)
     kernel = _choose(draft, plan, "conv2d", work)
     _, _, weights, inputs = kernel.split("_")
     name = variant_name(kernel, N // layer.groups, plan.machine)
@@ -116,6 +128,15 @@ def _constants(draft: Draft, arguments: Arguments) -> Arguments:
 
 def _kept(layer: Conv2d | Linear) -> int:
     return int(np.count_nonzero(layer.weight if layer.mask is None else layer.mask))
+
+
+def _block_count(layer: Conv2d | Linear) -> int:
+    """Count the blocks of 16 outputs by one input that hold a kept weight."""
+    kept = layer.weight != 0 if layer.mask is None else layer.mask
+    outputs = np.arange(len(kept))
+    per_group = len(kept) // layer.groups if isinstance(layer, Conv2d) else len(kept)
+    begins = np.flatnonzero((outputs % 16 == 0) | (outputs % per_group == 0))
+    return int(np.count_nonzero(np.logical_or.reduceat(kept, begins, axis=0)))
 
 
 def _choose(draft: Draft, plan: Plan, operation: str, work: WeightedWork) -> str:
@@ -165,6 +186,11 @@ def _linear_weights(draft: Draft, layer: Linear, weights: str, inputs: str, name
     if weights == "csc":
         csc = draft.once(pack_csc, layer.weight, layer.mask)
         return (csc.indptr, csc.rows, csc.values, _bias(layer.bias, N)), csc.fill
+    if weights == "blocks":
+        blocks = draft.once(pack_blocks, layer.weight, layer.mask)
+        sums = draft.buffer(-(-N // 16) * 16, per_sample=False)
+        arrays = blocks.indptr, blocks.starts, blocks.values, _bias(layer.bias, N)
+        return (*arrays, View(sums, (-(-N // 16) * 16,))), blocks.fill
     packed = draft.once(pack_complementary, layer.weight, mask=layer.mask)
     return (packed.outputs, packed.values, _bias(layer.bias, N)), packed.fill
 
@@ -214,11 +240,24 @@ def _conv2d_csr_dense(draft: Draft, geometry: Geometry, value: Value, name: str)
     return (split, csr.indptr, offsets, csr.values, _bias(layer.bias, len(layer.weight)), planes.row, scratch), csr.fill
 
 
+def _conv2d_blocks_active(draft: Draft, geometry: Geometry, value: Value, name: str) -> tuple[Arguments, float]:
+    layer, padded = geometry.layer, geometry.padded_sums
+    blocks = draft.once(pack_blocks_conv2d, layer.weight, layer.groups, layer.mask)
+    indptr, offsets, values = draft.once(padded.by_channel, blocks)
+    weights = indptr, offsets, values, _bias(layer.bias, len(layer.weight))
+    lists = geometry.channels, geometry.height * geometry.width
+    shapes = (geometry.height + 1, geometry.channels), lists, lists, (padded.total_size,)
+    scratch = [View(draft.buffer(*shape, per_sample=False), shape) for shape in shapes]
+    places: Arguments = (padded.row, padded.margin, *scratch)
+    return (*_image_lists(draft, geometry, value), *weights, *geometry.settings(), *places), blocks.fill
+
+
 _BIND_CONV2D = {
     ("dense", "dense"): _conv2d_dense,
     ("dense", "active"): _conv2d_dense_active,
     ("csr", "dense"): _conv2d_csr_dense,
     ("csc", "active"): _conv2d_csc_active,
+    ("blocks", "active"): _conv2d_blocks_active,
     ("complementary", "dense"): _conv2d_complementary,
     ("complementary", "active"): _conv2d_complementary,
 }

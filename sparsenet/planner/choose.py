@@ -22,7 +22,8 @@ class Choice:
     kernel : str
         The kernel's name.
     format : str
-        How its weights lie in memory: "dense", "csr", "csc", "complementary", or "" where it has none.
+        How its weights lie in memory: "dense", "csr", "csc", "blocks", "complementary", or "" where it
+        has none.
     reason : str
         Why this kernel, in words.
     fill : float or None
@@ -89,6 +90,7 @@ def _reason(best: str, predicted: Mapping[str, float], operation: str) -> str:
         ("csr", "dense"): "skips zero weights",
         ("csc", "dense"): "skips zero weights",
         ("csc", "active"): "skips zero weights and inactive inputs",
+        ("blocks", "active"): "skips blocks of zero weights and inactive inputs",
     }
     _, _, weights, inputs = best.split("_")
     return f"{used[weights, inputs]}: {predicted[dense] / predicted[best]:.1f} times faster than dense, predicted"

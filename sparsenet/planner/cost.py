@@ -17,12 +17,18 @@ VECTOR_NS = 0.18
 """A fused multiply-add of 16 numbers, in a tile that holds many sums."""
 LONE_VECTOR_NS = 0.40
 """The same where each number read is used once."""
+SHIFTED_NS = 0.80
+"""The same where vectors begin anywhere, so that most loads cross a cache line."""
 SCATTER_NS = 0.65
 """A scalar multiply-add to a place that is looked up."""
 MOVE_NS = 0.6
 """A scalar read and written elsewhere."""
 ENTRY_NS = 2.0
 """Looking at one active input at one tap."""
+BLOCK_NS = 1.2
+"""A fused multiply-add of 16 weights to sums in memory."""
+REPEATED_BLOCK_NS = 0.6
+"""The same where the weights stay in a register."""
 CALL_NS = 35.0
 """Calling a step at all."""
 CACHED_NS_PER_BYTE = 0.010
@@ -50,6 +56,8 @@ class WeightedWork:
         Non-zeros to be expected among the channels of one position.
     batch : int
         Samples per call, at most those of a chunk.
+    blocks : int
+        Blocks of 16 outputs by one input, or by one channel at one tap, that hold a kept weight.
     sets : int
         Complementary sets that the weights pack into; 0 where nobody has packed them.
     """
@@ -63,6 +71,7 @@ class WeightedWork:
     nnz: int
     active: float
     batch: int
+    blocks: int
     sets: int = 0
 
     @property
@@ -110,7 +119,7 @@ def _csr_dense(work: WeightedWork, width: float) -> float:
         return groups_of_16 * (work.nnz * 0.95 * width + 16 * work.channels * MOVE_NS) / work.batch
     vectors = work.nnz * ceil(work.out_positions * 1.2 / 128) * 8
     moved = work.positions * work.channels + work.out_positions * work.outputs
-    return vectors * VECTOR_NS * width + moved * MOVE_NS
+    return vectors * SHIFTED_NS * width + moved * MOVE_NS
 
 
 def _csc_dense(work: WeightedWork, width: float) -> float:
@@ -121,6 +130,16 @@ def _csc_active(work: WeightedWork, width: float) -> float:
     entries = work.out_positions * work.taps * work.active
     per_column = work.nnz / (work.taps * work.channels)
     return entries * (per_column * SCATTER_NS + ENTRY_NS)
+
+
+def _blocks_active(work: WeightedWork, width: float) -> float:
+    entries = work.positions * work.active
+    each = entries * work.blocks / work.channels  # blocks that are added
+    if work.positions == 1 and work.taps == 1:
+        return each * BLOCK_NS * width + entries * ENTRY_NS
+    moved = (work.positions + work.out_positions) * ceil(work.outputs / 16)
+    added = each * REPEATED_BLOCK_NS + moved * LONE_VECTOR_NS
+    return added * width + (entries / 2 + work.blocks) * ENTRY_NS
 
 
 def _complementary_dense(work: WeightedWork, width: float) -> float:
@@ -138,6 +157,7 @@ _NANOSECONDS = {
     ("csr", "dense"): _csr_dense,
     ("csc", "dense"): _csc_dense,
     ("csc", "active"): _csc_active,
+    ("blocks", "active"): _blocks_active,
     ("complementary", "dense"): _complementary_dense,
     ("complementary", "active"): _complementary_active,
 }
@@ -147,6 +167,8 @@ def _traffic_ns(weights: str, inputs: str, work: WeightedWork, machine: Machine)
     """Charge the weights that must come from beyond the first-level cache, once for every sample or tile of samples."""
     if weights == "dense":
         size_bytes = 64 * work.dense_taps * work.dense_vectors
+    elif weights == "blocks":
+        size_bytes = 68 * work.blocks
     else:
         size_bytes = 8 * (work.nnz if weights != "complementary" else work.taps * work.channels * work.sets)
     near = size_bytes <= (machine.l2_bytes or L2_BYTES)

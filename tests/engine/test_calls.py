@@ -1,6 +1,9 @@
 """What an engine takes, what it refuses, and what it says then."""
 
+import os
 import pickle
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -115,6 +118,8 @@ def test_numbers_that_are_not_finite(engine, bad, sample, place):
         ({"threads": 0}, sn.CompileError, "threads from 1"),
         ({"kernels": {"nowhere": "linear_f32_csc_active"}}, sn.CompileError, "linear1"),
         ({"kernels": {"linear1": "conv2d_f32_csc_active"}}, sn.CompileError, "'linear1': expected one of linear_f32"),
+        ({"kernels": {"linear1": None}}, TypeError, "kernels by layer"),
+        ({"kernels": ["linear1"]}, TypeError, "kernels by layer"),
     ],
 )
 def test_settings_that_cannot_be(net, settings, error, message):
@@ -125,6 +130,17 @@ def test_settings_that_cannot_be(net, settings, error, message):
 def test_only_networks_are_compiled():
     with pytest.raises(TypeError, match="expected a Network"):
         sn.compile("spoken-digits")
+
+
+def test_a_compiler_that_is_turned_off_is_named():
+    script = (
+        "import sparsenet as sn; net = sn.Network.sequential((4,), [sn.KWinners(2)]); net.reference([[1, 4, 3, 2]])\n"
+        "try: sn.compile(net)\n"
+        "except sn.CompileError as error: print(error)"
+    )
+    environment = {**os.environ, "NUMBA_DISABLE_JIT": "1"}
+    done = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=True)
+    assert "NUMBA_DISABLE_JIT is set; unset it" in done.stdout
 
 
 def test_a_pickled_engine_compiles_again(net, engine):

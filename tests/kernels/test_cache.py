@@ -28,6 +28,15 @@ print(*(step.cache_hits for step in steps))
 print(*(f"{warning.category.__name__}: {warning.message}" for warning in caught), sep="\\n")
 """
 
+WITHOUT_HOME = """
+from pathlib import Path
+
+def home():
+    raise RuntimeError("no home directory")
+
+Path.home = home
+"""
+
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory):
@@ -92,6 +101,13 @@ def test_a_place_that_cannot_be_written_costs_one_warning(run, tmp_path):
     assert "set SPARSENET_CACHE_DIR to a directory of your own to keep them, or to off" in warning
 
 
+def test_a_user_without_a_home_costs_one_warning(run):
+    hits, *warnings = run(WITHOUT_HOME + COMPILE, "", XDG_CACHE_HOME="", LOCALAPPDATA="").splitlines()
+    assert hits == "0 0"
+    (warning,) = warnings
+    assert "no home directory; set SPARSENET_CACHE_DIR" in warning.replace(")", "")
+
+
 def test_off_keeps_nothing_and_says_nothing(run, tmp_path):
     home = tmp_path / "home"
     home.mkdir()
@@ -106,7 +122,7 @@ def test_without_a_wish_the_users_cache_directory_is_taken(run, tmp_path):
     assert Path(run(script, "", **places)).is_relative_to(tmp_path)
 
 
-@pytest.mark.parametrize("damage", ["emptied", "cut short", "another pickle"])
+@pytest.mark.parametrize("damage", ["emptied", "cut short", "another pickle", "zeros inside", "a bit"])
 def test_a_damaged_file_is_compiled_anew(run, tmp_path, damage):
     run(COMPILE, tmp_path)
     for path in files(tmp_path):
@@ -115,6 +131,8 @@ def test_a_damaged_file_is_compiled_anew(run, tmp_path, damage):
             "emptied": b"",
             "cut short": whole[: len(whole) // 2],
             "another pickle": b"\x80\x04N.",
+            "zeros inside": whole[:2000] + bytes(len(whole) - 4000) + whole[-2000:],  # unpickles, and LLVM would abort
+            "a bit": whole[:-1000] + bytes([whole[-1000] ^ 1]) + whole[-999:],
         }
         (tmp_path / path).write_bytes(spoilt[damage])
     assert run(COMPILE, tmp_path) == "0 0"

@@ -196,7 +196,7 @@ def test_a_format_of_ones_own_needs_cases_of_ones_own():
     def linear_f32_runs_dense(x, out):
         out[:] = 0.0
 
-    with pytest.raises(ValueError, match="expected weights as dense, csc, csr, complementary, got 'runs'"):
+    with pytest.raises(ValueError, match="expected weights as dense, csc, csr, complementary, blocks, got 'runs'"):
         check_kernel("linear_f32_runs_dense")
 
 

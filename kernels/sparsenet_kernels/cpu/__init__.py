@@ -11,6 +11,7 @@ def register_all() -> None:
     from sparsenet_kernels.cpu import (  # noqa: F401
         compact,
         conv2d,
+        conv2d_blocks,
         conv2d_i8,
         conv2d_i8_amx,
         conv2d_i8_amx_pixels,
@@ -20,6 +21,7 @@ def register_all() -> None:
         kwta_i8,
         layout,
         linear,
+        linear_blocks,
         linear_i8,
         pool,
         pool_i8,

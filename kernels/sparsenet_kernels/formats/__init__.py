@@ -8,9 +8,10 @@ A convolution is packed as a matrix whose columns are the taps of its window: th
 column (ky * kw + kx) * C + c, so the C channels of one input pixel are C neighbouring columns.
 
 Dense weights lie in panels, which are arrays and no dataclass: nothing about them could be malformed. Planes are no
-weights, but say where sparse weights find the image that they meet.
+weights, but say where sparse weights find the image that they meet; padded sums, where they add up.
 """
 
+from .blocks import Blocks, pack_blocks, pack_blocks_conv2d, unpack_blocks, validate_blocks
 from .blocks4x16 import Blocks4x16, pack_blocks4x16, unpack_blocks4x16, validate_blocks4x16
 from .bytes import pack_dense_i8, padded_to_tiles
 from .complementary import (
@@ -25,6 +26,7 @@ from .conv2d_columns import conv2d_matrix, conv2d_weight
 from .csc import Csc, pack_csc, pack_csc_conv2d, unpack_csc, validate_csc
 from .csr import Csr, pack_csr, pack_csr_conv2d, unpack_csr, validate_csr
 from .lookup import Lookup, pack_lookup, unpack_lookup, validate_lookup
+from .padded_sums import PaddedSums
 from .panels import PANEL_VECTORS, pack_panels, pack_panels_conv2d
 from .pixels import pack_slots, slot_rows, spread_pixels_weight
 from .planes import PLANE_LANES, Planes
@@ -35,11 +37,13 @@ __all__ = [
     "PANEL_VECTORS",
     "PLANE_LANES",
     "TILE_DEPTH",
+    "Blocks",
     "Blocks4x16",
     "Complementary",
     "Csc",
     "Csr",
     "Lookup",
+    "PaddedSums",
     "Planes",
     "Tiles",
     "conv2d_matrix",
@@ -47,7 +51,9 @@ __all__ = [
     "output_blocks",
     "overlaps",
     "pack_bias",
+    "pack_blocks",
     "pack_blocks4x16",
+    "pack_blocks_conv2d",
     "pack_complementary",
     "pack_complementary_conv2d",
     "pack_csc",
@@ -67,12 +73,14 @@ __all__ = [
     "slot_rows",
     "spread_pixels_weight",
     "tap_offsets",
+    "unpack_blocks",
     "unpack_blocks4x16",
     "unpack_complementary",
     "unpack_csc",
     "unpack_csr",
     "unpack_lookup",
     "unpack_tiles",
+    "validate_blocks",
     "validate_blocks4x16",
     "validate_complementary",
     "validate_csc",

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from math import prod
 
 import numpy as np
 from hypothesis import strategies as st
@@ -10,7 +11,9 @@ from numpy.typing import NDArray
 from sparsenet_kernels import reference
 from sparsenet_kernels.formats import (
     PLANE_LANES,
+    PaddedSums,
     Planes,
+    pack_blocks_conv2d,
     pack_complementary_conv2d,
     pack_csc_conv2d,
     pack_csr_conv2d,
@@ -249,5 +252,20 @@ def _complementary(kernel: Kernel, problem: Conv2dProblem, drawn: Drawn) -> Pack
     return {"outputs": packed.outputs, "weights": packed.values, "bias": drawn.bias}, {}
 
 
-FORMATS = {"dense": _dense, "csr": _csr, "csc": _csc, "complementary": _complementary}
+def _blocks(kernel: Kernel, problem: Conv2dProblem, drawn: Drawn) -> Packed:
+    packed = pack_blocks_conv2d(drawn.weight, problem.groups, drawn.mask)
+    settings = problem.kernel, problem.stride, problem.padding, problem.dilation
+    padded = PaddedSums(problem.outputs, problem.size, problem.out, *settings)
+    indptr, offsets, values = padded.by_channel(packed)
+    weights = {"indptr": indptr, "offsets": offsets, "weights": values, "bias": drawn.bias}
+    scratch = {
+        "begins": leftovers((problem.size[0] + 1, problem.channels), np.int32),
+        "places": leftovers((problem.channels, prod(problem.size)), np.int32),
+        "listed": leftovers((problem.channels, prod(problem.size))),
+        "sums": leftovers((padded.total_size,)),
+    }
+    return weights | {"row": padded.row, "margin": padded.margin}, scratch
+
+
+FORMATS = {"dense": _dense, "csr": _csr, "csc": _csc, "complementary": _complementary, "blocks": _blocks}
 _IMAGES = {"dense": _padded_image, "csr": _planes, "csc": _image, "complementary": _image}

@@ -41,6 +41,13 @@ def k_winners_edges(kernel: Kernel) -> Mapping[str, KWinnersProblem]:
     """Return the problems that every such kernel must solve, by what is special about them."""
     sizes = {f"{n} channels": replace(BASE, channels=n, k=-(-n // 3)) for n in (1, 2, 15, 16, 17, 31, 32, 33, 64, 200)}
     positions = {f"{n} positions": replace(BASE, positions=n, samples=1) for n in (1, 2, 3, 4, 6, 7, 8, 9)}
+    lanes = {
+        f"{k} of {channels} channels win at {n} positions, {content} numbers": KWinnersProblem(
+            1, n, channels, k, content
+        )
+        for n, channels, k in ((16, 8, 1), (17, 8, 8), (16, 16, 2), (33, 24, 5), (40, 64, 6), (16, 72, 7), (20, 136, 8))
+        for content in FINITE
+    }
     ranked = {
         f"factors {factor}, {content} numbers": replace(BASE, channels=40, k=17, factor=factor, content=content)
         for factor in FACTORS
@@ -49,8 +56,12 @@ def k_winners_edges(kernel: Kernel) -> Mapping[str, KWinnersProblem]:
     return (
         sizes
         | positions
+        | lanes
         | ranked
         | {
+            "many samples of few positions": KWinnersProblem(7, 3, 16, 3, "integers"),
+            "factors near one, one position in each lane": KWinnersProblem(2, 9, 40, 4, "integers", "near one"),
+            "extreme factors, one position in each lane": KWinnersProblem(2, 9, 40, 4, "wide", "extreme"),
             "no samples": replace(BASE, samples=0),
             "one of everything": KWinnersProblem(1, 1, 1, 1),
             "nobody wins": replace(BASE, k=0),
@@ -65,13 +76,14 @@ def k_winners_edges(kernel: Kernel) -> Mapping[str, KWinnersProblem]:
 
 def k_winners_problems(kernel: Kernel) -> st.SearchStrategy[KWinnersProblem]:
     """Draw activations and numbers of winners."""
-    return st.integers(1, 80).flatmap(
+    eights = st.integers(1, 10).map(lambda eight: 8 * eight)
+    return (st.integers(1, 80) | eights).flatmap(
         lambda channels: st.builds(
             KWinnersProblem,
             samples=st.integers(0, 3),
-            positions=st.integers(1, 9),
+            positions=st.integers(1, 9) | st.integers(16, 35),
             channels=st.just(channels),
-            k=st.integers(0, channels),
+            k=st.integers(0, channels) | st.integers(0, min(channels, 8)),
             content=st.sampled_from(FINITE),
             factor=st.sampled_from(FACTORS),
             seed=st.integers(0, 2**16),
@@ -86,7 +98,7 @@ def kwta_case(kernel: Kernel, problem: KWinnersProblem) -> Case:
     columns, values = _lists(x, k_winning(x, factor, problem.k))
     keys = leftovers((4 if problem.positions >= 4 else 1, _whole_vectors(problem.channels)), np.int32)
     outputs = {"columns": leftovers(columns.shape, np.int32), "values": leftovers(values.shape)}
-    scratch = {"keys": keys, "thresholds": leftovers((4,), np.int32)}
+    scratch = {"keys": keys, "thresholds": leftovers((4,), np.int32), "largest": leftovers((8, 16))}
     expected = dict(zip(("columns", "values"), listed(columns, values), strict=True))
     return Case({"x": x, "factor": factor, **scratch, **outputs}, expected, frozenset(scratch))
 

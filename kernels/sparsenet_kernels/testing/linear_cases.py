@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from sparsenet_kernels import reference
-from sparsenet_kernels.formats import PANEL_VECTORS, pack_complementary, pack_csc, pack_csr, pack_panels
+from sparsenet_kernels.formats import PANEL_VECTORS, pack_blocks, pack_complementary, pack_csc, pack_csr, pack_panels
 from sparsenet_kernels.registry import Kernel
 from sparsenet_kernels.testing.activity import Activity, active_rows
 from sparsenet_kernels.testing.case import Argument, Case, Expected, leftovers
@@ -88,7 +88,7 @@ def linear_case(kernel: Kernel, problem: LinearProblem) -> Case:
     bias = numbers(rng, (N,), problem.content)
     packed = FORMATS[kernel.weights](kernel, weight, bias, mask if problem.keep_zeros else None)
     inputs = {"columns": columns, "values": values} if kernel.inputs == "active" else {"x": x}
-    scratch = {"turned": leftovers((D, 16)), "lanes": leftovers((16,))}
+    scratch = {"turned": leftovers((D, 16)), "lanes": leftovers((16,)), "sums": leftovers((-(-N // 16) * 16,))}
     magnitude = reference.linear(np.abs(x), np.abs(weight), np.abs(bias))
     expected = Expected(reference.linear(x, weight, bias), sum_error(D, magnitude))
     arguments = inputs | packed | scratch | {"out": leftovers((B, N))}
@@ -124,4 +124,9 @@ def _complementary(kernel: Kernel, weight: Floats, bias: Floats, mask: Mask) -> 
     return {"outputs": packed.outputs, "weights": packed.values, "bias": bias}
 
 
-FORMATS = {"dense": _panels, "csc": _csc, "csr": _csr, "complementary": _complementary}
+def _blocks(kernel: Kernel, weight: Floats, bias: Floats, mask: Mask) -> dict[str, Argument]:
+    packed = pack_blocks(weight, mask)
+    return {"indptr": packed.indptr, "starts": packed.starts, "weights": packed.values, "bias": bias}
+
+
+FORMATS = {"dense": _panels, "csc": _csc, "csr": _csr, "complementary": _complementary, "blocks": _blocks}

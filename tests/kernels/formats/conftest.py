@@ -18,9 +18,22 @@ ALL = [
         formats.unpack_complementary,
         formats.validate_complementary,
     ),
+    Format(
+        formats.Blocks, formats.pack_blocks, formats.pack_blocks_conv2d, formats.unpack_blocks, formats.validate_blocks
+    ),
 ]
 
 
-@pytest.fixture(params=ALL, ids=lambda kind: kind.packed.__name__, scope="session")
+def name_of(kind):
+    return kind.packed.__name__
+
+
+@pytest.fixture(params=ALL, ids=name_of, scope="session")
 def kind(request):
+    return request.param
+
+
+@pytest.fixture(params=[kind for kind in ALL if kind.packed is not formats.Blocks], ids=name_of, scope="session")
+def exact_kind(request):
+    """Give the formats that hold the mask itself: blocks only count what it keeps."""
     return request.param
