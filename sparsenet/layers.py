@@ -47,6 +47,7 @@ __all__ = [
     "Softmax",
     "Weighted",
     "as_pair",
+    "kept_count",
 ]
 
 MOST_AXES = 8
@@ -318,6 +319,17 @@ Layer = (
 
 Weighted = Conv2d | Linear | QuantizedConv2d | QuantizedLinear
 """The layers that have weights."""
+
+
+def kept_count(layer: Weighted) -> int:
+    """Count the weights that a layer keeps: those of its mask, or those that are not zero.
+
+    Examples
+    --------
+    >>> kept_count(Linear([[1.0, 0.0, 2.0]]))
+    2
+    """
+    return int(np.count_nonzero(layer.weight if layer.mask is None else layer.mask))
 
 
 def as_pair(value: Pair | None) -> tuple[int, int]:

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sparsenet.errors import GraphError
-from sparsenet.layers import MOST_AXES, Layer, Weighted
+from sparsenet.layers import MOST_AXES, Layer, Weighted, kept_count
 from sparsenet.shapes import LARGEST_ELEMENTS, Shape, gives_bytes, infer_shape
 
 if TYPE_CHECKING:
@@ -188,7 +188,7 @@ def density(layer: Layer) -> float | None:
     """
     if not isinstance(layer, Weighted):
         return None
-    return float(np.count_nonzero(layer.weight if layer.mask is None else layer.mask)) / layer.weight.size
+    return kept_count(layer) / layer.weight.size
 
 
 def _unpickled(input_shape: Shape, nodes: Sequence[Any], output: str, labels: Sequence[str], details: Any) -> Network:
@@ -198,7 +198,7 @@ def _unpickled(input_shape: Shape, nodes: Sequence[Any], output: str, labels: Se
 
 def _weights_kept(net: Network) -> tuple[int, int]:
     weighted = [node.layer for node in net.nodes if isinstance(node.layer, Weighted)]
-    kept = sum(int(np.count_nonzero(layer.weight if layer.mask is None else layer.mask)) for layer in weighted)
+    kept = sum(kept_count(layer) for layer in weighted)
     return kept, sum(layer.weight.size for layer in weighted)
 
 

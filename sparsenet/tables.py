@@ -5,9 +5,7 @@ from collections.abc import Mapping
 from math import prod
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-from sparsenet.layers import KWinners, Layer, Weighted
+from sparsenet.layers import KWinners, Layer, Weighted, kept_count
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -127,7 +125,7 @@ def kept_weights(layer: Layer) -> tuple[int, int] | None:
     """
     if not isinstance(layer, Weighted):
         return None
-    return int(np.count_nonzero(layer.weight if layer.mask is None else layer.mask)), int(layer.weight.size)
+    return kept_count(layer), int(layer.weight.size)
 
 
 def as_shape(shape: tuple[int, ...]) -> str:

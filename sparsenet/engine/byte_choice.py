@@ -3,18 +3,13 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import numpy as np
-
-from sparsenet.engine.values import Argument, Draft, View
+from sparsenet.engine.values import Arguments, Draft
 from sparsenet.engine.weighted import Plan
 from sparsenet.errors import CompileError
-from sparsenet.layers import QuantizedConv2d, QuantizedLinear
 from sparsenet.planner.choose import Choice
 from sparsenet_kernels.registry import kernels
 
-__all__ = ["Arguments", "Candidate", "choose_candidate", "constants", "kept", "scratch"]
-
-Arguments = tuple[Argument, ...]
+__all__ = ["Candidate", "choose_candidate"]
 
 
 USES = {
@@ -52,18 +47,3 @@ def choose_candidate(draft: Draft, plan: Plan, candidates: list[Candidate]) -> C
     form = kernels()[chosen.kernel].weights
     plan.choices.append(Choice(draft.layer, chosen.kernel, form, reason, chosen.fill, predicted, {}))
     return chosen
-
-
-def scratch(draft: Draft, size: int) -> View:
-    """Ask for scratch memory of so many 32-bit numbers, once for all samples."""
-    return View(draft.buffer(size, per_sample=False), (size,))
-
-
-def kept(layer: QuantizedConv2d | QuantizedLinear) -> int:
-    """Count the weights that a layer keeps."""
-    return int(np.count_nonzero(layer.weight if layer.mask is None else layer.mask))
-
-
-def constants(draft: Draft, arguments: Arguments) -> Arguments:
-    """Keep the arrays among a kernel's arguments for the life of the engine."""
-    return tuple(draft.constant(entry) if isinstance(entry, np.ndarray) else entry for entry in arguments)

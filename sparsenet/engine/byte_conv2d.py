@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from sparsenet.engine.byte_choice import Arguments, Candidate, choose_candidate, constants, kept, scratch
+from sparsenet.engine.byte_choice import Candidate, choose_candidate
 from sparsenet.engine.byte_values import VECTOR_BYTES, Bytes, byte_buffer, byte_stride, restrided
-from sparsenet.engine.values import Draft, View, emit
+from sparsenet.engine.values import Arguments, Draft, View, emit, scratch
 from sparsenet.engine.weighted import Plan
-from sparsenet.layers import QuantizedConv2d, as_pair
+from sparsenet.layers import QuantizedConv2d, as_pair, kept_count
 from sparsenet.planner.cost import byte_conv2d_us
 from sparsenet.shapes import Shape
 from sparsenet_kernels.cpu.conv2d_i8_amx import TILE_SUMS, fits_tiles
@@ -61,7 +61,7 @@ def lower_quantized_conv2d(
     image = _padded(draft, geometry, value)
     chosen = choose_candidate(draft, plan, _conv2d_candidates(draft, plan, geometry, pool))
     S = byte_stride(2, max(N, 2))  # outputs are always padded to whole vectors
-    arguments = constants(draft, chosen.bind())
+    arguments = chosen.bind()
     out = byte_buffer(draft, OH * OW, S)
     emit(draft, chosen.kernel, image, *arguments, View(out, (OH, OW, S)))
     return Bytes(OH * OW, N, S, out)
@@ -106,7 +106,7 @@ def _pixel_tiles_candidate(draft: Draft, plan: Plan, geometry: ByteGeometry, poo
         return (packed, pack_bias(layer.bias, layer.weight, layer.shift), layer.shift, kernel[0], spread, sums)
 
     cost = byte_conv2d_us("tiles", products, plan.machine)
-    return Candidate("conv2d_pool2_i8_tiles_pixels__amx", kept(layer) / packed.size, cost, bind)
+    return Candidate("conv2d_pool2_i8_tiles_pixels__amx", kept_count(layer) / packed.size, cost, bind)
 
 
 def _tiles_candidate(draft: Draft, plan: Plan, geometry: ByteGeometry, pool: bool) -> Candidate | None:

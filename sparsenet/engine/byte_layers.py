@@ -34,7 +34,7 @@ def lower_quantize(draft: Draft, layer: Quantize, value: Value) -> Bytes:
     """Emit the kernel that rounds floats to bytes."""
     R, C = value.rows, value.channels
     S = byte_stride(R, C)
-    reciprocal = draft.constant(np.array([np.float32(1) / np.float32(layer.scale)], np.float32))
+    reciprocal = np.array([np.float32(1) / np.float32(layer.scale)], np.float32)
     dense, out = dense_buffer(draft, value), byte_buffer(draft, R, S)
     if S == C:
         emit(draft, "quantize_i8", View(dense, (R * C,)), reciprocal, layer.zero, View(out, (R * C,)))
@@ -49,7 +49,7 @@ def lower_quantize(draft: Draft, layer: Quantize, value: Value) -> Bytes:
 def lower_dequantize(draft: Draft, layer: Dequantize, value: Bytes) -> Value:
     """Emit the kernel that turns bytes to floats."""
     image = value.image if value.image is not None else value
-    scale = draft.constant(np.array([layer.scale], np.float32))
+    scale = np.array([layer.scale], np.float32)
     out = draft.buffer(image.rows, image.channels)
     shape, floats = (image.rows, image.stride), (image.rows, image.channels)
     emit(draft, "dequantize_i8", View(value.buffer, shape), scale, layer.zero, View(out, floats))

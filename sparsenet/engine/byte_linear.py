@@ -5,11 +5,11 @@ from typing import Any
 
 import numpy.typing as npt
 
-from sparsenet.engine.byte_choice import Arguments, Candidate, choose_candidate, constants, kept, scratch
+from sparsenet.engine.byte_choice import Candidate, choose_candidate
 from sparsenet.engine.byte_values import Bytes, in_memory_order
-from sparsenet.engine.values import Draft, Value, View, emit
+from sparsenet.engine.values import Arguments, Draft, Value, View, emit, scratch
 from sparsenet.engine.weighted import Plan
-from sparsenet.layers import QuantizedLinear
+from sparsenet.layers import QuantizedLinear, kept_count
 from sparsenet.planner.cost import byte_linear_us
 from sparsenet_kernels.formats.blocks4x16 import pack_blocks4x16
 from sparsenet_kernels.formats.bytes import pack_dense_i8, padded_to_tiles
@@ -28,7 +28,7 @@ def lower_quantized_linear(draft: Draft, plan: Plan, layer: QuantizedLinear, val
     chosen = choose_candidate(draft, plan, _linear_candidates(draft, plan, layer, value, weight, mask))
     out = draft.buffer(N)
     x = View(value.buffer, (weight.shape[1],))
-    emit(draft, chosen.kernel, x, *constants(draft, chosen.bind()), View(out, (N,)))
+    emit(draft, chosen.kernel, x, *chosen.bind(), View(out, (N,)))
     return Value(1, N, out)
 
 
@@ -55,7 +55,7 @@ def _linear_candidates(
         places = scratch(draft, groups), scratch(draft, totals)
         return (blocks.indptr, blocks.starts, blocks.weights, *floats, *places)
 
-    fill = kept(layer) / dense.size
+    fill = kept_count(layer) / dense.size
     return [
         Candidate("linear_i8_dense_dense", fill, cost("dense", dense.size // 64), lambda: (dense, *floats)),
         Candidate(

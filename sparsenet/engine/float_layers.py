@@ -5,7 +5,7 @@ from math import prod
 import numpy as np
 
 from sparsenet.engine.arena import Buffer
-from sparsenet.engine.values import Draft, Lists, Value, View, dense_buffer, emit, logical_buffer
+from sparsenet.engine.values import Draft, Lists, Value, View, dense_buffer, emit, logical_buffer, scratch
 from sparsenet.engine.weighted import Plan, lower_conv2d, lower_linear
 from sparsenet.layers import (
     Add,
@@ -82,10 +82,10 @@ def _lower_k_winners(draft: Draft, layer: KWinners, value: Value, shape: Shape) 
         draft,
         "kwta_f32",
         View(dense_buffer(draft, value), (R, C)),
-        draft.constant(np.ones(C, np.float32) if layer.factor is None else layer.factor),
-        _scratch(draft, 4 if R >= 4 else 1, C16),
-        _scratch(draft, 4),
-        _scratch(draft, 8, 16),
+        np.ones(C, np.float32) if layer.factor is None else layer.factor,
+        scratch(draft, 4 if R >= 4 else 1, C16),
+        scratch(draft, 4),
+        scratch(draft, 8, 16),
         View(lists.columns, (R, layer.k)),
         View(lists.values, (R, layer.k)),
     )
@@ -102,16 +102,12 @@ def _lower_k_winners_map(draft: Draft, layer: KWinners, value: Value, shape: Sha
         draft,
         "kwta_map_f32",
         View(dense, (R, C)),
-        draft.constant(ranking),
-        _scratch(draft, -(-R * C // 16) * 16),
+        ranking,
+        scratch(draft, -(-R * C // 16) * 16),
         layer.k,
         View(out, (R, C)),
     )
     return Value(R, C, out, expected=layer.k / R)
-
-
-def _scratch(draft: Draft, *shape: int) -> View:
-    return View(draft.buffer(*shape, per_sample=False), shape)
 
 
 def _lower_relu(draft: Draft, value: Value) -> Value:
@@ -152,7 +148,7 @@ def _lower_batch_norm(draft: Draft, layer: BatchNorm, value: Value) -> Value:
     scale, shift = batch_norm_affine(layer)
     shape = (value.rows, value.channels)
     dense, out = dense_buffer(draft, value), draft.buffer(*shape)
-    constants = draft.constant(scale.astype(np.float32)), draft.constant(shift.astype(np.float32))
+    constants = scale.astype(np.float32), shift.astype(np.float32)
     emit(draft, "affine_f32", View(dense, shape), *constants, View(out, shape))
     return Value(value.rows, value.channels, out)
 

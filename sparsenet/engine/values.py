@@ -11,7 +11,20 @@ import numpy.typing as npt
 from sparsenet.engine.arena import Buffer, aligned_copy
 from sparsenet_kernels.registry import Kernel, kernels
 
-__all__ = ["Draft", "Lists", "Step", "Value", "View", "active_lists", "dense_buffer", "emit", "logical_buffer"]
+__all__ = [
+    "Argument",
+    "Arguments",
+    "Draft",
+    "Lists",
+    "Step",
+    "Value",
+    "View",
+    "active_lists",
+    "dense_buffer",
+    "emit",
+    "logical_buffer",
+    "scratch",
+]
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,6 +37,7 @@ class View:
 
 T = TypeVar("T")
 Argument = View | npt.NDArray[np.generic] | int
+Arguments = tuple[Argument, ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,10 +75,6 @@ class Draft:
             self.packs[key] = pack(*arguments, **settings)
         packed: T = self.packs[key]
         return packed
-
-    def constant(self, array: npt.NDArray[np.generic]) -> npt.NDArray[np.generic]:
-        """Keep an array for the life of the engine, at the begin of a cache line."""
-        return aligned_copy(array)
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,9 +120,15 @@ class Value:
         return self.origin is not None and self.origin.rows > 1 and self.origin.channels > 1
 
 
+def scratch(draft: Draft, *shape: int) -> View:
+    """Ask for scratch memory of 32-bit numbers, once for all samples."""
+    return View(draft.buffer(*shape, per_sample=False), shape)
+
+
 def emit(draft: Draft, kernel: str, *arguments: Argument) -> None:
-    """Append a step; the buffers it names are needed until then."""
-    step = Step(kernels()[kernel], arguments, draft.layer)
+    """Append a step; the buffers it names are needed until then, and arrays are kept, each aligned to a cache line."""
+    kept = tuple(aligned_copy(entry) if isinstance(entry, np.ndarray) else entry for entry in arguments)
+    step = Step(kernels()[kernel], kept, draft.layer)
     assert len(arguments) == len(step.kernel.arguments), f"{kernel}: {len(arguments)} arguments"
     for argument in arguments:
         if isinstance(argument, View):

@@ -186,6 +186,14 @@ def test_predicting_chooses_the_same_every_time(net):
     assert first.kernels == second.kernels
 
 
+def test_forced_variants_are_used_or_refused(net):
+    narrow = sn.compile(net, kernels={"linear1": "linear_f32_dense_dense__narrow"}, progress=False)
+    assert narrow.kernels["linear1"] == "linear_f32_dense_dense__narrow"
+    np.testing.assert_array_equal(narrow(whole_numbers(1)), net.reference(whole_numbers(1)))
+    with pytest.raises(sn.CompileError, match="expected one of linear_f32_dense_dense__wide"):
+        sn.compile(net, kernels={"linear1": "linear_f32_dense_dense__nonsense"})
+
+
 def test_constants_may_not_be_written(engine):
     assert engine.program.constants
     for array in engine.program.constants:

@@ -1,0 +1,175 @@
+"""The weights of float32 convolutions in the form of each kernel, and the arguments that kernel takes."""
+
+from dataclasses import dataclass
+from math import prod
+
+import numpy as np
+import numpy.typing as npt
+
+from sparsenet.engine.values import Arguments, Draft, Value, View, active_lists, dense_buffer, emit, scratch
+from sparsenet.layers import Conv2d, Linear, as_pair, kept_count
+from sparsenet_kernels.formats import (
+    PANEL_VECTORS,
+    PLANE_LANES,
+    PaddedSums,
+    Planes,
+    pack_blocks_conv2d,
+    pack_complementary_conv2d,
+    pack_csc_conv2d,
+    pack_csr_conv2d,
+    pack_panels_conv2d,
+)
+
+__all__ = ["BIND_CONV2D", "Geometry", "bias_of", "share_kept", "variant_of"]
+
+Floats = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Geometry:
+    """How the windows of a convolution lie over its image."""
+
+    layer: Conv2d
+    channels: int
+    height: int
+    width: int
+    out: tuple[int, int]
+
+    @property
+    def stride(self) -> tuple[int, int]:
+        """Vertical and horizontal step of the windows."""
+        return as_pair(self.layer.stride)
+
+    @property
+    def padding(self) -> tuple[int, int]:
+        """Rows above and below the image, columns left and right of it."""
+        return as_pair(self.layer.padding)
+
+    @property
+    def planes(self) -> Planes:
+        """How the image lies as planes, for kernels that walk their weights."""
+        dilation = as_pair(self.layer.dilation)
+        return Planes(self.channels, (self.height, self.width), self.stride, self.padding, dilation)
+
+    @property
+    def padded_sums(self) -> PaddedSums:
+        """Where kernels add up that send inputs to outputs."""
+        size, kernel = (self.height, self.width), (self.layer.weight.shape[2], self.layer.weight.shape[3])
+        windows = kernel, self.stride, self.padding, as_pair(self.layer.dilation)
+        return PaddedSums(len(self.layer.weight), size, self.out, *windows)
+
+    def settings(self, pad: tuple[int, int] | None = None) -> tuple[int, ...]:
+        """Return the integers that convolution kernels take: filter, stride, padding, dilation."""
+        kernel_height, kernel_width = self.layer.weight.shape[2:]
+        return (kernel_height, kernel_width, *self.stride, *(pad or self.padding), *as_pair(self.layer.dilation))
+
+
+def _conv2d_dense(draft: Draft, geometry: Geometry, value: Value, name: str) -> tuple[Arguments, float]:
+    layer = geometry.layer
+    panels, bias = _conv2d_panels(draft, layer, name)
+    padded = _padded(draft, geometry, value)
+    return (padded, panels, bias, *geometry.settings(pad=(0, 0))), share_kept(layer, panels)
+
+
+def _conv2d_dense_active(draft: Draft, geometry: Geometry, value: Value, name: str) -> tuple[Arguments, float]:
+    layer = geometry.layer
+    panels, bias = _conv2d_panels(draft, layer, name)
+    sums = prod(geometry.out) * panels.shape[-1]
+    lists = _image_lists(draft, geometry, value)
+    return (*lists, geometry.height, panels, bias, *geometry.settings(), scratch(draft, sums)), share_kept(
+        layer, panels
+    )
+
+
+def _conv2d_csc_active(draft: Draft, geometry: Geometry, value: Value, name: str) -> tuple[Arguments, float]:
+    layer = geometry.layer
+    csc = draft.once(pack_csc_conv2d, layer.weight, layer.groups, layer.mask)
+    weights = csc.indptr, csc.rows, csc.values, bias_of(layer.bias, len(layer.weight))
+    return (*_image_lists(draft, geometry, value), *weights, *geometry.settings()), csc.fill
+
+
+def _conv2d_complementary(draft: Draft, geometry: Geometry, value: Value, name: str) -> tuple[Arguments, float]:
+    layer = geometry.layer
+    packed = draft.once(pack_complementary_conv2d, layer.weight, layer.groups, mask=layer.mask)
+    weights = packed.outputs, packed.values, bias_of(layer.bias, len(layer.weight))
+    if name.endswith("active"):
+        return (*_image_lists(draft, geometry, value), *weights, *geometry.settings()), packed.fill
+    return (_image(draft, geometry, value), *weights, *geometry.settings()), packed.fill
+
+
+def _conv2d_csr_dense(draft: Draft, geometry: Geometry, value: Value, name: str) -> tuple[Arguments, float]:
+    layer = geometry.layer
+    csr = draft.once(pack_csr_conv2d, layer.weight, layer.groups, layer.mask)
+    planes, lanes = geometry.planes, PLANE_LANES[variant_of(name)]
+    size, sums = planes.total_size(geometry.out, lanes), planes.sums_size(geometry.out, lanes)
+    split = View(draft.buffer(size), (size,))
+    image = _image(draft, geometry, value)
+    emit(draft, "split_phases_f32", image, *geometry.stride, *geometry.padding, planes.rows, planes.row, split)
+    offsets = planes.offsets(csr.columns, layer.weight.shape[3])
+    bias = bias_of(layer.bias, len(layer.weight))
+    return (split, csr.indptr, offsets, csr.values, bias, planes.row, scratch(draft, sums)), csr.fill
+
+
+def _conv2d_blocks_active(draft: Draft, geometry: Geometry, value: Value, name: str) -> tuple[Arguments, float]:
+    layer, padded = geometry.layer, geometry.padded_sums
+    blocks = draft.once(pack_blocks_conv2d, layer.weight, layer.groups, layer.mask)
+    indptr, offsets, values = draft.once(padded.by_channel, blocks)
+    weights = indptr, offsets, values, bias_of(layer.bias, len(layer.weight))
+    lists = geometry.channels, geometry.height * geometry.width
+    shapes = (geometry.height + 1, geometry.channels), lists, lists, (padded.total_size,)
+    places: Arguments = (padded.row, padded.margin, *(scratch(draft, *shape) for shape in shapes))
+    return (*_image_lists(draft, geometry, value), *weights, *geometry.settings(), *places), blocks.fill
+
+
+BIND_CONV2D = {
+    ("dense", "dense"): _conv2d_dense,
+    ("dense", "active"): _conv2d_dense_active,
+    ("csr", "dense"): _conv2d_csr_dense,
+    ("csc", "active"): _conv2d_csc_active,
+    ("blocks", "active"): _conv2d_blocks_active,
+    ("complementary", "dense"): _conv2d_complementary,
+    ("complementary", "active"): _conv2d_complementary,
+}
+"""For the format of the weights and the form of the inputs: what gives a kernel's arguments and its format's fill."""
+
+
+def _image(draft: Draft, geometry: Geometry, value: Value) -> View:
+    return View(dense_buffer(draft, value), (geometry.height, geometry.width, geometry.channels))
+
+
+def _image_lists(draft: Draft, geometry: Geometry, value: Value) -> Arguments:
+    lists = active_lists(draft, value)
+    shape = (value.rows, lists.width)
+    return View(lists.columns, shape), View(lists.values, shape), geometry.width, geometry.channels
+
+
+def _padded(draft: Draft, geometry: Geometry, value: Value) -> View:
+    """Return the image with its padding around it, copied only where it has one."""
+    image = _image(draft, geometry, value)
+    top, left = geometry.padding
+    if top == left == 0:
+        return image
+    shape = (geometry.height + 2 * top, geometry.width + 2 * left, geometry.channels)
+    padded = View(draft.buffer(*shape), shape)
+    emit(draft, "pad2d_f32", image, top, left, padded)
+    return padded
+
+
+def _conv2d_panels(draft: Draft, layer: Conv2d, name: str) -> tuple[Floats, Floats]:
+    vectors = PANEL_VECTORS[variant_of(name)]
+    return draft.once(pack_panels_conv2d, layer.weight, layer.bias, layer.groups, vectors=vectors)
+
+
+def variant_of(name: str) -> str:
+    """Return the variant that a kernel's name ends with."""
+    return name.partition("__")[2]
+
+
+def bias_of(bias: Floats | None, N: int) -> Floats:
+    """Return a bias, of zeros where there is none."""
+    return np.zeros(N, np.float32) if bias is None else bias
+
+
+def share_kept(layer: Conv2d | Linear, stored: Floats) -> float:
+    """Return the kept weights over all places that a dense format stores."""
+    return kept_count(layer) / stored.size
