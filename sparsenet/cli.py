@@ -31,7 +31,7 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables
 @app.command(epilog="Example: sparsenet demo --json > results.json")
 def demo(
     json: Json = False,
-    rounds: Annotated[int, typer.Option(min=1, max=100_000, help="Rounds of the comparison.")] = 100,
+    rounds: Annotated[int, typer.Option(min=1, max=100_000, help="Rounds of the comparison.")] = 25,
 ) -> None:
     """Hear the bundled recordings, then race the dense twin."""
     from sparsenet.commands.demo_command import demo as run

@@ -108,7 +108,7 @@ def _race_numbers(row: Row) -> tuple[str, ...]:
 def _footnotes(compared: Comparison, about: Info) -> list[str]:
     first = compared.rows[0]
     return [
-        "Times run from features to scores, float32 both; making features of the sound comes on top, in every row.",
+        "Times run from features to scores; making features of the sound comes on top, in every row.",
         "days/s: days of sound heard in a second, a word being one second long.",
         f"ratio: a row's shortest time over that of the {first.network} network in {first.engine}, at its batch size.",
         "right: of the bundled recordings, here and now. accuracy: what the network's file says first"

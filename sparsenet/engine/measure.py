@@ -22,7 +22,7 @@ BETTER = 0.97
 """A kernel replaces the predicted one when the network then takes less than this share of its time: less is noise."""
 
 ROUNDS = 25
-LONGEST_S = 0.3
+LONGEST_S = 0.12
 """Timing one layer's kernels ends after this, when each has run at least three times."""
 
 Forced = dict[str, str]
