@@ -15,8 +15,11 @@ if TYPE_CHECKING:
 
 __all__ = ["inspect_model"]
 
-CARD = ("task", "accuracy", "accuracy_of", "provenance", "licence")
-"""What of a network's details people are shown beside its title; ``--json`` has all of it."""
+CARD = ("task", "accuracy", "accuracy_of", "float32", "provenance", "licence")
+"""What of a network's details people are shown beside its title; ``--json`` has all of it.
+
+``float32`` holds the accuracy of the network before it was rounded to 8 bits.
+"""
 
 
 def inspect_model(model: str, as_json: bool) -> None:
@@ -61,6 +64,8 @@ def _card(details: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """Give one line for each thing said; a list or mapping becomes a line for each entry."""
     for name in CARD:
         said = details.get(name)
+        if name == "float32" and isinstance(said, dict):
+            said = said.get("accuracy")
         for entry in said if isinstance(said, list) else [said]:
             if entry is not None:
                 yield name, _entry(entry)

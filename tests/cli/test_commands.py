@@ -29,6 +29,13 @@ def test_help_lists_the_commands(run):
         assert listed[-6:] == ["demo", "recognize", "inspect", "bench", "profile", "info"]
 
 
+def test_inspect_shows_accuracy_before_and_after_rounding(run):
+    shown = " ".join(run("inspect", "spoken-digits").out.split())
+    details = load("spoken-digits").details
+    for entry in (details["accuracy"][0], details["float32"]["accuracy"][0]):
+        assert f"{entry['share_right'] * 100:.1f} % right of {entry['samples']}" in shown
+
+
 def test_version(run):
     outcome = run("--version")
     assert (outcome.code, outcome.out) == (0, f"sparsenet {sparsenet.__version__}\n")
