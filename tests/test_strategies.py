@@ -64,4 +64,6 @@ def test_every_kind_of_layer_is_drawn():
     assert kinds_drawn(networks()) == everything - quantized
     assert kinds_drawn(networks(exact=True)) == everything - quantized - {Softmax, LogSoftmax}
     assert kinds_drawn(networks(quantized=True)) == everything
-    assert kinds_drawn(networks(exact=True, quantized=True)) == everything - {Softmax, LogSoftmax}
+    # few poolings are exact and few chains of bytes long enough for all of them: which come up is chance
+    both = kinds_drawn(networks(exact=True, quantized=True))
+    assert quantized <= both <= everything - {Softmax, LogSoftmax}
