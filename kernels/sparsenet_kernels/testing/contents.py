@@ -27,11 +27,6 @@ def numbers(rng: np.random.Generator, shape: tuple[int, ...], content: str) -> N
     return np.asarray(_DRAW[content](rng, shape), np.float32)
 
 
-def zero_but(rng: np.random.Generator, array: NDArray[np.float32], density: float) -> NDArray[np.float32]:
-    """Set all but a random fraction of the elements to zero."""
-    return np.where(rng.random(array.shape) < density, array, np.float32(0.0))
-
-
 def _wide(rng: np.random.Generator, shape: tuple[int, ...]) -> NDArray[np.float64]:
     return np.ldexp(rng.uniform(0.5, 1.0, shape), rng.integers(-20, 20, shape)) * rng.choice([-1.0, 1.0], shape)
 
