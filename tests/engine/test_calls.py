@@ -199,3 +199,11 @@ def test_constants_may_not_be_written(engine):
     for array in engine.program.constants:
         assert not array.flags.writeable
         assert array.ctypes.data % 64 == 0
+
+
+def test_what_takes_long_is_shown(monkeypatch, capsys):
+    monkeypatch.setattr("sparsenet.progress.PATIENCE_S", -1.0)
+    sn.compile(sn.Network.sequential((8,), [sn.KWinners(2), sn.Linear(np.eye(8))]), progress=True)
+    shown = capsys.readouterr().err
+    assert "compiling" in shown
+    assert "kernels for" in shown
