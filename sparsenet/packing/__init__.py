@@ -18,17 +18,27 @@ from sparsenet.packing.masks import (
     taps,
     uniform,
 )
+from sparsenet.packing.pack import METHODS, pack
+from sparsenet.packing.packed import Packing
+from sparsenet.packing.plot import overlay, plot_packing
+from sparsenet.packing.report import packing_table
 from sparsenet.packing.verify import verify
 
 __all__ = [
     "FAMILIES",
+    "METHODS",
     "Grid",
     "Mask",
+    "Packing",
     "balanced",
     "blocks",
     "complementary",
     "grid_of",
+    "overlay",
+    "pack",
+    "packing_table",
     "partitioned",
+    "plot_packing",
     "subsets",
     "taps",
     "uniform",

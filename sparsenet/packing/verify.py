@@ -13,7 +13,7 @@ from sparsenet.packing.mask import Mask
 from sparsenet.packing.scattered import units_of
 from sparsenet.packing.shared import TABLE, TILE
 
-__all__ = ["verify"]
+__all__ = ["set_of_each", "verify"]
 
 IntArray = npt.NDArray[np.int64]
 
@@ -81,7 +81,7 @@ def verify(
     rows, columns = np.divmod(flat, grid.D)
     kept = Kept(grid, rows, columns)
     if sets is not None:
-        _check_sets(kept, _set_of_each(sets, grid.N))
+        _check_sets(kept, set_of_each(sets, grid.N))
         return
     if mask.family not in CHECKS:
         known = ", ".join(CHECKS)
@@ -89,7 +89,8 @@ def verify(
     CHECKS[mask.family](kept, mask.parameters)
 
 
-def _set_of_each(sets: npt.ArrayLike, N: int) -> IntArray:
+def set_of_each(sets: npt.ArrayLike, N: int) -> IntArray:
+    """Return the set of each output as an array, checked."""
     given = np.asarray(sets)
     if given.shape != (N,) or given.dtype.kind not in "iu":
         raise SparsenetError(f"expected one integer set for each of {N} outputs, got {given.dtype} {given.shape}")

