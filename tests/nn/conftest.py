@@ -1,13 +1,8 @@
-import pytest
+"""Every test here needs torch and begins from the same random state."""
 
-collect_ignore_glob = []
-try:
-    import torch  # noqa: F401
-except ImportError:
-    collect_ignore_glob = []
+import pytest
 
 
 @pytest.fixture(autouse=True)
-def seeded():
-    torch = pytest.importorskip("torch", reason="needs the extra train")
-    torch.manual_seed(0)
+def _seeded():
+    pytest.importorskip("torch", reason="needs the extra train").manual_seed(0)
