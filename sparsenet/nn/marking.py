@@ -3,6 +3,7 @@
 from typing import Any
 
 import numpy as np
+
 from sparsenet_kernels.jit import compiled
 
 __all__ = ["mark_winners"]
@@ -32,8 +33,8 @@ def mark_winners(bits: Any, k: int, keys: Any, marks: Any) -> None:
         above, reaching = 0, 0
         for i in range(len(keys)):
             marks[row, i] = keys[i] >= threshold
-            reaching += np.int32(keys[i] >= threshold)
-            above += np.int32(keys[i] > threshold)
+            reaching += int(keys[i] >= threshold)
+            above += int(keys[i] > threshold)
         if reaching > k:
             _drop_late_ties(keys, threshold, k - above, marks[row])
 
