@@ -127,7 +127,7 @@ class _MaskedWeight(nn.Module):
     @property
     def density(self) -> float:
         """The share of weights that are kept."""
-        return float(self.mask.float().mean())
+        return int(self.mask.sum()) / self.mask.numel()
 
 
 class MaskedLinear(_MaskedWeight):
