@@ -33,7 +33,9 @@ def quantize_aware(module: nn.Module, calibration: torch.Tensor | Iterable[torch
 
         network = without_rounding(copy)
 
-    is the float32 network to export, and to give to :func:`sparsenet.quantize` with calibration data of its own.
+    is the float32 network to export, and to give to :func:`sparsenet.quantize` with the same calibration data. It has
+    learned to be rounded and clipped, and may be worse without. Where plain rounding already costs nothing, so does
+    this help nothing: look at the quantised network's accuracy first.
 
     Parameters
     ----------
