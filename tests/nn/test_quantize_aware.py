@@ -151,7 +151,7 @@ def test_training_the_copy_trains_what_the_quantised_network_will_be():
     quantized = sn.quantize(as_network(without_rounding(rounding)), calibration.numpy(), progress=False)
     in_bytes = loss(quantized.reference(x.numpy()))
     assert after < before
-    assert in_bytes < before  # 0.23 after 0.42, where this was written
+    assert in_bytes < before
 
 
 class Residual(nn.Module):
