@@ -204,8 +204,11 @@ def test_matrices_from_the_right():
 
 @pytest.mark.parametrize(
     "nothing",
-    [nn.Identity(), nn.Dropout(), nn.Dropout2d(), nn.AlphaDropout(), Calls(lambda x: F.dropout(x, 0.5, False))]
-    + [Calls(lambda x: x.contiguous().clone().detach().float().to("cpu").data)],
+    [
+        *(nn.Identity(), nn.Dropout(), nn.Dropout2d(), nn.AlphaDropout()),
+        Calls(lambda x: F.dropout(x, 0.5, False)),
+        Calls(lambda x: x.contiguous().clone().detach().float().to("cpu").data),
+    ],
 )
 def test_what_does_nothing_is_left_out(nothing):
     assert layers(assert_same_meaning(nn.Sequential(nothing, nn.ReLU()), (2, 3, 3))) == ["ReLU"]
