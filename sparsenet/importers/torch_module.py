@@ -118,7 +118,8 @@ def _two_inputs(samples: Any) -> list[Any]:
 
 def _prepared(module: Any) -> tuple[Any, dict[str, str]]:
     """Copy a module to the processor, in evaluation mode and float32; say what was converted, by module."""
-    made = _eager(_copied(_eager(module)))
+    made = _copied(_eager(module))
+    _make_parts_eager(made)
     _refuse_opaque(made)
     converted = {}
     for path, part in made.named_modules():
@@ -147,14 +148,14 @@ def _copied(module: Any) -> Any:
 
 
 def _eager(module: Any) -> Any:
-    """Take modules out of what torch.compile put around them: compiled code reports no functions."""
-    while hasattr(module, "_orig_mod"):
-        module = module._orig_mod
+    """Take a module out of what torch.compile put around it: compiled code reports no functions."""
+    return _eager(module._orig_mod) if hasattr(module, "_orig_mod") else module
+
+
+def _make_parts_eager(module: Any) -> None:
     for part in module.modules():
-        for name, child in part.named_children():
-            if hasattr(child, "_orig_mod"):
-                setattr(part, name, _eager(child))
-    return module
+        for name, child in part._modules.items():  # named_children() leaves out second names
+            part._modules[name] = _eager(child)
 
 
 def _refuse_opaque(module: Any) -> None:

@@ -208,6 +208,23 @@ def test_traced_graphs():
     assert "blocks.0.conv1" in names(assert_same_meaning(module, (1, 8, 8)))
 
 
+class Compiled(nn.Module):
+    """A stand-in for what torch.compile puts around a module: its code reports no functions."""
+
+    def __init__(self, module):
+        super().__init__()
+        self._orig_mod = module
+
+    def forward(self, x):
+        raise AssertionError("expected the module inside to be used")
+
+
+def test_compiled_modules_are_unwrapped():
+    module = Compiled(nn.Sequential(nn.Linear(4, 3), Compiled(nn.Sequential(nn.ReLU()))))
+    assert names(imported(module, (4,))) == ["0", "1.0"]
+    assert isinstance(module._orig_mod[1], Compiled)
+
+
 def test_zeros_are_the_sparsity():
     module = nn.Linear(8, 6)
     with torch.no_grad():
@@ -269,6 +286,20 @@ def test_weights_that_the_forward_masks_itself():
     module = nn.Sequential(Own(), nn.ReLU())
     net = assert_same_meaning(module, (5,))
     np.testing.assert_array_equal(net["0"].mask, module[0].mask.numpy() != 0)
+
+
+@pytest.mark.filterwarnings("ignore:Sparse CSR tensor support is in beta state:UserWarning")
+def test_weights_in_sparse_layouts():
+    class Sparse(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.weight = nn.Parameter(torch.rand(4, 5) * (torch.rand(4, 5) < 0.5))
+
+        def forward(self, x):
+            return F.linear(x, self.weight.to_sparse_csr())
+
+    module = Sparse()
+    np.testing.assert_array_equal(imported(module, (5,)).nodes[0].layer.weight, module.weight.detach().numpy())
 
 
 class SparseWeights(nn.Module):
