@@ -7,7 +7,15 @@
 
 from sparsenet.engine.compiling import compile
 from sparsenet.engine.engine import Engine
-from sparsenet.errors import AudioError, CompileError, GraphError, ModelFormatError, SparsenetError
+from sparsenet.errors import (
+    AudioError,
+    CompileError,
+    GraphError,
+    ModelFormatError,
+    SparsenetError,
+    UnsupportedLayerError,
+)
+from sparsenet.importers import from_torch, import_report
 from sparsenet.layers import (
     Add,
     AvgPool2d,
@@ -61,9 +69,12 @@ __all__ = [
     "Reshape",
     "Softmax",
     "SparsenetError",
+    "UnsupportedLayerError",
     "__version__",
     "compile",
     "fold_batchnorm",
+    "from_torch",
+    "import_report",
     "load",
     "quantize",
 ]

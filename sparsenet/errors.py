@@ -1,6 +1,6 @@
 """What this package raises: children of ``SparsenetError``; wrong Python types raise ``TypeError``."""
 
-__all__ = ["AudioError", "CompileError", "GraphError", "ModelFormatError", "SparsenetError"]
+__all__ = ["AudioError", "CompileError", "GraphError", "ModelFormatError", "SparsenetError", "UnsupportedLayerError"]
 
 
 class SparsenetError(ValueError):
@@ -21,3 +21,7 @@ class AudioError(SparsenetError):
 
 class CompileError(SparsenetError):
     """A network that this machine cannot be asked to run in the way that was asked for."""
+
+
+class UnsupportedLayerError(SparsenetError):
+    """A module to import that computes something that no layer of this package can."""

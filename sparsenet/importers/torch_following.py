@@ -1,0 +1,223 @@
+"""From a call of one of torch's functions to layers of the recording."""
+
+from collections.abc import Callable
+from inspect import signature
+from typing import Any
+
+import numpy as np
+
+from sparsenet.errors import SparsenetError, UnsupportedLayerError
+from sparsenet.importers.report import Note
+from sparsenet.importers.torch_call import BoolArray, Call, FloatArray, Layers, Tensor, numbers
+from sparsenet.importers.torch_functions import FUNCTIONS, Function
+from sparsenet.importers.torch_kwinners import k_winners_layers
+from sparsenet.importers.torch_masks import declared_mask, wraps_weights
+from sparsenet.importers.torch_run import Module, Recording, Value, inputs_among, unsupported_here, where
+from sparsenet.network import Node
+from sparsenet.shapes import Shape, infer_shape
+
+__all__ = ["called", "k_winners_called"]
+
+ABOUT_SHAPES = frozenset(
+    [
+        "__len__",
+        "__hash__",
+        "__repr__",
+        "__format__",
+        "dim",
+        "element_size",
+        "get_device",
+        "is_complex",
+        "is_contiguous",
+        "is_floating_point",
+        "ndimension",
+        "nelement",
+        "numel",
+        "size",
+        "storage_offset",
+        "stride",
+    ]
+)
+"""Functions whose answer is the same for all values of one shape."""
+
+ABOUT_VALUES = frozenset(
+    [
+        "__array__",
+        "__bool__",
+        "__contains__",
+        "__float__",
+        "__index__",
+        "__int__",
+        "allclose",
+        "equal",
+        "is_nonzero",
+        "item",
+        "numpy",
+        "tolist",
+    ]
+)
+"""Functions by which values could decide what is done."""
+
+ADVICE = (
+    "supported are conv2d, linear, batch norm, relu, k-winners, max and average pooling, add, cat, softmax, reshaping, "
+    "and constants for each channel; write the layer from these, or import the parts before and after it"
+)
+
+
+def called(recording: Recording, function: Any, args: Any, kwargs: Any) -> Any:
+    """Do what a function does, and write it down if it depends on the input."""
+    if recording.paused or not inputs_among(recording, args, kwargs):
+        return function(*args, **kwargs)
+    import torch
+
+    name = getattr(function, "__name__", repr(function))
+    if name == "__get__":  # a property: named by its descriptor
+        name = function.__self__.__name__
+        result = function(*args, **kwargs)
+        if not isinstance(result, torch.Tensor):
+            return result
+    elif name in ABOUT_SHAPES:
+        return function(*args, **kwargs)
+    elif name in ABOUT_VALUES:
+        raise unsupported_here(
+            recording,
+            f"expected the same work for all inputs, got {name}(), which looks at values; control flow that depends on "
+            f"values, and NumPy in between, cannot be imported",
+        )
+    plain = name[:-1] if name.endswith("_") and not name.endswith("__") else name
+    if plain not in FUNCTIONS:
+        raise unsupported_here(recording, f"expected a function that is a layer here, got {name}; {ADVICE}")
+    result = function(*args, **kwargs)
+    return _followed(recording, plain, FUNCTIONS[plain], args, kwargs, result)
+
+
+def _followed(recording: Recording, name: str, function: Function, args: Any, kwargs: Any, result: Any) -> Any:
+    """Turn a call into layers, and remember whose value its result is."""
+    import torch
+
+    if not isinstance(result, torch.Tensor):
+        raise unsupported_here(recording, f"expected one tensor from {name}, got {type(result).__name__}; {ADVICE}")
+    inputs = inputs_among(recording, args, kwargs)
+    step = _name(recording, name)
+    try:
+        layers = _translated(recording, function, step, inputs, args, kwargs, result)
+        last = _append(recording, step, layers, inputs, tuple(result.shape[1:]))
+    except SparsenetError as error:
+        raise type(error)(f"{where(recording)}, {name}: {error}") from None
+    recording.visits[-1].functions += bool(layers)
+    if id(result) in recording.values and layers:
+        _spoil_views(recording, result)
+    recording.values[id(result)] = Value(result, last)
+    return result
+
+
+def _translated(
+    recording: Recording, function: Function, step: str, inputs: list[str], args: Any, kwargs: Any, result: Tensor
+) -> Layers:
+    import torch
+
+    def depends(value: Any) -> bool:
+        return id(value) in recording.values
+
+    def note(text: str) -> None:
+        recording.notes.append(Note(step, text))
+
+    def weight(tensor: Tensor) -> tuple[FloatArray, BoolArray | None]:
+        return _weight(recording, step, tensor)
+
+    shape, result_shape = recording.shapes[inputs[0]], tuple(result.shape[1:])
+    if result.dtype != torch.float32 or result.shape[:1] != (recording.batch,):
+        raise UnsupportedLayerError(
+            f"expected float32 values whose first axis is the batch of {recording.batch}, got {result.dtype} of shape "
+            f"{tuple(result.shape)}"
+        )
+    call = Call(shape, result_shape, depends, weight, note)
+    try:
+        bound = signature(function.translate).bind(call, *args, **kwargs)
+    except TypeError as error:
+        raise UnsupportedLayerError(f"expected other arguments: {error}") from None
+    many = len(inputs) > 1 and function.place != "several"
+    if many or (function.place == "first" and not depends(bound.args[1])):
+        raise UnsupportedLayerError("expected one value that depends on the input, in the first place, got others")
+    return function.translate(*bound.args, **bound.kwargs)
+
+
+def _append(recording: Recording, step: str, layers: Layers, inputs: list[str], result_shape: Shape) -> str:
+    """Add layers in a chain, the last under the name of the step; return whose value the result is."""
+    shape, last = recording.shapes[inputs[0]], inputs[0]
+    for layer in layers:
+        final = layer is layers[-1]
+        name = step if final else _unused(recording, f"{step}.{type(layer).__name__.lower()}")
+        shape = infer_shape(layer, tuple(recording.shapes[source] for source in inputs))
+        recording.steps.append(Node(name, layer, tuple(inputs)))
+        recording.shapes[name] = shape
+        inputs, last = [name], name
+    if shape != result_shape:
+        raise UnsupportedLayerError(f"expected a value of shape {shape} for each sample, got {result_shape}")
+    return last
+
+
+def k_winners_called(recording: Recording, module: Module, forward: Callable[..., Any], args: Any, kwargs: Any) -> Any:
+    """Run a k-winners module as one function, whatever it calls inside."""
+    recording.paused = True
+    try:
+        result = forward(*args, **kwargs)
+    finally:
+        recording.paused = False
+
+    def translate(call: Call, x: Tensor) -> Layers:
+        return k_winners_layers(module, call.shape, call.note)
+
+    if not inputs_among(recording, args, kwargs):
+        return result
+    return _followed(recording, "kwinners", Function(translate), args, kwargs, result)
+
+
+def _weight(recording: Recording, step: str, tensor: Tensor) -> tuple[FloatArray, BoolArray | None]:
+    """Read a weight, its mask, and say what is odd about either."""
+    import torch
+
+    weight = numbers(tensor)
+    # a weight that was computed for this call leaves its place in memory to the next
+    if isinstance(tensor, torch.nn.Parameter):
+        first = recording.readers.setdefault((tensor.data_ptr(), weight.shape), step)
+        if first != step:
+            recording.notes.append(Note(step, f"shares its weight with {first!r} in torch; here each has its own"))
+    module, wrapper = recording.visits[-1].module, _wrapper(recording)
+    mask = declared_mask(module, wrapper, weight.shape)
+    if mask is not None and (outside := int(np.count_nonzero(weight[~mask]))):
+        recording.notes.append(Note(step, f"{outside} weights outside the mask are not zero: they are kept"))
+        mask = mask | (weight != 0)
+    return weight, mask
+
+
+def _wrapper(recording: Recording) -> Module | None:
+    """Return the module that called this one."""
+    return recording.visits[-2].module if len(recording.visits) > 1 else None
+
+
+def _name(recording: Recording, function: str) -> str:
+    """Name a step after the module that calls the function: alone if it has no parts and calls nothing else."""
+    visit, wrapper = recording.visits[-1], _wrapper(recording)
+    if wrapper is not None and wraps_weights(wrapper, visit.module):
+        visit = recording.visits[-2]
+    elif visit.functions or any(name != "parametrizations" for name, _ in visit.module.named_children()):
+        return _unused(recording, f"{visit.path}.{function}".removeprefix("."))
+    return _unused(recording, visit.path or function)
+
+
+def _unused(recording: Recording, name: str) -> str:
+    """Count further uses of a name: "relu", "relu:2", "relu:3"."""
+    unique, count = name, 1
+    while unique in recording.shapes:
+        count += 1
+        unique = f"{name}:{count}"
+    return unique
+
+
+def _spoil_views(recording: Recording, tensor: Tensor) -> None:
+    """Mark every other tensor that shares its memory with one that was changed in place."""
+    memory = tensor.untyped_storage().data_ptr()
+    for key, value in recording.values.items():
+        if value.tensor is not tensor and value.tensor.untyped_storage().data_ptr() == memory:
+            recording.values[key] = Value(value.tensor, value.step, stale=True)

@@ -1,0 +1,92 @@
+"""What is known of a torch module's run: where it is, which tensors depend on the input, and the layers so far."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from sparsenet.errors import UnsupportedLayerError
+from sparsenet.importers.report import Note
+from sparsenet.importers.torch_call import Tensor
+from sparsenet.network import Node
+from sparsenet.shapes import Shape
+
+__all__ = ["Module", "Recording", "Value", "Visit", "fresh", "inputs_among", "place", "unsupported_here", "where"]
+
+Module = Any
+
+
+@dataclass(eq=False)
+class Visit:
+    """One call of a module that has not returned yet."""
+
+    path: str
+    module: Module
+    functions: int = 0
+    """Of the input, called by the module itself so far."""
+
+
+@dataclass(frozen=True, eq=False)
+class Value:
+    """A tensor that depends on the input, kept so that its identity stays its own, and the step whose value it has."""
+
+    tensor: Tensor
+    step: str
+    stale: bool = False
+
+
+@dataclass(eq=False)
+class Recording:
+    """What is known of a run: so far, and at its end."""
+
+    batch: int
+    shapes: dict[str, Shape]
+    values: dict[int, Value] = field(default_factory=dict)
+    visits: list[Visit] = field(default_factory=list)
+    readers: dict[tuple[int, Shape], str] = field(default_factory=dict)
+    """The first layer that read a weight, by where it lies."""
+    paused: bool = False
+    failed_at: str = ""
+    steps: list[Node] = field(default_factory=list)
+    notes: list[Note] = field(default_factory=list)
+    output: str = ""
+
+
+def place(path: str, module: Module) -> str:
+    """Say which module is meant."""
+    return f"layer {path!r} ({type(module).__name__})" if path else f"the module ({type(module).__name__})"
+
+
+def where(recording: Recording) -> str:
+    """Say where the run is."""
+    if not recording.visits:
+        return "the module"
+    return place(recording.visits[-1].path, recording.visits[-1].module)
+
+
+def unsupported_here(recording: Recording, message: str) -> UnsupportedLayerError:
+    """Return an error that begins with where the run is."""
+    return UnsupportedLayerError(f"{where(recording)}: {message}")
+
+
+def inputs_among(recording: Recording, *arguments: Any) -> list[str]:
+    """List the steps that arguments hold, in order, also inside tuples, lists and mappings."""
+    found: list[str] = []
+    for argument in arguments:
+        if isinstance(argument, tuple | list):
+            found.extend(inputs_among(recording, *argument))
+        elif isinstance(argument, Mapping):
+            found.extend(inputs_among(recording, *argument.values()))
+        elif (value := recording.values.get(id(argument))) is not None:
+            found.append(fresh(recording, value))
+    return found
+
+
+def fresh(recording: Recording, value: Value) -> str:
+    """Return whose value a tensor holds, unless it was changed behind its back."""
+    if value.stale:
+        raise unsupported_here(
+            recording,
+            f"expected a value that stays as it is, got that of {value.step!r}, which another view of it changed in "
+            f"place; leave out inplace=True there",
+        )
+    return value.step
