@@ -40,8 +40,8 @@ class Roof:
         return "arithmetic" if self.arithmetic_us >= self.reading_us else "reading"
 
 
-def roof(multiplications: int, read_bytes: Mapping[str, int], limits: Limits) -> Roof:
-    """Find the least time that float32 work can take on one core.
+def roof(multiplications: int, read_bytes: Mapping[str, int], limits: Limits, unit: str = "float32") -> Roof:
+    """Find the least time that work can take on one core.
 
     Parameters
     ----------
@@ -49,6 +49,8 @@ def roof(multiplications: int, read_bytes: Mapping[str, int], limits: Limits) ->
     read_bytes : mapping of str to int
         By the memory level that they come from, a key of ``limits.read_bytes_per_s``.
     limits : Limits
+    unit : {"float32", "bytes", "tiles"}
+        What multiplies. Where its rate is not known, only reading limits.
 
     Examples
     --------
@@ -57,6 +59,7 @@ def roof(multiplications: int, read_bytes: Mapping[str, int], limits: Limits) ->
     >>> round(found.arithmetic_us), round(found.reading_us), found.bound
     (10, 401, 'reading')
     """
-    arithmetic_us = multiplications / limits.multiply_adds_per_s * 1e6
+    rate = limits.rate_of(unit)
+    arithmetic_us = 0.0 if rate is None else multiplications / rate * 1e6
     reading_us = sum(size / limits.read_bytes_per_s[level] for level, size in read_bytes.items()) * 1e6
     return Roof(arithmetic_us, reading_us)
