@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sparsenet.errors import SparsenetError
-from sparsenet.insight.roofline import roof
+from sparsenet.insight.roof import roof
 from sparsenet.insight.step_work import activation_bytes, arithmetic_unit, multiplications, weight_bytes
 from sparsenet.insight.steps import OneStep, Steps
 from sparsenet.insight.work import LayerWork, work
