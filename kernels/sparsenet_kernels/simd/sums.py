@@ -20,6 +20,7 @@ from sparsenet_kernels.simd.types import i8x64, i32x16, u8x64
 
 __all__ = [
     "SumsType",
+    "emitted",
     "store_16_bytes",
     "store_halves",
     "sums_add_fours",
@@ -60,7 +61,7 @@ def sums_from(typing_context, rows, columns, array, index):
     sums = SumsType(rows.literal_value, columns.literal_value)
 
     def emit(context, builder, signature, args):
-        start = _emitted(context, builder, load, signature.args[2:], args[2:])
+        start = emitted(context, builder, load, signature.args[2:], args[2:])
         value = ir.Constant(sums.llvm, ir.Undefined)
         for position in range(sums.rows * sums.columns):
             value = builder.insert_value(value, start, position)
@@ -91,10 +92,10 @@ def sums_add_fours(typing_context, sums, x, corner, row_step, column_step, weigh
     """
 
     def emit(context, builder, signature, args):
-        factors = _emitted(context, builder, load_i8, signature.args[5:7], args[5:7])
+        factors = emitted(context, builder, load_i8, signature.args[5:7], args[5:7])
 
         def inputs(place):
-            return _emitted(context, builder, repeat4, (signature.args[1], types.int64), (args[1], place))
+            return emitted(context, builder, repeat4, (signature.args[1], types.int64), (args[1], place))
 
         return _add_everywhere(context, builder, signature, args, inputs, factors)
 
@@ -110,12 +111,12 @@ def sums_add_lookups(typing_context, sums, x, corner, row_step, column_step, ind
     """
 
     def emit(context, builder, signature, args):
-        chosen = _emitted(context, builder, load_u8, (signature.args[5], signature.args[7]), (args[5], args[7]))
-        factors = _emitted(context, builder, load_i8, signature.args[6:8], args[6:8])
+        chosen = emitted(context, builder, load_u8, (signature.args[5], signature.args[7]), (args[5], args[7]))
+        factors = emitted(context, builder, load_i8, signature.args[6:8], args[6:8])
 
         def inputs(place):
-            table = _emitted(context, builder, load_u8, (signature.args[1], types.int64), (args[1], place))
-            return _emitted(context, builder, lookup, (u8x64, u8x64), (table, chosen))
+            table = emitted(context, builder, load_u8, (signature.args[1], types.int64), (args[1], place))
+            return emitted(context, builder, lookup, (u8x64, u8x64), (table, chosen))
 
         return _add_everywhere(context, builder, signature, args, inputs, factors)
 
@@ -205,7 +206,7 @@ def _add_everywhere(context, builder, signature, args, inputs, factors):
         for column in range(sums.columns):
             position = row * sums.columns + column
             before = builder.extract_value(value, position)
-            after = _emitted(context, builder, dot4, (i32x16, u8x64, i8x64), (before, inputs(place), factors))
+            after = emitted(context, builder, dot4, (i32x16, u8x64, i8x64), (before, inputs(place), factors))
             value = builder.insert_value(value, after, position)
             place = builder.add(place, right)
         at = builder.add(at, down)
@@ -257,7 +258,7 @@ def _larger(builder, a, b):
     return builder.select(builder.icmp_signed(">", a, b), a, b)
 
 
-def _emitted(context, builder, operation, argument_types, args):
+def emitted(context, builder, operation, argument_types, args):
     """Emit another intrinsic's code."""
     typing = context.typing_context
     function = typing.resolve_value_type(operation)

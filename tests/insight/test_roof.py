@@ -1,6 +1,6 @@
 import pytest
 
-from sparsenet.insight.roofline import roof
+from sparsenet.insight.roof import roof
 from sparsenet.planner.limits import Limits
 
 LIMITS = Limits(4e9, 1e11, {"L1": 4e11, "L2": 1e11, "memory": 1e10}, {"L1": 2**15, "L2": 2**20, "memory": 2**28})
