@@ -268,11 +268,11 @@ def _network(cell: _Cell, weight: FloatArray, winners: bool) -> Network:
 
 
 def _kernels_for(operation: str, case: str) -> list[str]:
-    """List the float32 kernels, without their variants, that skip the zeros of a case."""
+    """List the float32 kernels that skip the zeros of a case: without variants, save for those registered elsewhere."""
     weights, inputs = case in ("weights only", "both"), case in ("activations only", "both")
     return sorted(
         {
-            kernel.name.partition("__")[0]
+            kernel.name.partition("__")[0] if kernel.bundled else kernel.name
             for kernel in kernels().values()
             if kernel.operation == operation
             and kernel.dtype == "f32"

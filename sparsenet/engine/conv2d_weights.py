@@ -92,7 +92,7 @@ def _conv2d_complementary(draft: Draft, geometry: Geometry, value: Value, name: 
     layer = geometry.layer
     packed = draft.once(pack_complementary_conv2d, layer.weight, layer.groups, mask=layer.mask)
     weights = packed.outputs, packed.values, bias_of(layer.bias, len(layer.weight))
-    if name.endswith("active"):
+    if name.partition("__")[0].endswith("active"):
         return (*_image_lists(draft, geometry, value), *weights, *geometry.settings()), packed.fill
     return (_image(draft, geometry, value), *weights, *geometry.settings()), packed.fill
 
@@ -100,7 +100,7 @@ def _conv2d_complementary(draft: Draft, geometry: Geometry, value: Value, name: 
 def _conv2d_csr_dense(draft: Draft, geometry: Geometry, value: Value, name: str) -> tuple[Arguments, float]:
     layer = geometry.layer
     csr = draft.once(pack_csr_conv2d, layer.weight, layer.groups, layer.mask)
-    planes, lanes = geometry.planes, PLANE_LANES[variant_of(name)]
+    planes, lanes = geometry.planes, PLANE_LANES.get(variant_of(name), 128)
     size, sums = planes.total_size(geometry.out, lanes), planes.sums_size(geometry.out, lanes)
     split = View(draft.buffer(size), (size,))
     image = _image(draft, geometry, value)
@@ -156,7 +156,7 @@ def _padded(draft: Draft, geometry: Geometry, value: Value) -> View:
 
 
 def _conv2d_panels(draft: Draft, layer: Conv2d, name: str) -> tuple[Floats, Floats]:
-    vectors = PANEL_VECTORS[variant_of(name)]
+    vectors = PANEL_VECTORS.get(variant_of(name), 2)
     return draft.once(pack_panels_conv2d, layer.weight, layer.bias, layer.groups, vectors=vectors)
 
 

@@ -15,6 +15,7 @@ from sparsenet.layers import Conv2d, Linear, kept_count
 from sparsenet.planner.choose import Choice, choose, variant_name
 from sparsenet.planner.cost import WeightedWork
 from sparsenet.planner.machine import Machine
+from sparsenet.planner.own_kernels import check_stands_in
 from sparsenet_kernels.formats import (
     PANEL_VECTORS,
     pack_blocks,
@@ -107,6 +108,7 @@ def _variant_name(draft: Draft, plan: Plan, kernel: str, outputs: int) -> str:
     if forced not in kernels():
         variants = ", ".join(name for name in kernels() if name.partition("__")[0] == kernel)
         raise CompileError(f"layer {draft.layer!r}: expected one of {variants}, got {forced!r}")
+    check_stands_in(forced, kernel)
     return forced
 
 
@@ -138,7 +140,8 @@ def _linear_inputs(draft: Draft, value: Value, inputs: str) -> Arguments:
 def _linear_weights(draft: Draft, layer: Linear, weights: str, name: str) -> tuple[Arguments, float]:
     N, D = layer.weight.shape
     if weights == "dense":
-        panels, bias = draft.once(pack_panels, layer.weight[None], layer.bias, vectors=PANEL_VECTORS[variant_of(name)])
+        vectors = PANEL_VECTORS.get(variant_of(name), 2)
+        panels, bias = draft.once(pack_panels, layer.weight[None], layer.bias, vectors=vectors)
         return (panels[0], bias[0]), share_kept(layer, panels)
     if weights == "csr":
         csr = draft.once(pack_csr, layer.weight, layer.mask)
