@@ -27,6 +27,7 @@ __all__ = [
     "multiply_add",
     "order_keys",
     "popcount",
+    "prefetch",
     "select",
     "splat",
     "spread",
@@ -93,6 +94,21 @@ def store_first(typing_context, array, index, value, count):
         return context.get_dummy_value()
 
     return types.void(array, index, value, count), emit
+
+
+@intrinsic
+def prefetch(typing_context, array, index):
+    """Have the cache line of ``array.ravel()[index]`` fetched; a place outside of the array does no harm."""
+
+    def emit(context, builder, signature, args):
+        pointer = element_pointer(context, builder, signature.args[0], args[0], args[1], signature.args[1], INT64(0))
+        pointer = builder.bitcast(pointer, ir.IntType(8).as_pointer())
+        shape = ir.FunctionType(ir.VoidType(), [pointer.type, INT32, INT32, INT32])
+        function = cgutils.get_or_insert_function(builder.module, shape, "llvm.prefetch.p0")
+        builder.call(function, [pointer, INT32(0), INT32(3), INT32(1)])  # to be read; nearest cache; data
+        return context.get_dummy_value()
+
+    return types.void(array, index), emit
 
 
 @intrinsic
