@@ -25,6 +25,7 @@ __all__ = [
     "maximum",
     "multiply",
     "multiply_add",
+    "number_of",
     "order_keys",
     "popcount",
     "prefetch",
@@ -238,6 +239,16 @@ def bits_of(typing_context, number):
         return builder.bitcast(args[0], INT32)
 
     return types.int32(number), emit
+
+
+@intrinsic
+def number_of(typing_context, bits):
+    """``np.int32(bits).view(np.float32)`` of a single int32."""
+
+    def emit(context, builder, signature, args):
+        return builder.bitcast(args[0], ir.FloatType())
+
+    return types.float32(types.int32), emit
 
 
 @intrinsic

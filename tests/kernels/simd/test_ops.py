@@ -316,6 +316,16 @@ def test_bits_of(number):
 
 
 @compiled
+def number(bits):
+    return ops.number_of(bits)
+
+
+@given(ANY_FLOATS)
+def test_number_of_undoes_bits_of(value):
+    assert_same_bits(np.float32([number(np.float32(value).view(np.int32))]), np.float32([value]))
+
+
+@compiled
 def total_of(array):
     return ops.sum_lanes(ops.load(array, 0))
 
