@@ -52,3 +52,16 @@ def test_tiles_of_any_size_say_the_same(size):
     kernels()[ACTIVE].function(columns, values, packed.indptr, tiles, packed.values, bias, sums, out)
     x = np.float32([[0.0, 2.0, 0.0, 0.0, -3.0]])
     np.testing.assert_array_equal(out, reference.linear(x, weight))
+
+
+@pytest.mark.skipif(not can_run(kernels()[ACTIVE]), reason="needs compiled vector operations")
+@pytest.mark.parametrize("left", [5, 2**31 - 1, -(2**31)])
+def test_what_lies_behind_the_end_of_a_list_is_of_no_account(left):
+    weight = np.arange(80, dtype=np.float32).reshape(16, 5)
+    packed = formats.pack_blocks(weight)
+    columns = np.full((2, 9), left, np.int32)
+    columns[:, 0], columns[:, 1] = [0, 3], -1
+    values, out = np.full((2, 9), 2.0, np.float32), np.zeros((2, 16), np.float32)
+    bias, sums = np.zeros(16, np.float32), np.zeros(16, np.float32)
+    kernels()[ACTIVE].function(columns, values, packed.indptr, packed.tiles, packed.values, bias, sums, out)
+    np.testing.assert_array_equal(out, 2 * weight[:, [0, 3]].T)

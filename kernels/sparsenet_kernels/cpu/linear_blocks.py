@@ -47,14 +47,17 @@ add_near, add_far, add_farthest = _add_blocks(1), _add_blocks(2), _add_blocks(4)
 
 @compiled
 def add_active(columns, values, b, indptr, tiles, weights, sums, place):
-    """Add the blocks of all active inputs of a sample."""
-    width = columns.shape[1]
+    """Add the blocks of all active inputs of a sample.
+
+    Looking ahead reads beyond the end of a short list, where anything may lie, so its columns are clipped.
+    """
+    width, inputs = columns.shape[1], indptr.shape[0] - 1
     for j in range(width):
         d = columns[b, j]
         if d < 0:
             break
         later = columns[b, min(j + AHEAD, width - 1)]
-        fetch_run(weights, index(indptr[index(max(later, 0))]))
+        fetch_run(weights, index(indptr[index(min(max(later, 0), inputs))]))
         first, end = indptr[index(d)], indptr[index(d) + index(1)]
         if tiles.shape[1] == 1:
             add_near(sums, place, values[b, j], tiles, weights, first, end)
