@@ -84,7 +84,7 @@ def ways_to_compute(
                 yield _library(case, ONNX, in_onnxruntime(net), x, wanted)
         if case == "weights only":
             yield _library(case, SCIPY, load_scipy(net, cell.batch, 1), x, wanted)
-        for place, kernel in enumerate(_kernels_for(cell.shape.operation, case)):
+        for place, kernel in enumerate(_kernels_for(cell, case)):
             if place and too_late():
                 who = f"{kernel} on {cell.shape}"
                 left_out.setdefault(who, LeftOut(who, "there was no time left to prepare it; give more --seconds"))
@@ -109,20 +109,22 @@ def _network(cell: Cell, weight: FloatArray, winners: bool) -> Network:
     return Network(shape.sample_shape, nodes, LAYER)
 
 
-def _kernels_for(operation: str, case: str) -> list[str]:
-    """List the float32 kernels, without their variants, that skip the zeros of a case."""
+def _kernels_for(cell: Cell, case: str) -> list[str]:
+    """List the float32 kernels, without their variants, that skip the zeros of a case: those last that may be late."""
     weights, inputs = case in ("weights only", "both"), case in ("activations only", "both")
-    return sorted(
-        {
-            kernel.name.partition("__")[0]
-            for kernel in kernels().values()
-            if kernel.operation == operation
-            and kernel.dtype == "f32"
-            and (kernel.weights != "dense") == weights
-            and (kernel.inputs == "active") == inputs
-        },
-        key=lambda name: ("complementary" in name, name),  # packing sets takes longest
-    )
+    names = {
+        kernel.name.partition("__")[0]
+        for kernel in kernels().values()
+        if kernel.operation == cell.shape.operation
+        and kernel.dtype == "f32"
+        and (kernel.weights != "dense") == weights
+        and (kernel.inputs == "active") == inputs
+    }
+
+    def hopeless(name: str) -> bool:
+        return cell.mask == "scattered" and "blocks" in name
+
+    return sorted(names, key=lambda name: ("complementary" in name, hopeless(name), name))  # packing sets takes longest
 
 
 def _kernel_way(case: str, kernel: str, net: Network, x: FloatArray, wanted: npt.NDArray[np.float64]) -> Way | LeftOut:

@@ -8,7 +8,7 @@ from sparsenet.bench.layer_ways import CASES, NUMPY, ONNX, SCIPY
 from sparsenet.bench.layers import LayerRow, Sweep, best_row, cells_of
 from sparsenet.bench.race import Race, RaceRow
 from sparsenet.bench.surroundings import Surroundings
-from sparsenet.tables import as_share, printable
+from sparsenet.tables import printable
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -96,7 +96,7 @@ def sweep_table(found: Sweep) -> "Table":
     for heading in ("kept", "batch", "dense peer", SCIPY, *CASES, "by both", "peer / best"):
         table.add_column(heading, justify="right")
     for (shape, mask, density, active, batch), rows in cells_of(found).items():
-        table.add_row(shape, mask, f"{as_share(density)} x {as_share(active)}", str(batch), *_sweep_cells(rows))
+        table.add_row(shape, mask, f"{density:g} x {active:g}", str(batch), *_sweep_cells(rows))
     return table
 
 
