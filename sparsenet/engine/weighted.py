@@ -149,8 +149,9 @@ def _linear_weights(draft: Draft, layer: Linear, weights: str, name: str) -> tup
         return (csc.indptr, csc.rows, csc.values, bias_of(layer.bias, N)), csc.fill
     if weights == "blocks":
         blocks = draft.once(pack_blocks, layer.weight, layer.mask)
-        sums = draft.buffer(-(-N // 16) * 16, per_sample=False)
-        arrays = blocks.indptr, blocks.starts, blocks.values, bias_of(layer.bias, N)
-        return (*arrays, View(sums, (-(-N // 16) * 16,))), blocks.fill
+        bias, padding = bias_of(layer.bias, N), -N % 16
+        if name.endswith("dense"):
+            return (*draft.once(blocks.by_tile), np.pad(bias, (0, padding))), blocks.fill
+        return (blocks.indptr, blocks.tiles, blocks.values, bias, scratch(draft, N + padding)), blocks.fill
     packed = draft.once(pack_complementary, layer.weight, mask=layer.mask)
     return (packed.outputs, packed.values, bias_of(layer.bias, N)), packed.fill

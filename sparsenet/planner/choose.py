@@ -90,6 +90,7 @@ def _reason(best: str, predicted: Mapping[str, float], operation: str) -> str:
         ("csr", "dense"): "skips zero weights",
         ("csc", "dense"): "skips zero weights",
         ("csc", "active"): "skips zero weights and inactive inputs",
+        ("blocks", "dense"): "skips blocks of zero weights",
         ("blocks", "active"): "skips blocks of zero weights and inactive inputs",
     }
     _, _, weights, inputs = best.split("_")

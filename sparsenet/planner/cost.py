@@ -29,6 +29,8 @@ BLOCK_NS = 1.2
 """A fused multiply-add of 16 weights to sums in memory."""
 REPEATED_BLOCK_NS = 0.6
 """The same where the weights stay in a register."""
+LOOKED_UP_VECTOR_NS = 0.65
+"""A fused multiply-add of 16 weights, read once, to sums in registers, with an input that is looked up."""
 CALL_NS = 35.0
 """Calling a step at all."""
 CACHED_NS_PER_BYTE = 0.010
@@ -142,6 +144,11 @@ def _blocks_active(work: WeightedWork, width: float) -> float:
     return added * width + (entries / 2 + work.blocks) * ENTRY_NS
 
 
+def _blocks_dense(work: WeightedWork, width: float) -> float:
+    each_ns = LOOKED_UP_VECTOR_NS if work.batch < 8 else LONE_VECTOR_NS
+    return work.out_positions * (work.blocks * each_ns + ceil(work.outputs / 16) * ENTRY_NS) * width
+
+
 def _complementary_dense(work: WeightedWork, width: float) -> float:
     return work.out_positions * work.taps * work.channels * work.sets * SCATTER_NS * 1.3
 
@@ -158,6 +165,7 @@ _NANOSECONDS = {
     ("csc", "dense"): _csc_dense,
     ("csc", "active"): _csc_active,
     ("blocks", "active"): _blocks_active,
+    ("blocks", "dense"): _blocks_dense,
     ("complementary", "dense"): _complementary_dense,
     ("complementary", "active"): _complementary_active,
 }

@@ -22,6 +22,7 @@ def register_all() -> None:
         layout,
         linear,
         linear_blocks,
+        linear_blocks_dense,
         linear_i8,
         pool,
         pool_i8,

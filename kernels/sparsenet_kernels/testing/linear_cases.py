@@ -40,7 +40,7 @@ BASE = LinearProblem(samples=3, inputs=20, outputs=37, density=0.3, activity=Act
 def linear_edges(kernel: Kernel) -> Mapping[str, LinearProblem]:
     """Return the problems that every kernel for fully connected layers must solve, by what is special about them."""
     sizes = {f"{n} samples": replace(BASE, samples=n) for n in (0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 15, 16, 17, 33)}
-    outputs = {f"{n} outputs": replace(BASE, outputs=n) for n in (1, 15, 16, 17, 31, 32, 33, 63, 64, 65, 129)}
+    outputs = {f"{n} outputs": replace(BASE, outputs=n) for n in (1, 15, 16, 17, 31, 32, 33, 48, 63, 64, 65, 129)}
     return (
         sizes
         | outputs
@@ -58,6 +58,7 @@ def linear_edges(kernel: Kernel) -> Mapping[str, LinearProblem]:
             "signed zeros": replace(BASE, content="signed zeros"),
             "stored zeros": replace(BASE, content="integers", keep_zeros=True),
             "long sums": replace(BASE, inputs=500, activity=Activity(500), density=1.0),
+            "more outputs than a byte counts tiles of": replace(BASE, outputs=4097, activity=Activity(2)),
             "wide range of magnitudes": replace(BASE, inputs=100, activity=Activity(50), content="wide"),
         }
     )
@@ -126,7 +127,10 @@ def _complementary(kernel: Kernel, weight: Floats, bias: Floats, mask: Mask) -> 
 
 def _blocks(kernel: Kernel, weight: Floats, bias: Floats, mask: Mask) -> dict[str, Argument]:
     packed = pack_blocks(weight, mask)
-    return {"indptr": packed.indptr, "starts": packed.starts, "weights": packed.values, "bias": bias}
+    if kernel.inputs == "dense":
+        indptr, columns, weights = packed.by_tile()
+        return {"indptr": indptr, "columns": columns, "weights": weights, "bias": np.pad(bias, (0, -len(bias) % 16))}
+    return {"indptr": packed.indptr, "tiles": packed.tiles, "weights": packed.values, "bias": bias}
 
 
 FORMATS = {"dense": _panels, "csc": _csc, "csr": _csr, "complementary": _complementary, "blocks": _blocks}
