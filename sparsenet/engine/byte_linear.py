@@ -10,10 +10,13 @@ from sparsenet.engine.byte_values import Bytes, in_memory_order
 from sparsenet.engine.values import Arguments, Draft, Value, View, emit, scratch
 from sparsenet.engine.weighted import Plan
 from sparsenet.layers import QuantizedLinear, kept_count
-from sparsenet.planner.cost import byte_linear_us
+from sparsenet.planner.cost import byte_linear_tiles_us, byte_linear_us
+from sparsenet_kernels.cpu.tile_sums import TILE_SUMS
 from sparsenet_kernels.formats.blocks4x16 import pack_blocks4x16
 from sparsenet_kernels.formats.bytes import pack_dense_i8, padded_to_tiles
 from sparsenet_kernels.formats.lookup import pack_lookup
+from sparsenet_kernels.formats.tiles import pack_tiles
+from sparsenet_kernels.simd.amx import amx_available
 
 __all__ = ["lower_quantized_linear"]
 
@@ -56,7 +59,9 @@ def _linear_candidates(
         return (blocks.indptr, blocks.starts, blocks.weights, *floats, *places)
 
     fill = kept_count(layer) / dense.size
+    tiles = [_tiles_candidate(draft, plan, weight, floats)] if amx_available() else []
     return [
+        *tiles,
         Candidate("linear_i8_dense_dense", fill, cost("dense", dense.size // 64), lambda: (dense, *floats)),
         Candidate(
             "linear_i8_lookup_dense",
@@ -66,3 +71,13 @@ def _linear_candidates(
         ),
         Candidate("linear_i8_blocks_active", blocks.fill, cost("blocks", len(blocks.weights)), bind_blocks),
     ]
+
+
+def _tiles_candidate(draft: Draft, plan: Plan, weight: Array, floats: tuple[Array, Array]) -> Candidate:
+    packed = draft.once(pack_tiles, weight, depth=64)
+    cost = byte_linear_tiles_us(len(packed.weights), len(weight), plan.machine, draft.batch)
+
+    def bind() -> Arguments:
+        return (packed.indptr, packed.columns, packed.weights, *floats, scratch(draft, TILE_SUMS))
+
+    return Candidate("linear_i8_tiles_dense__amx", packed.fill, cost, bind)
