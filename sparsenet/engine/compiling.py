@@ -12,9 +12,8 @@ from numba import config
 from sparsenet.engine.arena import lay_out
 from sparsenet.engine.engine import Engine, FloatArray, converted
 from sparsenet.engine.lower import Lowered, lower
-from sparsenet.engine.measure import Track, choose_by_measuring
+from sparsenet.engine.measure import choose_by_measuring
 from sparsenet.engine.program import assemble, constant_bytes
-from sparsenet.engine.progress import tracker
 from sparsenet.errors import CompileError
 from sparsenet.layers import Weighted
 from sparsenet.network import Network
@@ -68,7 +67,7 @@ def compile(
         Inputs like those to come, for timing kernels; random numbers from -1 to 1 when left out. How many units a
         ReLU leaves active depends on them.
     progress : bool, optional
-        Show what is compiled; when left out, in terminals and notebooks, where it takes longer than a moment.
+        Show what is compiled and timed; when left out, in terminals and notebooks, where it takes longer than a moment.
 
     Returns
     -------
@@ -102,8 +101,8 @@ def compile(
     chunk = _chunk_for(lower(folded, min(batch, LARGEST_CHUNK), machine(), forced, packs), batch)
     lowered = lower(folded, chunk, machine(), forced, packs)
     if planner == "measure":
-        lowered = _measured(folded, lowered, forced, examples, tracker(progress))
-    program = assemble(lowered, chunk, tracker(progress))
+        lowered = _measured(folded, lowered, forced, examples, progress)
+    program = assemble(lowered, chunk, progress)
     threads = max(1, min(cores, -(-batch // chunk)))
     return Engine(network, program, tuple(lowered.plan.choices), batch, chunk, threads, settings)
 
@@ -123,7 +122,7 @@ def _chunk_for(lowered: Lowered, batch: int) -> int:
 
 
 def _measured(
-    net: Network, first: Lowered, forced: Mapping[str, str], examples: npt.ArrayLike | None, track: Track
+    net: Network, first: Lowered, forced: Mapping[str, str], examples: npt.ArrayLike | None, progress: bool | None
 ) -> Lowered:
     samples = first.draft.batch
     timed = (
@@ -134,12 +133,12 @@ def _measured(
         return lower(net, samples, machine(), kernels, first.draft.packs)
 
     def runner(lowered: Lowered) -> Callable[[], object]:
-        program = assemble(lowered, samples, track)
+        program = assemble(lowered, samples, progress)
         engine = Engine(net, program, (), samples, samples, 1, {})
         inputs = cycle(timed)
         return lambda: engine(next(inputs))
 
-    return choose_by_measuring(first, forced, lower_with, runner)
+    return choose_by_measuring(first, forced, lower_with, runner, progress)
 
 
 def _made_up_inputs(net: Network, samples: int) -> list[FloatArray]:

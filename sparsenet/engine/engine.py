@@ -14,6 +14,7 @@ from sparsenet.engine.threads import claim_threads, parallel_turn
 from sparsenet.errors import CompileError, SparsenetError
 from sparsenet.network import Network
 from sparsenet.planner.choose import Choice
+from sparsenet.planner.threading_layer import has_tbb
 from sparsenet_kernels.driver import FAILED, FINISHED, parallel_driver, program_table, serial_driver
 from sparsenet_kernels.native import address_of
 
@@ -202,6 +203,7 @@ class Engine:
 
 def _parallel_driver(axes: int) -> Callable[..., int]:
     claim_threads()
+    has_tbb()  # which loads it from where pip puts it, if it is there
     try:
         driver: Callable[..., int] = parallel_driver(axes)
     except ValueError as error:

@@ -5,12 +5,12 @@ fast the clock runs.
 """
 
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from sparsenet.engine.lower import Lowered
 from sparsenet.planner.choose import Choice
-from sparsenet_kernels.registry import Kernel
+from sparsenet.progress import tracked
 
 __all__ = ["choose_by_measuring"]
 
@@ -29,7 +29,6 @@ LONGEST_S = 0.12
 """Timing one layer's kernels ends after this, when each has run at least three times."""
 
 Forced = dict[str, str]
-Track = Callable[[Iterable[Kernel]], Iterable[Kernel]]
 
 
 @dataclass(frozen=True)
@@ -46,6 +45,7 @@ def choose_by_measuring(
     forced: Mapping[str, str],
     lower_with: Callable[[Forced], Lowered],
     runner: Callable[[Lowered], Callable[[], object]],
+    progress: bool | None,
 ) -> Lowered:
     """Replace predicted kernels by measured ones, one layer after the other, the slowest first.
 
@@ -59,6 +59,8 @@ def choose_by_measuring(
         Lowers the network with the kernels given by layer.
     runner : callable
         Makes a function that runs a lowered network once, on inputs that change from call to call.
+    progress : bool or None
+        Whether to show what is timed; None for terminals and notebooks only.
 
     Returns
     -------
@@ -71,7 +73,10 @@ def choose_by_measuring(
             continue
         names = _worth_trying(choice)
         trials = [Trial(name, lowered := lower_with({**chosen, choice.layer: name}), runner(lowered)) for name in names]
-        times_us = [time_us / first.draft.batch for time_us in _least_us([trial.run for trial in trials])]
+        doing = f"timing {len(trials)} kernels for {choice.layer}"
+        times_us = [
+            time_us / first.draft.batch for time_us in _least_us([trial.run for trial in trials], doing, progress)
+        ]
         fastest = min(range(len(trials)), key=times_us.__getitem__)
         winner = fastest if times_us[fastest] < BETTER * times_us[0] else 0
         chosen[choice.layer] = names[winner]
@@ -98,11 +103,11 @@ def _worth_trying(choice: Choice) -> list[str]:
     return [*near, *dense]
 
 
-def _least_us(runs: list[Callable[[], object]]) -> list[float]:
+def _least_us(runs: list[Callable[[], object]], doing: str, progress: bool | None) -> list[float]:
     """Time the functions in turn, and return each one's shortest time."""
     least = [float("inf")] * len(runs)
     began = time.perf_counter()
-    for turn in range(ROUNDS):
+    for turn in tracked(range(ROUNDS), doing, progress, ROUNDS):
         for i, run in enumerate(runs):
             for _ in range(IN_A_ROW):
                 start = time.perf_counter_ns()

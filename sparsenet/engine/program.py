@@ -1,6 +1,6 @@
 """A program with addresses: the tables that the native driver walks."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,6 +9,7 @@ import numpy.typing as npt
 from sparsenet.engine.arena import lay_out
 from sparsenet.engine.lower import Lowered
 from sparsenet.engine.values import Argument, Draft, Step, View
+from sparsenet.progress import tracked
 from sparsenet_kernels.native import address_of, array_words
 from sparsenet_kernels.registry import Kernel
 
@@ -54,7 +55,7 @@ def constant_bytes(draft: Draft) -> int:
     return sum(entry.nbytes for step in draft.steps for entry in step.arguments if isinstance(entry, np.ndarray))
 
 
-def assemble(lowered: Lowered, chunk: int, track: Callable[[Iterable[Kernel]], Iterable[Kernel]] = iter) -> Program:
+def assemble(lowered: Lowered, chunk: int, progress: bool | None = False) -> Program:
     """Lay out the memory, compile the kernels (or read them from the cache), and write the tables.
 
     Parameters
@@ -62,12 +63,12 @@ def assemble(lowered: Lowered, chunk: int, track: Callable[[Iterable[Kernel]], I
     lowered : Lowered
     chunk : int
         Samples that go through the steps together.
-    track : callable
-        Wraps the iteration over the kernels to compile, to show progress.
+    progress : bool or None
+        Whether to show which kernel is being compiled; None for terminals and notebooks only.
     """
     draft = lowered.draft
     scratch_bytes = lay_out(draft.buffers, chunk)
-    _compile(_distinct(step.kernel for step in draft.steps), track)
+    _compile(_distinct(step.kernel for step in draft.steps), progress)
     tables = [_table(step) for step in draft.steps]
     words = np.array([word for table in tables for word in table], np.int64)
     starts = np.cumsum([0, *(len(table) for table in tables)])[:-1]
@@ -86,8 +87,8 @@ def assemble(lowered: Lowered, chunk: int, track: Callable[[Iterable[Kernel]], I
     )
 
 
-def _compile(kernels: Iterable[Kernel], track: Callable[[Iterable[Kernel]], Iterable[Kernel]]) -> None:
-    for kernel in track(kernels):
+def _compile(kernels: tuple[Kernel, ...], progress: bool | None) -> None:
+    for kernel in tracked(kernels, lambda kernel: f"compiling {kernel.name}", progress, len(kernels)):
         assert kernel.step.address  # asking for the step compiles it, or reads it from the cache
 
 

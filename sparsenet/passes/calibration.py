@@ -11,7 +11,7 @@ import numpy.typing as npt
 from sparsenet.errors import SparsenetError
 from sparsenet.meaning import evaluate
 from sparsenet.network import Network
-from sparsenet.passes.tracked import tracked
+from sparsenet.progress import tracked
 
 __all__ = ["Observed", "observe"]
 

@@ -26,7 +26,7 @@ from sparsenet.passes.calibration import Observed, observe
 from sparsenet.passes.fold_batchnorm import fold_batchnorm
 from sparsenet.passes.search import Wanted, best_conv2d, conv2d_report, relative_error
 from sparsenet.passes.steps import Steps, quantized_linear, steps_for, weights_lost
-from sparsenet.passes.tracked import tracked
+from sparsenet.progress import tracked
 
 __all__ = ["quantize"]
 

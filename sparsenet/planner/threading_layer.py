@@ -1,12 +1,18 @@
 """Which threads Numba's parallel loops would run on, and what those threads do not survive."""
 
+import ctypes
 import importlib
 import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-__all__ = ["ThreadingLayer", "threading_layer"]
+__all__ = ["ThreadingLayer", "has_tbb", "threading_layer"]
+
+TBB = {"win32": "tbb12.dll", "darwin": "libtbb.12.dylib"}.get(sys.platform, "libtbb.so.12")
+OLDEST_TBB = 12060
+"""The oldest interface of TBB that Numba takes."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +60,7 @@ def _wanted(choice: str, priority: Iterable[str]) -> tuple[str, ...]:
 
 def _loads(layer: str) -> bool:
     modules = {"tbb": "tbbpool", "omp": "omppool", "workqueue": "workqueue"}
-    if layer not in modules or (layer == "tbb" and not _has_tbb()):
+    if layer not in modules or (layer == "tbb" and not has_tbb()):
         return False
     try:
         importlib.import_module(f"numba.np.ufunc.{modules[layer]}")
@@ -63,13 +69,22 @@ def _loads(layer: str) -> bool:
     return True
 
 
-def _has_tbb() -> bool:
-    """Say whether the TBB library can be loaded and is not older than Numba allows (interface 12060)."""
-    import ctypes
+def has_tbb() -> bool:
+    """Say whether the TBB library can be loaded and is new enough for Numba.
 
-    library = {"win32": "tbb12.dll", "darwin": "libtbb.12.dylib"}.get(sys.platform, "libtbb.so.12")
+    Numba asks the system for it by name only, which does not find it where pip puts it. Once it has been loaded from
+    there, Numba finds it too, so this is asked before anything parallel runs.
+    """
     try:
-        found: int = ctypes.CDLL(library).TBB_runtime_interface_version()
+        found: int = _tbb().TBB_runtime_interface_version()
     except (OSError, AttributeError):
         return False
-    return found >= 12060
+    return found >= OLDEST_TBB
+
+
+def _tbb() -> ctypes.CDLL:
+    try:
+        return ctypes.CDLL(TBB)
+    except OSError:
+        folder = Path(sys.prefix, "Library", "bin") if sys.platform == "win32" else Path(sys.prefix, "lib")
+        return ctypes.CDLL(str(folder / TBB), mode=ctypes.RTLD_GLOBAL)

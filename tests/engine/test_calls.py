@@ -1,5 +1,6 @@
 """What an engine takes, what it refuses, and what it says then."""
 
+import io
 import os
 import pickle
 import subprocess
@@ -199,3 +200,16 @@ def test_constants_may_not_be_written(engine):
     for array in engine.program.constants:
         assert not array.flags.writeable
         assert array.ctypes.data % 64 == 0
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+def test_what_takes_long_is_shown(monkeypatch):
+    monkeypatch.setattr("sparsenet.progress.PATIENCE_S", -1.0)
+    monkeypatch.setattr(sys, "stderr", Terminal())
+    sn.compile(sn.Network.sequential((8,), [sn.KWinners(2), sn.Linear(np.eye(8))]), progress=True)
+    assert "compiling" in sys.stderr.getvalue()
+    assert "kernels for" in sys.stderr.getvalue()

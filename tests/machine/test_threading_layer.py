@@ -1,3 +1,5 @@
+import types
+
 import numba
 import pytest
 
@@ -54,6 +56,27 @@ def test_what_each_layer_survives(nothing_ran, monkeypatch, name, platform, thre
 def test_the_layer_that_runs_is_the_answer(monkeypatch):
     monkeypatch.setattr(numba, "threading_layer", lambda: "workqueue")
     assert asking.threading_layer().name == "workqueue"
+
+
+def test_tbb_is_looked_for_where_pip_puts_it(monkeypatch, tmp_path):
+    looked_for = []
+
+    def load(name, mode=None):
+        looked_for.append(name)
+        raise OSError
+
+    monkeypatch.setattr(asking.ctypes, "CDLL", load)
+    monkeypatch.setattr(asking.sys, "prefix", str(tmp_path))
+    assert not asking.has_tbb()
+    assert looked_for[0] == asking.TBB
+    assert looked_for[1].startswith(str(tmp_path))
+
+
+@pytest.mark.parametrize(("version", "enough"), [(12050, False), (12060, True), (12150, True)])
+def test_old_versions_of_tbb_do_not_count(monkeypatch, version, enough):
+    library = types.SimpleNamespace(TBB_runtime_interface_version=lambda: version)
+    monkeypatch.setattr(asking.ctypes, "CDLL", lambda name: library)
+    assert asking.has_tbb() is enough
 
 
 def test_some_layer_can_be_loaded_here(nothing_ran):

@@ -344,7 +344,7 @@ class Terminal(io.StringIO):
 
 @pytest.mark.parametrize(("progress", "shown"), [(True, True), (False, False)])
 def test_progress_is_shown_when_asked_for(progress, shown, monkeypatch):
-    monkeypatch.setattr("sparsenet.passes.tracked.PATIENCE_S", -1.0)
+    monkeypatch.setattr("sparsenet.progress.PATIENCE_S", -1.0)
     monkeypatch.setattr(sys, "stderr", Terminal())
     sn.quantize(speech_like(), images(4), progress=progress)
     assert ("calibrating" in sys.stderr.getvalue()) is shown

@@ -63,11 +63,11 @@ def dot4_of_shorts(context, builder, total, u, s):
     even = builder.and_(u, filled(SHORTS, 255)), builder.ashr(builder.shl(s, eight), eight)
     odd = builder.lshr(u, eight), builder.ashr(s, eight)
     for left, right in (even, odd):
-        total = builder.add(total, _sums_of_pairs(context, builder, left, right))
+        total = builder.add(total, pair_sums(context, builder, left, right))
     return total
 
 
-def _sums_of_pairs(context, builder, left, right):
+def pair_sums(context, builder, left, right):
     """Emit ``(left * right).reshape(16, 2).sum(axis=1)`` in int32.
 
     LLVM finds the instruction in the generic form as well, but unpacks and packs its operand on the way.

@@ -4,11 +4,12 @@ from llvmlite import ir
 from numba.core import types
 from numba.extending import models, register_model
 
-__all__ = ["TileType", "VectorType", "f32x16", "i8x64", "i32x16", "u8x64"]
+__all__ = ["TileType", "VectorType", "f32x16", "i8x64", "i16x32", "i32x16", "u8x64"]
 
 _LLVM_ELEMENTS = {
     types.float32: ir.FloatType(),
     types.int32: ir.IntType(32),
+    types.int16: ir.IntType(16),
     types.int8: ir.IntType(8),
     types.uint8: ir.IntType(8),
 }
@@ -53,6 +54,7 @@ class TileType(types.Type):
 
 f32x16 = VectorType(types.float32)
 i32x16 = VectorType(types.int32)
+i16x32 = VectorType(types.int16)
 i8x64 = VectorType(types.int8)
 u8x64 = VectorType(types.uint8)
 
