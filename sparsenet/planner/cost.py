@@ -245,7 +245,7 @@ def byte_linear_us(form: str, stored: int, machine: Machine, batch: int, active:
 
     Parameters
     ----------
-    form : {"dense", "lookup", "blocks"}
+    form : {"dense", "tiles", "lookup", "blocks"}
     stored : int
         Vectors of 64 weights that the format stores.
     machine : Machine
@@ -259,10 +259,11 @@ def byte_linear_us(form: str, stored: int, machine: Machine, batch: int, active:
     dot_ns = _dot_ns(machine)
     step_ns = {
         "dense": dot_ns,
+        "tiles": dot_ns,
         "lookup": dot_ns + LOOKUP_NS / (together / 1.6 if together > 1 else 1),
         "blocks": 6 * dot_ns,
     }
-    bytes_per_vector = {"dense": 64, "lookup": 132, "blocks": 68}[form]
+    bytes_per_vector = {"dense": 64, "tiles": 68, "lookup": 132, "blocks": 68}[form]
     near = stored * bytes_per_vector <= (machine.l2_bytes or L2_BYTES)
     traffic_ns = read * bytes_per_vector * (CACHED_NS_PER_BYTE if near else FAR_NS_PER_BYTE) / together
     return (CALL_NS + max(read * step_ns[form], traffic_ns)) / 1000

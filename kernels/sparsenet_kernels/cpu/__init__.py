@@ -25,6 +25,7 @@ def register_all() -> None:
         linear_blocks,
         linear_i8,
         linear_i8_amx,
+        linear_i8_tiles,
         pool,
         pool_i8,
         quantize_i8,

@@ -8,10 +8,9 @@ from numba.core import types
 from numba.core.errors import RequireLiteralValue
 from numba.extending import intrinsic
 
-from sparsenet_kernels.simd.byte_code import BYTES
+from sparsenet_kernels.simd.byte_code import BYTES, emitted
 from sparsenet_kernels.simd.bytes import lookup
 from sparsenet_kernels.simd.memory import INT32, INT64, element_pointer
-from sparsenet_kernels.simd.sums import _emitted
 from sparsenet_kernels.simd.types import u8x64
 
 __all__ = ["store_octets"]
@@ -38,7 +37,7 @@ def store_octets(typing_context, count, sets, place, apart, x, start, step, indi
         for _ in range(8):
             pointer = element_pointer(context, builder, x_type, args[4], start, types.int64, INT64(64))
             table = builder.load(builder.bitcast(pointer, BYTES.as_pointer()), align=1)
-            chosen = _emitted(context, builder, lookup, (u8x64, u8x64), (table, args[7]))
+            chosen = emitted(context, builder, lookup, (u8x64, u8x64), (table, args[7]))
             rows.append(builder.bitcast(chosen, WORDS64))
             start = builder.add(start, step)
         for row in _transposed(builder, rows)[: count.literal_value]:

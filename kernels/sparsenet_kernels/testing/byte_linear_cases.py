@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from sparsenet_kernels import reference
+from sparsenet_kernels.cpu.linear_i8_tiles import TOTALS
 from sparsenet_kernels.cpu.tile_sums import TILE_SUMS
-from sparsenet_kernels.formats import pack_blocks4x16, pack_dense_i8, pack_lookup, pack_tiles, padded_to_tiles
+from sparsenet_kernels.formats import TILE_DEPTH, pack_blocks4x16, pack_dense_i8, pack_lookup, pack_tiles, padded_to_tiles
 from sparsenet_kernels.registry import Kernel
 from sparsenet_kernels.testing.byte_cases import BYTES, Bytes, byte_numbers
 from sparsenet_kernels.testing.case import Argument, Case, Expected, leftovers
@@ -85,7 +86,7 @@ def byte_linear_case(kernel: Kernel, problem: ByteLinearProblem) -> Case:
     scale, bias = _scales(rng, problem)
     out = leftovers((problem.samples, problem.outputs))
     floats = {"scale": padded_to_tiles(scale), "bias": padded_to_tiles(bias)}
-    packed, scratch = _PACK[kernel.weights](weight, mask)
+    packed, scratch = _tiles(kernel, weight) if kernel.weights == "tiles" else _PACK[kernel.weights](weight, mask)
     arguments = {"x": x, **packed, **floats, **scratch, "out": out}
     return Case(arguments, {"out": _linear_expected(x, weight, scale, bias)}, frozenset(scratch))
 
@@ -146,17 +147,12 @@ def _blocks(weight: NDArray[np.int8], mask: NDArray[np.bool_] | None) -> tuple[A
     }
 
 
-def _tiles(weight: NDArray[np.int8], mask: NDArray[np.bool_] | None) -> tuple[Arrays, Arrays]:
-    packed = pack_tiles(weight, depth=64)
+def _tiles(kernel: Kernel, weight: NDArray[np.int8]) -> tuple[Arrays, Arrays]:
+    packed = pack_tiles(weight, TILE_DEPTH[kernel.variant])
     arrays: Arrays = {name: getattr(packed, name) for name in ("indptr", "columns", "weights")}
-    return arrays, {"sums": leftovers((TILE_SUMS,), np.int32)}
+    return arrays, {"sums": leftovers((TILE_SUMS if kernel.variant == "amx" else TOTALS,), np.int32)}
 
 
-_PACK: Mapping[str, Callable[..., tuple[Arrays, Arrays]]] = {
-    "dense": _dense,
-    "lookup": _lookup,
-    "blocks": _blocks,
-    "tiles": _tiles,
-}
+_PACK: Mapping[str, Callable[..., tuple[Arrays, Arrays]]] = {"dense": _dense, "lookup": _lookup, "blocks": _blocks}
 
-FORMATS = tuple(_PACK)
+FORMATS = (*_PACK, "tiles")
