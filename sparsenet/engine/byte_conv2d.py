@@ -11,7 +11,7 @@ from sparsenet.engine.byte_geometry import ByteGeometry, Maker, window_offsets
 from sparsenet.engine.byte_values import VECTOR_BYTES, Bytes, byte_buffer, byte_stride, restrided
 from sparsenet.engine.values import Arguments, Draft, View, emit
 from sparsenet.engine.weighted import Plan
-from sparsenet.layers import QuantizedConv2d, as_pair, kept_count
+from sparsenet.layers import QuantizedConv2d, as_pair
 from sparsenet.planner.cost import byte_conv2d_us
 from sparsenet.shapes import Shape
 from sparsenet_kernels.formats.pixels import slot_rows, spread_pixels_weight
@@ -114,7 +114,9 @@ def _lookup_candidate(draft: Draft, plan: Plan, geometry: ByteGeometry, pool: bo
     packed = draft.once(pack_lookup_conv2d, layer.weight, geometry.stride, layer.groups)
 
     def bind() -> Arguments:
-        indptr, offsets, *rest = _listed(geometry, packed.indptr, window_offsets(geometry, packed.offsets), packed.weights)
+        indptr, offsets, *rest = _listed(
+            geometry, packed.indptr, window_offsets(geometry, packed.offsets), packed.weights
+        )
         return (indptr, offsets, packed.indices, *rest)
 
     vectors_us = LOOKUP_STEPS * _vectors_us(plan, geometry, pool, len(packed.weights))

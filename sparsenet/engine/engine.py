@@ -61,6 +61,7 @@ class Engine:
 
     __slots__ = (
         "_alone",
+        "_chunk",
         "_input_shape",
         "_output_shape",
         "_outputs",
@@ -95,6 +96,7 @@ class Engine:
         # what a call needs, one attribute away: finding it anew took half as long as a small network
         self._input_shape, self._output_shape = network.input_shape, network.output_shape
         self._outputs = prod(self._output_shape)
+        self._chunk = chunk
         self._alone = batch if threads == 1 else chunk
         places = program.input_bytes, program.output_bytes
         sizes = prod(self._input_shape), self._outputs, chunk, program.scratch_bytes, threads

@@ -65,9 +65,7 @@ def _register(operation, size, convolve):
         tiles_configure(6, 1, positions, 64)
         for b in range(samples):
             start = b * height * width * channels
-            convolve(
-                x, start, down, right, indptr, offsets, weights, 1024, bias, shift, sums, out, b, positions
-            )
+            convolve(x, start, down, right, indptr, offsets, weights, 1024, bias, shift, sums, out, b, positions)
         tiles_release()
 
 

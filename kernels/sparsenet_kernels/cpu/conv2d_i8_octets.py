@@ -105,9 +105,7 @@ def _register(operation, size, convolve):
         tiles_configure(6, 1, positions, 4 * fours)
         for b in range(samples):
             take_octets(x, b * height * width * channels, height * width, channels, tables, chosen, sets)
-            convolve(
-                sets, 0, down, right, indptr, offsets, weights, 64 * fours, bias, shift, sums, out, b, positions
-            )
+            convolve(sets, 0, down, right, indptr, offsets, weights, 64 * fours, bias, shift, sums, out, b, positions)
         tiles_release()
 
 

@@ -53,9 +53,7 @@ def _convolution(size, store):
     most = MOST_BLOCKS // size
 
     @compiled
-    def convolve(
-        x, start, down, right, indptr, offsets, weights, tile_bytes, bias, shift, sums, out, b, positions
-    ):
+    def convolve(x, start, down, right, indptr, offsets, weights, tile_bytes, bias, shift, sums, out, b, positions):
         _, out_height, out_width, outputs = out.shape
         together = positions // size
         for n in range(0, outputs, 16):

@@ -55,7 +55,7 @@ def _register(variant):
             out[b, n] = bias[n] + scale[n] * sum_d x[b, d] * W[n, d]
 
         x        (B, D)         u8   D a multiple of 4
-        indptr   (P1,)          i32  the tiles of outputs 16 p to 16 p + 15 are indptr[p]:indptr[p + 1]; 16 (P1 - 1) >= N
+        indptr   (P1,)          i32  16 (P1 - 1) >= N; the tiles of outputs 16 p to 16 p + 15 are indptr[p] on
         columns  (Z,)           i32  the first input of each tile
         weights  (Z, 1, 16, 4)  i8   as `pack_tiles` lays them out
         scale    (N16,)         f32  N16 is N, rounded up to a multiple of 16

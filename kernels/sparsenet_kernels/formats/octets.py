@@ -236,7 +236,7 @@ def _all_sets(read: NDArray[np.bool_]) -> list[list[Set]]:
 
 
 def _eights(sets: list[list[Set]]) -> tuple[NDArray[np.int32], NDArray[np.uint8], dict[Set, int]]:
-    """Number the different sets so that eight neighbours choose from the same 64 channels."""
+    """Give the different sets numbers, so that eight neighbours choose from the same 64 channels."""
     numbers: dict[Set, int] = {}
     tables: list[int] = []
     for table in sorted({one[0] // CHANNEL_PADDING for mine in sets for one in mine}):

@@ -26,7 +26,7 @@ FORMATS = ("tiles", "lookup", "octets")
 """Formats of weights that these cases can pack."""
 
 KEPT = ("all", "random", "taps", "fours", "channels", "none")
-"""Which weights are kept: all, any, whole taps of 16 outputs, four inputs of 16 outputs, channels of 16 outputs, none."""
+"""Which weights are kept: all, any, or none; of 16 outputs whole taps, fours of inputs, or channels."""
 
 
 @dataclass(frozen=True)

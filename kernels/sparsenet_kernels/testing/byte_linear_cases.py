@@ -10,7 +10,14 @@ from numpy.typing import NDArray
 from sparsenet_kernels import reference
 from sparsenet_kernels.cpu.linear_i8_tiles import TOTALS
 from sparsenet_kernels.cpu.tile_sums import TILE_SUMS
-from sparsenet_kernels.formats import TILE_DEPTH, pack_blocks4x16, pack_dense_i8, pack_lookup, pack_tiles, padded_to_tiles
+from sparsenet_kernels.formats import (
+    TILE_DEPTH,
+    pack_blocks4x16,
+    pack_dense_i8,
+    pack_lookup,
+    pack_tiles,
+    padded_to_tiles,
+)
 from sparsenet_kernels.registry import Kernel
 from sparsenet_kernels.testing.byte_cases import BYTES, Bytes, byte_numbers
 from sparsenet_kernels.testing.case import Argument, Case, Expected, leftovers
