@@ -185,14 +185,67 @@ def _traffic_ns(weights: str, inputs: str, work: WeightedWork, machine: Machine)
     return read * (CACHED_NS_PER_BYTE if near else FAR_NS_PER_BYTE) / shared_by
 
 
-DOT_NS = 0.16
+DOT_NS = 0.2
 """Sixteen sums of four products of bytes, where the processor has an instruction for it."""
 SLOW_DOT_NS = 1.6
 """The same in generic instructions."""
 LOOKUP_NS = 0.85
 """The same with each output's own choice of inputs; a fifth of it each for eight samples at once."""
-TILE_NS = 4.5
-"""A product of AMX tiles, with what loads, stores and pools around it."""
+TILE_ROW_NS = 0.37
+"""A row of inputs in a product of AMX tiles, with loading it; fewer than ten rows take as long as ten."""
+TILE_WEIGHTS_NS = 2.7
+"""Loading the weights of a product, where no other product shares them."""
+TILE_SUM_NS = 0.8
+"""Storing 16 sums of a tile, pooling them and making them bytes or floats."""
+EIGHT_SETS_NS = 7.0
+"""Taking eight sets of channels out of an image at eight positions."""
+
+
+@dataclass(frozen=True)
+class TileWork:
+    """What a layer of bytes does on AMX tiles.
+
+    Attributes
+    ----------
+    products : int
+        Products of two tiles.
+    rows : int
+        Rows of their left-hand tiles.
+    sums : int
+        Vectors of 16 sums.
+    eights : int
+        Eights of positions at which eights of sets are taken out of an image.
+    """
+
+    products: int
+    rows: int
+    sums: int
+    eights: int = 0
+
+
+def byte_tiles_us(work: TileWork, machine: Machine) -> float:
+    """Predict a convolution of bytes on AMX tiles, in microseconds a sample."""
+    products_ns = work.products * TILE_ROW_NS * max(work.rows, 10)
+    return (CALL_NS + products_ns + work.sums * TILE_SUM_NS + work.eights * EIGHT_SETS_NS) / 1000
+
+
+def byte_linear_tiles_us(tiles: int, outputs: int, machine: Machine, batch: int) -> float:
+    """Predict a linear layer of bytes on AMX tiles, in microseconds a sample.
+
+    Parameters
+    ----------
+    tiles : int
+        Tiles of 64 inputs by 16 outputs that are stored.
+    outputs : int
+    machine : Machine
+    batch : int
+        Samples that go through together.
+    """
+    rows = max(min(batch, 16), 10)
+    products_ns = ceil(batch / 16) * tiles * rows * TILE_ROW_NS + tiles * TILE_WEIGHTS_NS
+    near = 1024 * tiles <= (machine.l2_bytes or L2_BYTES)
+    traffic_ns = 1024 * tiles * (CACHED_NS_PER_BYTE if near else FAR_NS_PER_BYTE)
+    return (CALL_NS + max(products_ns, traffic_ns) / batch + ceil(outputs / 16) * TILE_SUM_NS) / 1000
 
 
 def byte_linear_us(form: str, stored: int, machine: Machine, batch: int, active: float) -> float:
@@ -200,7 +253,7 @@ def byte_linear_us(form: str, stored: int, machine: Machine, batch: int, active:
 
     Parameters
     ----------
-    form : {"dense", "lookup", "blocks"}
+    form : {"dense", "tiles", "lookup", "blocks"}
     stored : int
         Vectors of 64 weights that the format stores.
     machine : Machine
@@ -214,26 +267,26 @@ def byte_linear_us(form: str, stored: int, machine: Machine, batch: int, active:
     dot_ns = _dot_ns(machine)
     step_ns = {
         "dense": dot_ns,
+        "tiles": dot_ns,
         "lookup": dot_ns + LOOKUP_NS / (together / 1.6 if together > 1 else 1),
         "blocks": 6 * dot_ns,
     }
-    bytes_per_vector = {"dense": 64, "lookup": 132, "blocks": 68}[form]
+    bytes_per_vector = {"dense": 64, "tiles": 68, "lookup": 132, "blocks": 68}[form]
     near = stored * bytes_per_vector <= (machine.l2_bytes or L2_BYTES)
     traffic_ns = read * bytes_per_vector * (CACHED_NS_PER_BYTE if near else FAR_NS_PER_BYTE) / together
     return (CALL_NS + max(read * step_ns[form], traffic_ns)) / 1000
 
 
-def byte_conv2d_us(form: str, products: int, machine: Machine) -> float:
-    """Predict a convolution of bytes, in microseconds a sample.
+def byte_conv2d_us(products: int, machine: Machine) -> float:
+    """Predict a convolution of bytes on vectors, in microseconds a sample.
 
     Parameters
     ----------
-    form : {"tiles", "vectors"}
-        Whether ``products`` counts products of AMX tiles, or of vectors of 64 bytes.
     products : int
+        Products of vectors of 64 bytes.
     machine : Machine
     """
-    return (CALL_NS + products * (TILE_NS if form == "tiles" else _dot_ns(machine))) / 1000
+    return (CALL_NS + products * _dot_ns(machine)) / 1000
 
 
 def _dot_ns(machine: Machine) -> float:

@@ -26,6 +26,7 @@ from .conv2d_columns import conv2d_matrix, conv2d_weight
 from .csc import Csc, pack_csc, pack_csc_conv2d, unpack_csc, validate_csc
 from .csr import Csr, pack_csr, pack_csr_conv2d, unpack_csr, validate_csr
 from .lookup import Lookup, pack_lookup, unpack_lookup, validate_lookup
+from .octets import Octets, octet_offsets, pack_octets, unpack_octets, validate_octets
 from .padded_sums import PaddedSums
 from .panels import PANEL_VECTORS, pack_panels, pack_panels_conv2d
 from .pixels import pack_slots, slot_rows, spread_pixels_weight
@@ -43,11 +44,13 @@ __all__ = [
     "Csc",
     "Csr",
     "Lookup",
+    "Octets",
     "PaddedSums",
     "Planes",
     "Tiles",
     "conv2d_matrix",
     "conv2d_weight",
+    "octet_offsets",
     "output_blocks",
     "overlaps",
     "pack_bias",
@@ -63,6 +66,7 @@ __all__ = [
     "pack_dense_i8",
     "pack_lookup",
     "pack_lookup_conv2d",
+    "pack_octets",
     "pack_panels",
     "pack_panels_conv2d",
     "pack_slots",
@@ -79,6 +83,7 @@ __all__ = [
     "unpack_csc",
     "unpack_csr",
     "unpack_lookup",
+    "unpack_octets",
     "unpack_tiles",
     "validate_blocks",
     "validate_blocks4x16",
@@ -86,5 +91,6 @@ __all__ = [
     "validate_csc",
     "validate_csr",
     "validate_lookup",
+    "validate_octets",
     "validate_tiles",
 ]

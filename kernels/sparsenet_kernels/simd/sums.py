@@ -11,7 +11,7 @@ from numba.core import types
 from numba.core.errors import RequireLiteralValue
 from numba.extending import intrinsic, models, register_model
 
-from sparsenet_kernels.simd.byte_code import pack_clipped, pack_x86, part
+from sparsenet_kernels.simd.byte_code import emitted, pack_clipped, pack_x86, part
 from sparsenet_kernels.simd.bytes import dot4, load_i8, load_u8, lookup, repeat4
 from sparsenet_kernels.simd.memory import INT32, INT64, element_pointer
 from sparsenet_kernels.simd.ops import load, spread
@@ -26,6 +26,7 @@ __all__ = [
     "sums_add_lookups",
     "sums_at",
     "sums_from",
+    "sums_save",
     "sums_store",
     "sums_store_pooled",
     "sums_zero",
@@ -60,7 +61,7 @@ def sums_from(typing_context, rows, columns, array, index):
     sums = SumsType(rows.literal_value, columns.literal_value)
 
     def emit(context, builder, signature, args):
-        start = _emitted(context, builder, load, signature.args[2:], args[2:])
+        start = emitted(context, builder, load, signature.args[2:], args[2:])
         value = ir.Constant(sums.llvm, ir.Undefined)
         for position in range(sums.rows * sums.columns):
             value = builder.insert_value(value, start, position)
@@ -91,10 +92,10 @@ def sums_add_fours(typing_context, sums, x, corner, row_step, column_step, weigh
     """
 
     def emit(context, builder, signature, args):
-        factors = _emitted(context, builder, load_i8, signature.args[5:7], args[5:7])
+        factors = emitted(context, builder, load_i8, signature.args[5:7], args[5:7])
 
         def inputs(place):
-            return _emitted(context, builder, repeat4, (signature.args[1], types.int64), (args[1], place))
+            return emitted(context, builder, repeat4, (signature.args[1], types.int64), (args[1], place))
 
         return _add_everywhere(context, builder, signature, args, inputs, factors)
 
@@ -110,12 +111,12 @@ def sums_add_lookups(typing_context, sums, x, corner, row_step, column_step, ind
     """
 
     def emit(context, builder, signature, args):
-        chosen = _emitted(context, builder, load_u8, (signature.args[5], signature.args[7]), (args[5], args[7]))
-        factors = _emitted(context, builder, load_i8, signature.args[6:8], args[6:8])
+        chosen = emitted(context, builder, load_u8, (signature.args[5], signature.args[7]), (args[5], args[7]))
+        factors = emitted(context, builder, load_i8, signature.args[6:8], args[6:8])
 
         def inputs(place):
-            table = _emitted(context, builder, load_u8, (signature.args[1], types.int64), (args[1], place))
-            return _emitted(context, builder, lookup, (u8x64, u8x64), (table, chosen))
+            table = emitted(context, builder, load_u8, (signature.args[1], types.int64), (args[1], place))
+            return emitted(context, builder, lookup, (u8x64, u8x64), (table, chosen))
 
         return _add_everywhere(context, builder, signature, args, inputs, factors)
 
@@ -155,6 +156,25 @@ def sums_store_pooled(typing_context, sums, array, index, step, shift):
     return _store_each(
         sums, array, index, step, shift, lambda w: [2 * w + place for place in window], sums.columns // 2
     )
+
+
+@intrinsic
+def sums_save(typing_context, sums, array, index):
+    """Store the vectors of a block one after the other, from element ``index`` on of an array of int32."""
+    if array.dtype is not types.int32:
+        return None
+
+    def emit(context, builder, signature, args):
+        _, array_type, index_type = signature.args
+        place = context.cast(builder, args[2], index_type, types.int64)
+        for position in range(sums.rows * sums.columns):
+            pointer = element_pointer(context, builder, array_type, args[1], place, types.int64)
+            value = builder.extract_value(args[0], position)
+            builder.store(value, builder.bitcast(pointer, value.type.as_pointer()), align=4)
+            place = builder.add(place, INT64(16))
+        return context.get_dummy_value()
+
+    return types.void(sums, array, index), emit
 
 
 @intrinsic
@@ -205,7 +225,7 @@ def _add_everywhere(context, builder, signature, args, inputs, factors):
         for column in range(sums.columns):
             position = row * sums.columns + column
             before = builder.extract_value(value, position)
-            after = _emitted(context, builder, dot4, (i32x16, u8x64, i8x64), (before, inputs(place), factors))
+            after = emitted(context, builder, dot4, (i32x16, u8x64, i8x64), (before, inputs(place), factors))
             value = builder.insert_value(value, after, position)
             place = builder.add(place, right)
         at = builder.add(at, down)
@@ -255,11 +275,3 @@ def _store_sixteen(context, builder, array_type, array, place, sixteen):
 
 def _larger(builder, a, b):
     return builder.select(builder.icmp_signed(">", a, b), a, b)
-
-
-def _emitted(context, builder, operation, argument_types, args):
-    """Emit another intrinsic's code."""
-    typing = context.typing_context
-    function = typing.resolve_value_type(operation)
-    signature = function.get_call_type(typing, tuple(argument_types), {})
-    return context.get_function(function, signature)(builder, args)
