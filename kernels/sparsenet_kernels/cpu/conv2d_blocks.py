@@ -1,6 +1,6 @@
 """Convolution with blocks of one tap by 16 outputs, of images whose active channels are listed."""
 
-from sparsenet_kernels.cpu.conv2d import GEOMETRY, LISTS
+from sparsenet_kernels.cpu.conv2d_arguments import GEOMETRY, LISTS
 from sparsenet_kernels.jit import compiled, index
 from sparsenet_kernels.registry import kernel
 from sparsenet_kernels.simd.ops import load, load_first, multiply_add, splat, store, store_first
