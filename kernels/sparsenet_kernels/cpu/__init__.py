@@ -16,6 +16,7 @@ def register_all() -> None:
         conv2d_i8,
         conv2d_i8_amx,
         conv2d_i8_amx_pixels,
+        conv2d_pool2_dense,
         conv2d_scatter,
         convert_i8,
         elementwise,
