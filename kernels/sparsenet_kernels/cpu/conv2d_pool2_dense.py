@@ -14,12 +14,13 @@ afterwards PLACEHOLDER µs. A processor does 10.3 µs of multiplications there.
 """
 
 from sparsenet_kernels.cpu.conv2d_arguments import GEOMETRY, IMAGE, POOLED
+from sparsenet_kernels.formats.panels import POOLED_PANEL_VECTORS
 from sparsenet_kernels.jit import compiled
 from sparsenet_kernels.registry import kernel
 from sparsenet_kernels.simd.tile import tile_add_square, tile_from_row, tile_pooled, tile_store
 
-WINDOWS = {"wide": (1, 4), "narrow": (1, 1), "single": (2, 1)}
-"""Windows in a row, of four positions each, and vectors of outputs in the accumulator tile."""
+WINDOWS = {"wide": 1, "narrow": 1, "single": 2}
+"""Windows in a row, of four positions each, in the accumulator tile; it has as many vectors as a panel."""
 
 
 def _sum_windows(windows, vectors):
@@ -43,7 +44,7 @@ def _sum_windows(windows, vectors):
 
 
 def _dense(variant):
-    windows, vectors = WINDOWS[variant]
+    windows, vectors = WINDOWS[variant], POOLED_PANEL_VECTORS[variant]
     sum_many, sum_one = _sum_windows(windows, vectors), _sum_windows(1, vectors)
 
     @kernel(
