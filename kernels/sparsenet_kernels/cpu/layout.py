@@ -100,12 +100,16 @@ def expand_phases_f32(columns, values, width, channels, stride_y, stride_x, pad_
     size = rows * row
     planes[:] = 0.0
     for b in range(samples):
-        for position in range(positions):
-            y, x = position // width + pad_y, position % width + pad_x
-            phase = (y % stride_y) * stride_x + x % stride_x
-            place = phase * channels * size + (y // stride_y) * row + x // stride_x
-            for j in range(listed):
-                c = columns[b, position, j]
-                if c < 0:
-                    break
-                planes[b, index(place + c * size)] = values[b, position, j]
+        for y in range(positions // width):
+            phase_y = (y + pad_y) % stride_y * stride_x
+            phase_x, column = pad_x % stride_x, (y + pad_y) // stride_y * row + pad_x // stride_x
+            for x in range(width):
+                place = (phase_y + phase_x) * channels * size + column
+                phase_x += 1
+                if phase_x == stride_x:
+                    phase_x, column = 0, column + 1
+                for j in range(listed):
+                    c = columns[b, y * width + x, j]
+                    if c < 0:
+                        break
+                    planes[b, index(place + c * size)] = values[b, y * width + x, j]
