@@ -109,13 +109,11 @@ def strided(out, stride):
 def walked(groups, members):
     """Yield the part, the channel and the number of every block, in the order in which the kernel meets them."""
     channels, z = iter(members.tolist()), 0
-    for part, size in (
-        (part, 6 - column) for part, column in np.ndindex(groups.shape) for _ in range(groups[part, column])
-    ):
-        channel = next(channels)
-        for _ in range(size):
-            yield part, channel, z
-            z += 1
+    for (part, column), count in np.ndenumerate(groups):
+        for channel in (next(channels) for _ in range(count)):
+            for _ in range(6 - column):
+                yield part, channel, z
+                z += 1
 
 
 @given(st.integers(1, 200), st.integers(1, 30), st.integers(0, 99))
