@@ -59,25 +59,36 @@ def lower_linear(draft: Draft, plan: Plan, layer: Linear, value: Value) -> Value
 
 
 def lower_conv2d(
-    draft: Draft, plan: Plan, layer: Conv2d, value: Value, shape: tuple[int, ...], out_shape: tuple[int, ...]
-) -> Value:
-    """Emit the kernel that the planner chooses for a convolution, and what prepares its input."""
+    draft: Draft,
+    plan: Plan,
+    layer: Conv2d,
+    value: Value,
+    shape: tuple[int, ...],
+    out_shape: tuple[int, ...],
+    pool: bool = False,
+) -> tuple[Value, bool]:
+    """Emit the kernel that the planner chooses for a convolution, and what prepares its input.
+
+    Where a 2 x 2 max pooling follows (``pool``), the kernel may do that, too; the second answer says whether it does.
+    """
     C, H, W = shape
     N, OH, OW = out_shape
     taps = prod(layer.weight.shape[2:])
     blocks = draft.once(_block_count, layer)
     work = WeightedWork(
-        H * W, OH * OW, taps, C, N, layer.groups, kept_count(layer), value.expected, draft.batch, blocks
+        H * W, OH * OW, taps, C, N, layer.groups, kept_count(layer), value.expected, draft.batch, blocks, pooled=pool
     )
-    kernel = _choose(draft, plan, "conv2d", work)
-    _, _, weights, inputs = kernel.split("_")
+    kernel = _choose(draft, plan, "conv2d_pool2" if pool else "conv2d", work)
+    *_, weights, inputs = kernel.split("_")
     name = _variant_name(draft, plan, kernel, N // layer.groups)
-    geometry = Geometry(layer, C, H, W, (OH, OW))
-    arguments, fill = BIND_CONV2D[weights, inputs](draft, geometry, value, name)
-    out = draft.buffer(OH * OW, N)
-    emit(draft, name, *arguments, View(out, (OH, OW, N)))
+    is_pooled = kernel.startswith("conv2d_pool2")
+    out = (OH // 2, OW // 2) if is_pooled else (OH, OW)
+    summed = (2 * out[0], 2 * out[1]) if is_pooled else out
+    arguments, fill = BIND_CONV2D[weights, inputs](draft, Geometry(layer, C, H, W, summed), value, name)
+    buffer = draft.buffer(prod(out), N)
+    emit(draft, name, *arguments, View(buffer, (*out, N)))
     _record(plan, name, fill)
-    return Value(OH * OW, N, out)
+    return Value(prod(out), N, buffer), is_pooled
 
 
 def _block_count(layer: Conv2d | Linear) -> int:
@@ -95,7 +106,7 @@ def _choose(draft: Draft, plan: Plan, operation: str, work: WeightedWork) -> str
         kernel, reason, predicted = choose(operation, work, plan.machine, forced)
     except CompileError as error:
         raise CompileError(f"layer {draft.layer!r}: {error}") from None
-    plan.choices.append(Choice(draft.layer, kernel, kernel.split("_")[2], reason, None, predicted, {}))
+    plan.choices.append(Choice(draft.layer, kernel, kernel.split("_")[-2], reason, None, predicted, {}))
     return kernel
 
 

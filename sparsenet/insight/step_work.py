@@ -5,7 +5,7 @@ from sparsenet.insight.work import LayerWork
 
 __all__ = ["activation_bytes", "multiplications", "weight_bytes"]
 
-READ_WHOLE = ("bias", "indptr", "factor")
+READ_WHOLE = ("bias", "groups", "indptr", "factor", "members")
 """Constants that are read whole even where inactive inputs are skipped."""
 
 

@@ -17,7 +17,7 @@ VECTOR_NS = 0.18
 """A fused multiply-add of 16 numbers, in a tile that holds many sums."""
 LONE_VECTOR_NS = 0.40
 """The same where each number read is used once."""
-SHIFTED_NS = 0.80
+SHIFTED_NS = 0.36
 """The same where vectors begin anywhere, so that most loads cross a cache line."""
 SCATTER_NS = 0.65
 """A scalar multiply-add to a place that is looked up."""
@@ -27,10 +27,16 @@ ENTRY_NS = 2.0
 """Looking at one active input at one tap."""
 BLOCK_NS = 1.2
 """A fused multiply-add of 16 weights to sums in memory."""
-REPEATED_BLOCK_NS = 0.6
+REPEATED_BLOCK_NS = 0.42
 """The same where the weights stay in a register."""
 LOOKED_UP_VECTOR_NS = 0.65
 """A fused multiply-add of 16 weights, read once, to sums in registers, with an input that is looked up."""
+LISTED_NS = 0.8
+"""Moving one active input to the list of its channel."""
+POOLED_VECTOR_NS = 1.4
+"""Reading a vector of a convolution's outputs once more, to pool it."""
+GROUP_NS = 14.0
+"""Leaving a loop over the active inputs of a channel, whose end nobody can predict."""
 CALL_NS = 35.0
 """Calling a step at all."""
 CACHED_NS_PER_BYTE = 0.010
@@ -62,6 +68,8 @@ class WeightedWork:
         Blocks of 16 outputs by one input, or by one channel at one tap, that hold a kept weight.
     sets : int
         Complementary sets that the weights pack into; 0 where nobody has packed them.
+    pooled : bool
+        Whether a 2 x 2 max pooling follows, in the same kernel or in another one.
     """
 
     positions: int
@@ -75,6 +83,7 @@ class WeightedWork:
     batch: int
     blocks: int
     sets: int = 0
+    pooled: bool = False
 
     @property
     def dense_vectors(self) -> int:
@@ -99,8 +108,10 @@ def predict_us(kernel: str, work: WeightedWork, machine: Machine) -> float:
     work : WeightedWork
     machine : Machine
     """
-    _, _, weights, inputs = kernel.split("_")
+    *_, weights, inputs = kernel.split("_")
     nanoseconds = _NANOSECONDS[weights, inputs](work, 512 / machine.vector_bits)
+    if work.pooled and not kernel.startswith("conv2d_pool2"):
+        nanoseconds += work.out_positions * ceil(work.outputs / 16) * POOLED_VECTOR_NS + CALL_NS
     return (CALL_NS + max(nanoseconds, _traffic_ns(weights, inputs, work, machine))) / 1000
 
 
@@ -119,8 +130,9 @@ def _csr_dense(work: WeightedWork, width: float) -> float:
     if work.positions == 1 and work.taps == 1:
         groups_of_16 = ceil(work.batch / 16)
         return groups_of_16 * (work.nnz * 0.95 * width + 16 * work.channels * MOVE_NS) / work.batch
-    vectors = work.nnz * ceil(work.out_positions * 1.2 / 128) * 8
-    moved = work.positions * work.channels + work.out_positions * work.outputs
+    vectors = work.nnz * ceil(work.out_positions * 1.3 / 16)
+    written = work.out_positions * work.outputs / (4 if work.pooled else 1)
+    moved = work.positions * min(work.active * 2, work.channels) + written
     return vectors * SHIFTED_NS * width + moved * MOVE_NS
 
 
@@ -139,9 +151,10 @@ def _blocks_active(work: WeightedWork, width: float) -> float:
     each = entries * work.blocks / work.channels  # blocks that are added
     if work.positions == 1 and work.taps == 1:
         return each * BLOCK_NS * width + entries * ENTRY_NS
-    moved = (work.positions + work.out_positions) * ceil(work.outputs / 16)
+    moved = 2 * work.positions * ceil(work.outputs / 16)
+    groups = max(work.blocks / 4, min(work.blocks, work.channels))
     added = each * REPEATED_BLOCK_NS + moved * LONE_VECTOR_NS
-    return added * width + (entries / 2 + work.blocks) * ENTRY_NS
+    return added * width + entries * LISTED_NS + groups * GROUP_NS
 
 
 def _blocks_dense(work: WeightedWork, width: float) -> float:

@@ -10,12 +10,15 @@ def register_all() -> None:
     """Import every module of this package, so that its kernels are registered."""
     from sparsenet_kernels.cpu import (  # noqa: F401
         compact,
-        conv2d,
         conv2d_blocks,
+        conv2d_csr,
+        conv2d_dense,
         conv2d_i8,
         conv2d_i8_amx,
         conv2d_i8_amx_pixels,
         conv2d_i8_octets,
+        conv2d_pool2_dense,
+        conv2d_scatter,
         convert_i8,
         elementwise,
         kwta,

@@ -118,9 +118,9 @@ def kwta_f32(x, factor, keys, thresholds, largest, columns, values):
 
     Work    about 7 passes over C int32 keys a position. Setting the key's bits from the top down took twice as many.
             Up to eight winners at 16 or more positions of whole eights of channels take 39 comparisons of vectors for
-            16 positions and eight channels: 3.8 instead of 7.7 µs for 6 of 64 at 196 positions, 6.9 instead of 19 with
-            ties at two thirds of them. 150 of 1500 numbers take about 3 passes: 0.58 instead of 0.77 µs, 0.96 instead
-            of 1.41 with many ties; 1.4 instead of 1.0 where a few numbers dwarf all others (Cauchy).
+            16 positions and eight channels: 3.3 instead of 7.7 µs for 6 of 64 at 196 positions. 150 of 1500 numbers
+            take about 3 passes: 0.58 instead of 0.77 µs, 0.96 instead of 1.41 with many ties; 1.4 instead of 1.0 where
+            a few numbers dwarf all others (Cauchy).
     """
     samples, positions, channels = x.shape
     together, width = keys.shape

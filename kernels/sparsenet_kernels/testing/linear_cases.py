@@ -8,7 +8,14 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from sparsenet_kernels import reference
-from sparsenet_kernels.formats import PANEL_VECTORS, pack_blocks, pack_complementary, pack_csc, pack_csr, pack_panels
+from sparsenet_kernels.formats import (
+    pack_blocks,
+    pack_complementary,
+    pack_csc,
+    pack_csr,
+    pack_panels,
+    panel_vectors,
+)
 from sparsenet_kernels.registry import Kernel
 from sparsenet_kernels.testing.activity import Activity, active_rows
 from sparsenet_kernels.testing.case import Argument, Case, Expected, leftovers
@@ -100,13 +107,8 @@ Floats = NDArray[np.float32]
 Mask = NDArray[np.bool_] | None
 
 
-def panel_vectors(kernel: Kernel) -> int:
-    """Return the vectors in a panel that a kernel expects; kernels of other variants must take any, and get two."""
-    return PANEL_VECTORS.get(kernel.variant, 2)
-
-
 def _panels(kernel: Kernel, weight: Floats, bias: Floats, mask: Mask) -> dict[str, Argument]:
-    panels, padded = pack_panels(weight[None], bias, panel_vectors(kernel))
+    panels, padded = pack_panels(weight[None], bias, panel_vectors(kernel.name))
     return {"weights": panels[0], "bias": padded[0]}
 
 
