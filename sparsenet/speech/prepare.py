@@ -120,7 +120,7 @@ def prepare_words(
         if progress is not None:
             progress(done + 1, len(tasks))
     listed = [(clip.word, clip.speaker, name) for name, members in clips.items() for clip in members]
-    words, speakers, splits = (np.array(column, np.str_) for column in zip(*listed, strict=True))
+    words, speakers, splits = np.array(listed, np.str_).reshape(-1, 3).T
     return PreparedWords(images, words, speakers, splits, *_silence(noises, silence))
 
 

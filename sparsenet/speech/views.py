@@ -67,7 +67,7 @@ def at_speed(waveform: Floats, faster: float) -> Floats:
     """Play a clip faster or slower, which also changes its pitch; its middle stays in the middle, its length too."""
     samples = len(waveform)
     length = int(samples / faster)
-    played = np.interp(np.arange(length) * faster, np.arange(samples), waveform).astype(np.float32)
+    played: Floats = np.interp(np.arange(length) * faster, np.arange(samples), waveform).astype(np.float32)
     if length >= samples:
         return played[(length - samples) // 2 :][:samples]
     before = (samples - length) // 2
@@ -94,7 +94,7 @@ def narrowband(waveform: Floats, band_hz: float) -> Floats:
     """Keep what lies below a frequency, as a recording at twice that rate does."""
     spectrum = np.fft.rfft(waveform)
     spectrum[int(len(waveform) * band_hz / _RATE_HZ) :] *= _STOPPED
-    return np.fft.irfft(spectrum, len(waveform)).astype(np.float32)
+    return np.asarray(np.fft.irfft(spectrum, len(waveform)), np.float32)
 
 
 def in_noise(waveform: Floats, noise: Floats, quieter_db: float) -> Floats:

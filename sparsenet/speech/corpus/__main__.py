@@ -32,15 +32,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except SparsenetError as error:
         print(error, file=sys.stderr)
         return 1
-    print("\n".join(report.missing), file=sys.stderr)
+    for sentence in report.missing:
+        print(sentence, file=sys.stderr)
     counts = ", ".join(f"{count} {split}" for split, count in report.clips.items())
     print(f"{asked.out}: {counts}; {report.written} written now, {report.failed} failed")
     return 0
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m sparsenet.speech.corpus", description=make_corpus.__doc__)
-    parser.description = "Make a corpus of spoken words with the speech synthesizers that are installed."
+    parser = argparse.ArgumentParser(
+        prog="python -m sparsenet.speech.corpus",
+        description="Make a corpus of spoken words with the speech synthesizers that are installed.",
+    )
     parser.add_argument("--out", type=Path, required=True, help="folder to make, in Google Speech Commands' layout")
     parser.add_argument("--scale", type=float, default=1.0, help="multiplies the clips of each voice")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="processes")

