@@ -85,8 +85,7 @@ def make_corpus(
     """Let all installed synthesizers say all words, and record them in the layout of Google Speech Commands.
 
     Files that are there are kept, so a run that was interrupted goes on where it stopped. The same seed gives the same
-    files, whatever the number of processes, as long as the versions of the synthesizers stay the same (pico excepted,
-    which changes a few samples of a few files).
+    files, whatever the number of processes, as long as the versions of the synthesizers stay the same.
 
     Parameters
     ----------

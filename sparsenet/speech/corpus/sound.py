@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.signal import resample_poly
 
-__all__ = ["RATE_HZ", "Floats", "Sound", "at_rate", "draws", "from_pcm", "read_wav", "trimmed", "write_wav"]
+__all__ = ["RATE_HZ", "Floats", "Sound", "at_rate", "draws", "read_wav", "trimmed", "write_wav"]
 
 RATE_HZ = 16_000
 """Samples a second of every file of the corpus; a file holds as many."""
@@ -49,12 +49,7 @@ def read_wav(source: Path | bytes) -> Sound:
         raw = file.readframes(min(file.getnframes(), _MOST_FRAMES))
     whole = len(raw) // (2 * channels) * 2 * channels
     samples = np.frombuffer(raw[:whole], dtype="<i2").reshape(-1, channels)[:, 0]
-    return Sound(from_pcm(samples), rate_hz)
-
-
-def from_pcm(samples: NDArray[np.int16]) -> Floats:
-    """Turn 16-bit samples into a waveform in [-1, 1)."""
-    return np.asarray(samples.astype(np.float32) / 32768, np.float32)
+    return Sound(np.asarray(samples.astype(np.float32) / 32768, np.float32), rate_hz)
 
 
 def write_wav(path: Path, waveform: Floats) -> None:

@@ -9,18 +9,18 @@ from __future__ import annotations
 import io
 import json
 import subprocess
+import sys
 import tempfile
 import wave
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
 
-from sparsenet.speech.corpus.sound import Sound, draws, from_pcm, read_wav
+from sparsenet.speech.corpus.sound import Sound, draws, read_wav
 
 __all__ = ["Saying", "Speak", "espeak", "espeak_text", "festival", "flite", "gnuspeech", "pico", "piper"]
 
@@ -59,6 +59,21 @@ for (const take of takes) {
     console.error(error)
   }
 }
+"""
+
+_PICO_SAY = """
+import json, sys, wave
+from py_nanotts import NanoTTS
+reader = NanoTTS()
+with open(sys.argv[1]) as asked:
+    takes = json.load(asked)
+for take in takes:
+    said = reader.speak(take["word"], voice=take["voice"], speed=take["speed"], pitch=take["pitch"])
+    with wave.open(take["file"], "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(16_000)
+        file.writeframes(said)
 """
 
 
@@ -141,18 +156,26 @@ def gnuspeech(saying: Saying, folder: Path) -> list[Take]:
 
 
 def pico(saying: Saying) -> list[Take]:
-    """Let SVOX Pico speak: statistical voices, with a speed and a pitch for each take."""
-    reader = _pico()
+    """Let SVOX Pico speak: statistical voices, with a speed and a pitch for each take.
 
-    def say(draw: np.random.Generator) -> Sound:
-        speed, pitch = float(draw.uniform(0.8, 1.3)), float(draw.uniform(0.8, 1.25))
-        # It reads memory that it did not clear: what it says depends a little on what it said before. The same take,
-        # said once for nothing, makes the second one always the same, but for a few samples of "six".
-        for _ in range(2):
-            said = reader.speak(saying.word, voice=saying.voice, speed=speed, pitch=pitch)
-        return Sound(from_pcm(np.frombuffer(said, "<i2")), 16_000)
-
-    return _one_by_one(saying, say)
+    A new process for each word, because Pico reads memory that it did not clear: in one process, what it said before
+    changed a few samples, even when every word was said twice and only the second one counted.
+    """
+    manners = [saying.draws(take) for take in range(saying.takes)]
+    with tempfile.TemporaryDirectory() as folder:
+        files = _files(folder, saying.takes)
+        takes = [
+            {
+                "word": saying.word,
+                "voice": saying.voice,
+                "speed": draw.uniform(0.8, 1.3),
+                "pitch": draw.uniform(0.8, 1.25),
+            }
+            for draw in manners
+        ]
+        asked = Path(folder, "asked.json")
+        asked.write_text(json.dumps([{**take, "file": str(file)} for take, file in zip(takes, files, strict=True)]))
+        return _batch([sys.executable, "-P", "-c", _PICO_SAY, str(asked)], files)
 
 
 def piper(saying: Saying) -> list[Take]:
@@ -173,16 +196,6 @@ def piper(saying: Saying) -> list[Take]:
         return read_wav(said.getvalue())
 
     return _one_by_one(saying, say)
-
-
-@lru_cache(maxsize=1)
-def _pico() -> Any:
-    from py_nanotts import NanoTTS
-
-    reader = NanoTTS()
-    for voice in ("en-US", "en-GB"):  # its first words in a process sound like none after them
-        reader.speak("one", voice=voice)
-    return reader
 
 
 def _piper_joe(saying: Saying) -> Any:
