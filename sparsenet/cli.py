@@ -67,8 +67,8 @@ def bench(
     model: Annotated[
         str,
         typer.Argument(
-            help="Name of a bundled network, or path of a file; with --layers linear, resnet50, bert, or a file of "
-            "shapes, one a line.",
+            help="Name of a bundled network, or path of a file; with --layers linear, conv3x3, resnet50, bert, or a "
+            "file of shapes, one a line.",
             metavar="[MODEL|FILE]",
             show_default=False,
         ),
@@ -84,6 +84,9 @@ def bench(
     ] = False,
     density: Annotated[str, typer.Option(help="With --layers: fractions of weights kept.")] = "0.05",
     active: Annotated[str, typer.Option(help="With --layers: fractions of inputs active.")] = "0.1",
+    mask: Annotated[
+        str, typer.Option(help="With --layers: whether weights are kept in blocks, or scattered.")
+    ] = "blocks,scattered",
     mlperf: Annotated[
         bool, typer.Option("--mlperf", help="Run MLPerf's single stream and offline, 60 s each, in this engine.")
     ] = False,
@@ -98,9 +101,9 @@ def bench(
 
     if layers and mlperf:
         raise typer.BadParameter("expected --layers or --mlperf, got both")
-    wishes = Wishes(batch or ("1" if layers else "1,8,64,256"), threads, rounds, seconds, json, plot)
+    wishes = Wishes(batch or ("1,16" if layers else "1,8,64,256"), threads, rounds, seconds, json, plot)
     if layers:
-        bench_layers(model or "linear", density, active, wishes)
+        bench_layers(model or "linear", density, active, mask, wishes)
     elif mlperf:
         bench_mlperf(model or "spoken-digits", wishes)
     else:

@@ -9,7 +9,7 @@ from sparsenet.errors import SparsenetError
 
 __all__ = ["SHIPPED", "LayerShape", "read_shapes", "shapes_from"]
 
-SHIPPED = ("linear", "resnet50", "bert")
+SHIPPED = ("linear", "conv3x3", "resnet50", "bert")
 """Lists of shapes that come with the package, by name."""
 
 FIELDS = {

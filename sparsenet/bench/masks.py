@@ -134,19 +134,29 @@ def _uniform(shape: tuple[int, ...]) -> Callable[[np.random.Generator], BoolArra
 
 
 def _conv2_lookup(r: np.random.Generator) -> BoolArray:
-    """Keep 4 of 64 channels for each output at 20 of 25 taps: 5 %."""
-    chosen = _each(r, (64, 25, 64), 4) & _each(r, (64, 25), 20)[:, :, None]
+    """Keep 4 of 64 channels for each output at 20 of 25 taps, which 16 outputs share: 5 %."""
+    chosen = _each(r, (64, 25, 64), 4) & np.repeat(_each(r, (4, 25), 20), 16, axis=0)[:, :, None]
     return chosen.transpose(0, 2, 1)
 
 
 def _linear_lookup(r: np.random.Generator) -> BoolArray:
-    """Keep 4 of 64 channels for each output at 20 of 25 positions: 5 %."""
-    return _each(r, LINEAR, 4) & _each(r, (1500, 25), 20)[:, :, None]
+    """Keep 4 of 64 channels for each output at 20 of 25 positions, which 16 outputs share: 5 %."""
+    return _each(r, LINEAR, 4) & np.repeat(_each(r, (94, 25), 20), 16, axis=0)[:1500, :, None]
 
 
 def _conv2_taps(kept: int) -> Callable[[np.random.Generator], BoolArray]:
     """Keep so many of 25 taps, whole, for each 16 outputs."""
     return lambda r: np.repeat(_each(r, (4, 25), kept), 16, axis=0)[:, None, :] & np.ones(CONV2, bool)
+
+
+def _conv2_octets(kept: int) -> Callable[[np.random.Generator], BoolArray]:
+    """Keep so many of 8 groups of 8 channels, at every tap, for each 16 outputs."""
+
+    def masked(r: np.random.Generator) -> BoolArray:
+        groups = np.repeat(_each(r, (4, 8), kept), 16, axis=0)
+        return np.repeat(groups, 8, axis=1)[:, :, None] & np.ones(CONV2, bool)
+
+    return masked
 
 
 def _linear_blocks4(r: np.random.Generator) -> BoolArray:
@@ -166,9 +176,11 @@ def _linear_blocks16(r: np.random.Generator) -> BoolArray:
 
 
 KINDS = (
-    Kind("int8, 4 of 64 at 20 of 25 taps (5 %)", _conv2_lookup, _linear_lookup, "int8"),
+    Kind("int8, 4 of 64 at 20 of 25 taps for 16 outputs (5 %)", _conv2_lookup, _linear_lookup, "int8"),
     Kind("int8, 3 of 25 taps for 16 outputs (12 %)", _conv2_taps(3), _linear_blocks4, "int8"),
     Kind("int8, 6 of 25 taps for 16 outputs (24 %)", _conv2_taps(6), _linear_blocks4, "int8"),
+    Kind("int8, 1 of 8 groups of 8 channels for 16 outputs (12.5 %)", _conv2_octets(1), _linear_blocks4, "int8"),
+    Kind("int8, 2 of 8 groups of 8 channels for 16 outputs (25 %)", _conv2_octets(2), _linear_blocks4, "int8"),
     Kind("int8, second convolution dense", _conv2_taps(25), _linear_blocks4, "int8"),
     Kind("int8, unstructured 5 %", _uniform(CONV2), _uniform(LINEAR), "int8"),
     Kind("float32, 16 outputs share inputs (5 %)", _conv2_blocks16, _linear_blocks16, "float32"),

@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from sparsenet.bench.layers import CASES, NUMPY, SCIPY, LayerRow, Sweep
+from sparsenet.bench.layer_ways import CASES, LIBRARIES
+from sparsenet.bench.layers import Sweep, best_row, cells_of
 from sparsenet.bench.race import Race, RaceRow
 
 __all__ = ["plot_race", "plot_sweep"]
@@ -65,32 +66,20 @@ def plot_sweep(found: Sweep, path: str | PathLike[str]) -> None:
     ModuleNotFoundError
         When matplotlib is not installed.
     """
-    cells = list(dict.fromkeys((row.shape, row.density, row.active) for row in found.rows))
+    cells = cells_of(found)
     figure, (axis,) = _figure(1, height=1.5 + 0.6 * len(cells))
-    names = (NUMPY, SCIPY, *CASES)
-    for place, name in enumerate(names):
-        times = [_best_us(found.rows, cell, name) for cell in cells]
-        axis.barh(np.arange(len(cells)) + 0.13 * place, times, 0.12, label=name)
-    labels = [f"{shape}\ndensity {density:g}, active {active:g}" for shape, density, active in cells]
+    for place, name in enumerate((*LIBRARIES, *CASES)):
+        best = [best_row(rows, name) for rows in cells.values()]
+        times = [float("nan") if row is None else row.timing.median_us for row in best]
+        axis.barh(np.arange(len(cells)) + 0.12 * place, times, 0.11, label=name)
+    labels = [
+        f"{shape}, {mask}, batch {batch}\n{d:.0%} of weights, {a:.0%} active" for shape, mask, d, a, batch in cells
+    ]
     axis.set_yticks(np.arange(len(cells)) + 0.33, labels, fontsize=7)
     axis.set(xscale="log", xlabel="µs a sample, median")
     axis.invert_yaxis()
     axis.legend(fontsize=7)
     _write(figure, path)
-
-
-def _best_us(rows: Sequence[LayerRow], cell: tuple[str, float, float], name: str) -> float:
-    """Find the shortest median of a library, or among the kernels of a case."""
-    libraries = (NUMPY, SCIPY)
-    return min(
-        (
-            row.timing.median_us
-            for row in rows
-            if (row.shape, row.density, row.active) == cell
-            and (row.kernel == name if name in libraries else row.case == name and row.kernel not in libraries)
-        ),
-        default=float("nan"),
-    )
 
 
 def _figure(panels: int, height: float = 5.0) -> tuple[Any, list[Any]]:

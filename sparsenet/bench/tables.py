@@ -1,13 +1,14 @@
 """Races and sweeps as tables, with what a fair reader must know below them."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from sparsenet.bench.contenders import LeftOut
-from sparsenet.bench.layers import CASES, NUMPY, SCIPY, LayerRow, Sweep
+from sparsenet.bench.layer_ways import CASES, NUMPY, ONNX, SCIPY
+from sparsenet.bench.layers import LayerRow, Sweep, best_row, cells_of
 from sparsenet.bench.race import Race, RaceRow
 from sparsenet.bench.surroundings import Surroundings
-from sparsenet.tables import as_share, printable
+from sparsenet.tables import printable
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -75,7 +76,7 @@ def race_footnotes(found: Race) -> list[str]:
 
 
 def sweep_table(found: Sweep) -> "Table":
-    """Lay a sweep out: the best kernel of every case beside NumPy and SciPy.
+    """Lay a sweep out: the best kernel of every case beside the libraries.
 
     Parameters
     ----------
@@ -88,46 +89,50 @@ def sweep_table(found: Sweep) -> "Table":
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
-    title = f"µs a sample, median; batch {found.batch}; the best kernel's weights format beside its time"
+    title = "µs a sample, median; beside each time who computes, or how the weights lie"
     table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
     table.add_column("shape", no_wrap=True)
-    for heading in ("density", "active", NUMPY, SCIPY, *CASES, "dense / best", "numpy / best"):
+    table.add_column("mask")
+    for heading in ("kept", "batch", "dense peer", SCIPY, *CASES, "by both", "peer / best"):
         table.add_column(heading, justify="right")
-    for cell in dict.fromkeys((row.shape, row.density, row.active) for row in found.rows):
-        table.add_row(*_sweep_cells(cell, [row for row in found.rows if (row.shape, row.density, row.active) == cell]))
+    for (shape, mask, density, active, batch), rows in cells_of(found).items():
+        table.add_row(shape, mask, f"{density:g} x {active:g}", str(batch), *_sweep_cells(rows))
     return table
 
 
-def _sweep_cells(cell: tuple[str, float, float], rows: Sequence[LayerRow]) -> tuple[str, ...]:
-    shape, density, active = cell
-    library = {row.kernel: row.timing.median_us for row in rows if row.kernel in (NUMPY, SCIPY)}
-    best = {case: _best(rows, case) for case in CASES}
-    times = {case: one.timing.median_us for case, one in best.items() if one is not None}
+def _sweep_cells(rows: Sequence[LayerRow]) -> tuple[str, ...]:
+    best = {case: best_row(rows, case) for case in CASES}
+    csr, dense_peers = best_row(rows, SCIPY), (best_row(rows, NUMPY), best_row(rows, ONNX))
+    dense_peer = min((row for row in dense_peers if row is not None), key=_median_us, default=None)
     return (
-        shape,
-        as_share(density),
-        as_share(active),
-        *(f"{library[name]:,.1f}" if name in library else "" for name in (NUMPY, SCIPY)),
-        *("" if one is None else f"{times[case]:,.1f} {one.kernel.split('_')[2][:5]}" for case, one in best.items()),
-        _ratio(times.get("dense"), min(times.values(), default=None)),
-        _ratio(library.get(NUMPY), min(times.values(), default=None)),
+        _time_and_name(dense_peer, lambda row: row.kernel),
+        _time_and_name(csr, lambda row: ""),
+        *(_time_and_name(row, lambda row: row.kernel.split("_")[2]) for row in best.values()),
+        _ratio([best["dense"]], [best["both"]]),
+        _ratio([dense_peer, csr], best.values()),
     )
 
 
-def _best(rows: Iterable[LayerRow], case: str) -> LayerRow | None:
-    kernels = [row for row in rows if row.case == case and row.kernel not in (NUMPY, SCIPY)]
-    return min(kernels, key=lambda row: row.timing.median_us, default=None)
+def _median_us(row: LayerRow) -> float:
+    return row.timing.median_us
 
 
-def _ratio(time_us: float | None, other_us: float | None) -> str:
-    return "" if time_us is None or other_us is None else f"{time_us / other_us:,.1f}"
+def _time_and_name(row: LayerRow | None, name: Callable[[LayerRow], str]) -> str:
+    return "" if row is None else f"{_median_us(row):,.1f} {name(row)[:5]}".rstrip()
+
+
+def _ratio(slow: Iterable[LayerRow | None], fast: Iterable[LayerRow | None]) -> str:
+    """Divide the shortest time of the ones by the shortest of the others; nothing where either are missing."""
+    times_us = [min((_median_us(row) for row in rows if row is not None), default=0.0) for rows in (slow, fast)]
+    return f"{times_us[0] / times_us[1]:,.1f}" if all(times_us) else ""
 
 
 def sweep_footnotes(found: Sweep) -> list[str]:
     """Say what is not equal, what was left out, and on which machine."""
     return [
-        "best: of all kernels, as a layer with zeros of both kinds may run any. dense, csr, csc, compl(ementary): how "
-        "the weights lie in memory.",
+        "kept: of the weights, and active of the inputs. by both: the best dense kernel here over the best that skips "
+        "zeros of both. peer / best: the fastest library over the fastest of all kernels. numpy, onnxr(untime), dense, "
+        "csr, csc, block(s), compl(ementary): who computes, or how the weights lie in memory.",
         *(f"Note: {text}." for text in found.notes),
         *_left_out(found.left_out),
         *_measured_on(found.surroundings),

@@ -50,19 +50,17 @@ def bench_network(model: str, wishes: Wishes) -> None:
     _show(wishes, found.to_dict, lambda: [race_table(found), *map(printable, race_footnotes(found))])
 
 
-def bench_layers(source: str, densities: str, actives: str, wishes: Wishes) -> None:
+def bench_layers(source: str, densities: str, actives: str, masks: str, wishes: Wishes) -> None:
     """Time single layers four ways."""
     shapes = shapes_from(source)
-    batches = _numbers("batch", wishes.batch)
-    if len(batches) != 1:
-        raise SparsenetError(f"expected one batch size for --layers, got {wishes.batch}")
     fractions = _fractions("density", densities), _fractions("active", actives)
     with progress_bar() as bar:
         task = bar.add_task("preparing", total=None)
         found = sweep_layers(
             shapes,
             *fractions,
-            batches[0],
+            _numbers("batch", wishes.batch),
+            tuple(dict.fromkeys(word.strip() for word in masks.split(","))),
             wishes.seconds,
             lambda step: bar.update(task, description=step),
             lambda done, total: bar.update(task, completed=done, total=total),

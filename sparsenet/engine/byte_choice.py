@@ -16,6 +16,7 @@ __all__ = ["Candidate", "choose_candidate"]
 USES = {
     "dense": "no zeros worth skipping",
     "tiles": "leaves out tiles without a weight",
+    "octets": "takes only the channels that 16 outputs share",
     "lookup": "skips zero weights, each output its own",
     "blocks": "skips zero weights and inactive inputs",
 }

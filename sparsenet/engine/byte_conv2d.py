@@ -1,22 +1,20 @@
 """Lowering convolutions of bytes."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from sparsenet.engine.byte_choice import Candidate, choose_candidate
+from sparsenet.engine.byte_conv2d_amx import AMX_CANDIDATES
+from sparsenet.engine.byte_geometry import ByteGeometry, Maker, window_offsets
 from sparsenet.engine.byte_values import VECTOR_BYTES, Bytes, byte_buffer, byte_stride, restrided
-from sparsenet.engine.values import Arguments, Draft, View, emit, scratch
+from sparsenet.engine.values import Arguments, Draft, View, emit
 from sparsenet.engine.weighted import Plan
-from sparsenet.layers import QuantizedConv2d, as_pair, kept_count
+from sparsenet.layers import QuantizedConv2d, as_pair
 from sparsenet.planner.cost import byte_conv2d_us
 from sparsenet.shapes import Shape
-from sparsenet_kernels.cpu.conv2d_i8_amx import TILE_SUMS, fits_tiles
-from sparsenet_kernels.cpu.conv2d_i8_amx_pixels import PIXEL_SUMS, fits_pixels
-from sparsenet_kernels.formats.pixels import pack_slots, slot_rows, spread_pixels_weight
+from sparsenet_kernels.formats.pixels import slot_rows, spread_pixels_weight
 from sparsenet_kernels.formats.tiles import Tiles
 from sparsenet_kernels.formats.tiles_conv2d import pack_bias, pack_lookup_conv2d, pack_tiles_conv2d, tap_offsets
 from sparsenet_kernels.simd.amx import amx_available
@@ -28,25 +26,8 @@ Array = npt.NDArray[Any]
 LARGEST_PIXELS_FILTER = 8
 """Filters up to this height and width are computed on the pixels of an image of one channel."""
 
-LOOKUP_STEPS = 2.5
+LOOKUP_STEPS = 1.6
 """A product with each output's own choice of inputs takes so many times a product with shared ones."""
-
-
-@dataclass(frozen=True)
-class ByteGeometry:
-    """How the windows of a convolution of bytes lie over its image, padding included."""
-
-    layer: QuantizedConv2d
-    stride: int
-    height: int
-    width: int
-    out: tuple[int, int]
-
-    @property
-    def padded(self) -> tuple[int, int]:
-        """Height and width with the padding."""
-        top, left = as_pair(self.layer.padding)
-        return self.height + 2 * top, self.width + 2 * left
 
 
 def lower_quantized_conv2d(
@@ -79,50 +60,12 @@ def _padded(draft: Draft, geometry: ByteGeometry, value: Bytes) -> View:
     return View(padded, shape)
 
 
-Maker = Callable[[Draft, Plan, ByteGeometry, bool], Candidate | None]
-
-
 def _conv2d_candidates(draft: Draft, plan: Plan, geometry: ByteGeometry, pool: bool) -> list[Candidate]:
     makers: list[Maker] = [_pixels_candidate, _fours_candidate, _lookup_candidate]
-    if pool and amx_available():
-        makers = [_pixel_tiles_candidate, _tiles_candidate, *makers]
+    if amx_available():
+        makers = [*AMX_CANDIDATES, *makers]
     found = [maker(draft, plan, geometry, pool) for maker in makers]
     return [candidate for candidate in found if candidate is not None]
-
-
-def _pixel_tiles_candidate(draft: Draft, plan: Plan, geometry: ByteGeometry, pool: bool) -> Candidate | None:
-    layer = geometry.layer
-    kernel = layer.weight.shape[2:]
-    stride, dilation = as_pair(layer.stride), as_pair(layer.dilation)
-    if geometry.stride != 1 or not fits_pixels(kernel, geometry.out, stride, dilation, 1, layer.groups):
-        return None
-    packed = draft.once(pack_slots, layer.weight)
-    products = 4 * geometry.out[0] * -(-geometry.out[1] // 16) * len(packed)
-
-    def bind() -> Arguments:
-        slots = (slot_rows(geometry.padded[0], kernel[0]), geometry.padded[1], 8)
-        sums = scratch(draft, PIXEL_SUMS)
-        spread = View(byte_buffer(draft, *slots, per_sample=False), slots)
-        return (packed, pack_bias(layer.bias, layer.weight, layer.shift), layer.shift, kernel[0], spread, sums)
-
-    cost = byte_conv2d_us("tiles", products, plan.machine)
-    return Candidate("conv2d_pool2_i8_tiles_pixels__amx", kept_count(layer) / packed.size, cost, bind)
-
-
-def _tiles_candidate(draft: Draft, plan: Plan, geometry: ByteGeometry, pool: bool) -> Candidate | None:
-    layer = geometry.layer
-    if not fits_tiles(geometry.out, geometry.stride):
-        return None
-    packed = draft.once(pack_tiles_conv2d, layer.weight, geometry.stride, depth=64, groups=layer.groups)
-    products = 2 * geometry.out[0] * -(-geometry.out[1] // 8) * len(packed.weights)
-
-    def bind() -> Arguments:
-        offsets = _offsets(geometry, packed.columns)
-        weights = packed.indptr, offsets, packed.weights, pack_bias(layer.bias, layer.weight, layer.shift)
-        return (*weights, layer.shift, *as_pair(layer.stride), scratch(draft, TILE_SUMS))
-
-    cost = byte_conv2d_us("tiles", products, plan.machine)
-    return Candidate("conv2d_pool2_i8_tiles_dense__amx", packed.fill, cost, bind)
 
 
 def _pixels_candidate(draft: Draft, plan: Plan, geometry: ByteGeometry, pool: bool) -> Candidate | None:
@@ -158,7 +101,7 @@ def _fours_candidate(draft: Draft, plan: Plan, geometry: ByteGeometry, pool: boo
     packed = draft.once(pack_tiles_conv2d, layer.weight, geometry.stride, depth=4, groups=layer.groups)
 
     def bind() -> Arguments:
-        return _listed(geometry, packed.indptr, _offsets(geometry, packed.columns), packed.weights)
+        return _listed(geometry, packed.indptr, window_offsets(geometry, packed.columns), packed.weights)
 
     name = _vector_name("tiles_dense", plan, pool)
     return Candidate(name, packed.fill, _vectors_us(plan, geometry, pool, len(packed.weights)), bind)
@@ -171,7 +114,9 @@ def _lookup_candidate(draft: Draft, plan: Plan, geometry: ByteGeometry, pool: bo
     packed = draft.once(pack_lookup_conv2d, layer.weight, geometry.stride, layer.groups)
 
     def bind() -> Arguments:
-        indptr, offsets, *rest = _listed(geometry, packed.indptr, _offsets(geometry, packed.offsets), packed.weights)
+        indptr, offsets, *rest = _listed(
+            geometry, packed.indptr, window_offsets(geometry, packed.offsets), packed.weights
+        )
         return (indptr, offsets, packed.indices, *rest)
 
     vectors_us = LOOKUP_STEPS * _vectors_us(plan, geometry, pool, len(packed.weights))
@@ -192,9 +137,4 @@ def _vector_name(form: str, plan: Plan, pool: bool) -> str:
 
 def _vectors_us(plan: Plan, geometry: ByteGeometry, pool: bool, stored: int) -> float:
     positions = geometry.out[0] * geometry.out[1] * (4 if pool else 1)
-    return byte_conv2d_us("vectors", positions * stored, plan.machine)
-
-
-def _offsets(geometry: ByteGeometry, columns: npt.NDArray[np.int32]) -> npt.NDArray[np.int32]:
-    layer = geometry.layer
-    return tap_offsets(columns, geometry.stride, layer.weight.shape[3], geometry.padded[1], as_pair(layer.dilation))
+    return byte_conv2d_us(positions * stored, plan.machine)

@@ -10,10 +10,14 @@ from sparsenet.engine.byte_values import Bytes, in_memory_order
 from sparsenet.engine.values import Arguments, Draft, Value, View, emit, scratch
 from sparsenet.engine.weighted import Plan
 from sparsenet.layers import QuantizedLinear, kept_count
-from sparsenet.planner.cost import byte_linear_us
+from sparsenet.planner.cost import byte_linear_tiles_us, byte_linear_us
+from sparsenet_kernels.cpu.linear_i8_tiles import TOTALS
+from sparsenet_kernels.cpu.tile_sums import TILE_SUMS
 from sparsenet_kernels.formats.blocks4x16 import pack_blocks4x16
 from sparsenet_kernels.formats.bytes import pack_dense_i8, padded_to_tiles
 from sparsenet_kernels.formats.lookup import pack_lookup
+from sparsenet_kernels.formats.tiles import Tiles, pack_tiles
+from sparsenet_kernels.simd.amx import amx_available
 
 __all__ = ["lower_quantized_linear"]
 
@@ -57,6 +61,7 @@ def _linear_candidates(
 
     fill = kept_count(layer) / dense.size
     return [
+        *_tiles_candidates(draft, plan, weight, floats),
         Candidate("linear_i8_dense_dense", fill, cost("dense", dense.size // 64), lambda: (dense, *floats)),
         Candidate(
             "linear_i8_lookup_dense",
@@ -66,3 +71,24 @@ def _linear_candidates(
         ),
         Candidate("linear_i8_blocks_active", blocks.fill, cost("blocks", len(blocks.weights)), bind_blocks),
     ]
+
+
+def _tiles_candidates(draft: Draft, plan: Plan, weight: Array, floats: tuple[Array, Array]) -> list[Candidate]:
+    fours = draft.once(pack_tiles, weight, depth=4)
+    size = "wide" if plan.machine.vector_bits >= 512 else "narrow"
+    cost = byte_linear_us("tiles", len(fours.weights), plan.machine, draft.batch, 1.0)
+    found = [_bound(draft, f"linear_i8_tiles_dense__{size}", fours, floats, TOTALS, cost)]
+    if amx_available():
+        whole = draft.once(pack_tiles, weight, depth=64)
+        cost = byte_linear_tiles_us(len(whole.weights), len(weight), plan.machine, draft.batch)
+        found.append(_bound(draft, "linear_i8_tiles_dense__amx", whole, floats, TILE_SUMS, cost))
+    return found
+
+
+def _bound(
+    draft: Draft, kernel: str, packed: Tiles, floats: tuple[Array, Array], sums: int, predicted_us: float
+) -> Candidate:
+    def bind() -> Arguments:
+        return (packed.indptr, packed.columns, packed.weights, *floats, scratch(draft, sums))
+
+    return Candidate(kernel, packed.fill, predicted_us, bind)

@@ -9,8 +9,7 @@ import numpy.typing as npt
 from sparsenet.engine.values import Arguments, Draft, Value, View, active_lists, dense_buffer, emit, scratch
 from sparsenet.layers import Conv2d, Linear, as_pair, kept_count
 from sparsenet_kernels.formats import (
-    PANEL_VECTORS,
-    PLANE_LANES,
+    Blocks,
     PaddedSums,
     Planes,
     pack_blocks_conv2d,
@@ -18,16 +17,17 @@ from sparsenet_kernels.formats import (
     pack_csc_conv2d,
     pack_csr_conv2d,
     pack_panels_conv2d,
+    panel_vectors,
 )
 
-__all__ = ["BIND_CONV2D", "Geometry", "bias_of", "share_kept", "variant_of"]
+__all__ = ["BIND_CONV2D", "Geometry", "bias_of", "share_kept"]
 
 Floats = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True)
 class Geometry:
-    """How the windows of a convolution lie over its image."""
+    """How the windows of a convolution lie over its image; ``out`` is what is computed, before any pooling."""
 
     layer: Conv2d
     channels: int
@@ -100,25 +100,34 @@ def _conv2d_complementary(draft: Draft, geometry: Geometry, value: Value, name: 
 def _conv2d_csr_dense(draft: Draft, geometry: Geometry, value: Value, name: str) -> tuple[Arguments, float]:
     layer = geometry.layer
     csr = draft.once(pack_csr_conv2d, layer.weight, layer.groups, layer.mask)
-    planes, lanes = geometry.planes, PLANE_LANES.get(variant_of(name), 128)
-    size, sums = planes.total_size(geometry.out, lanes), planes.sums_size(geometry.out, lanes)
-    split = View(draft.buffer(size), (size,))
-    image = _image(draft, geometry, value)
-    emit(draft, "split_phases_f32", image, *geometry.stride, *geometry.padding, planes.rows, planes.row, split)
+    planes = geometry.planes
+    split = _split(draft, geometry, value)
     offsets = planes.offsets(csr.columns, layer.weight.shape[3])
     bias = bias_of(layer.bias, len(layer.weight))
-    return (split, csr.indptr, offsets, csr.values, bias, planes.row, scratch(draft, sums)), csr.fill
+    return (
+        split,
+        csr.indptr,
+        offsets,
+        csr.values,
+        bias,
+        planes.row,
+        scratch(draft, planes.sums_size(geometry.out)),
+    ), csr.fill
 
 
 def _conv2d_blocks_active(draft: Draft, geometry: Geometry, value: Value, name: str) -> tuple[Arguments, float]:
     layer, padded = geometry.layer, geometry.padded_sums
     blocks = draft.once(pack_blocks_conv2d, layer.weight, layer.groups, layer.mask)
-    indptr, offsets, values = draft.once(padded.by_channel, blocks)
-    weights = indptr, offsets, values, bias_of(layer.bias, len(layer.weight))
-    lists = geometry.channels, geometry.height * geometry.width
-    shapes = (geometry.height + 1, geometry.channels), lists, lists, (padded.total_size,)
-    places: Arguments = (padded.row, padded.margin, *(scratch(draft, *shape) for shape in shapes))
-    return (*_image_lists(draft, geometry, value), *weights, *geometry.settings(), *places), blocks.fill
+    groups, members, offsets, values = draft.once(_grouped, blocks, padded=padded)
+    weights = groups, members, offsets, values, bias_of(layer.bias, len(layer.weight))
+    listed = scratch(draft, 2 * geometry.channels * geometry.height * geometry.width)
+    places = padded.row, padded.first, padded.lanes
+    room = scratch(draft, geometry.channels), listed, scratch(draft, padded.total_size)
+    return (*_image_lists(draft, geometry, value), *weights, *geometry.stride, *places, *room), blocks.fill
+
+
+def _grouped(blocks: Blocks, *, padded: PaddedSums) -> tuple[npt.NDArray[np.generic], ...]:
+    return padded.grouped(blocks)
 
 
 BIND_CONV2D = {
@@ -135,6 +144,19 @@ BIND_CONV2D = {
 
 def _image(draft: Draft, geometry: Geometry, value: Value) -> View:
     return View(dense_buffer(draft, value), (geometry.height, geometry.width, geometry.channels))
+
+
+def _split(draft: Draft, geometry: Geometry, value: Value) -> View:
+    """Return the image as planes; written from its lists where nobody has needed it in dense form."""
+    planes = geometry.planes
+    size = planes.total_size(geometry.out)
+    settings = *geometry.stride, *geometry.padding, planes.rows, planes.row
+    split = View(draft.buffer(size), (size,))
+    if value.dense is None and value.lists is not None:
+        emit(draft, "expand_phases_f32", *_image_lists(draft, geometry, value), *settings, split)
+    else:
+        emit(draft, "split_phases_f32", _image(draft, geometry, value), *settings, split)
+    return split
 
 
 def _image_lists(draft: Draft, geometry: Geometry, value: Value) -> Arguments:
@@ -156,13 +178,7 @@ def _padded(draft: Draft, geometry: Geometry, value: Value) -> View:
 
 
 def _conv2d_panels(draft: Draft, layer: Conv2d, name: str) -> tuple[Floats, Floats]:
-    vectors = PANEL_VECTORS.get(variant_of(name), 2)
-    return draft.once(pack_panels_conv2d, layer.weight, layer.bias, layer.groups, vectors=vectors)
-
-
-def variant_of(name: str) -> str:
-    """Return the variant that a kernel's name ends with."""
-    return name.partition("__")[2]
+    return draft.once(pack_panels_conv2d, layer.weight, layer.bias, layer.groups, vectors=panel_vectors(name))
 
 
 def bias_of(bias: Floats | None, N: int) -> Floats:

@@ -15,7 +15,7 @@ from sparsenet.errors import CompileError, SparsenetError
 from sparsenet.network import Network
 from sparsenet.planner.choose import Choice
 from sparsenet.planner.threading_layer import has_tbb
-from sparsenet_kernels.driver import FAILED, FINISHED, parallel_driver, serial_driver
+from sparsenet_kernels.driver import FAILED, FINISHED, parallel_driver, program_table, serial_driver
 from sparsenet_kernels.native import address_of
 
 if TYPE_CHECKING:
@@ -60,14 +60,17 @@ class Engine:
     """
 
     __slots__ = (
+        "_alone",
         "_chunk",
-        "_drivers",
-        "_flat_output",
-        "_inputs",
-        "_layout",
+        "_input_shape",
+        "_output_shape",
         "_outputs",
+        "_parallel",
         "_scratches",
+        "_serial",
         "_settings",
+        "_table",
+        "_table_address",
         "batch",
         "network",
         "plan",
@@ -90,12 +93,19 @@ class Engine:
         self.plan = plan
         self.batch = batch
         self.threads = threads
+        # what a call needs, one attribute away: finding it anew took half as long as a small network
+        self._input_shape, self._output_shape = network.input_shape, network.output_shape
+        self._outputs = prod(self._output_shape)
         self._chunk = chunk
-        self._inputs, self._outputs = prod(network.input_shape), prod(network.output_shape)
-        self._flat_output = len(network.output_shape) == 1
-        self._layout = program.scratch_bytes, program.input_bytes, program.output_bytes, chunk, threads
+        self._alone = batch if threads == 1 else chunk
+        places = program.input_bytes, program.output_bytes
+        sizes = prod(self._input_shape), self._outputs, chunk, program.scratch_bytes, threads
+        self._table = program_table(program.steps, *places, *sizes)
+        self._table_address = address_of(self._table)
         self._scratches: deque[Scratch] = deque()
-        self._drivers = serial_driver(), _parallel_driver() if threads > 1 else serial_driver()
+        axes = 1 + len(self._input_shape)
+        self._serial = serial_driver(axes)
+        self._parallel = _parallel_driver(axes) if threads > 1 else self._serial
         self._settings = settings
 
     def __call__(self, x: npt.ArrayLike) -> FloatArray:
@@ -117,34 +127,36 @@ class Engine:
         SparsenetError
             When the shape does not fit, the batch is larger than the engine's, or a number is NaN or infinite.
         """
-        shape = self.network.input_shape
-        if type(x) is not np.ndarray or x.dtype is not FLOAT32 or x.shape[1:] != shape or not x.flags.carray:
-            x = converted(x, shape)
+        if (
+            type(x) is not np.ndarray
+            or x.dtype is not FLOAT32
+            or x.shape[1:] != self._input_shape
+            or not x.flags.carray
+        ):
+            x = converted(x, self._input_shape)
         samples = len(x)
         if samples > self.batch:
             raise SparsenetError(
                 f"expected at most {self.batch} samples a call, got {samples}; compile with batch={samples}"
             )
         y = np.empty((samples, self._outputs), FLOAT32)
-        if samples:
-            self._run(x.reshape(samples, self._inputs), y)
-        return y if self._flat_output else y.reshape(samples, *self.network.output_shape)
-
-    def _run(self, x: FloatArray, y: FloatArray) -> None:
         try:
             scratch = self._scratches.pop()
         except IndexError:  # all in use by other threads, or none made yet
             scratch = Scratch(self.program.scratch_bytes * self.threads)
-        serial, parallel = self._drivers
-        if self.threads == 1 or len(x) <= self._chunk:
-            answer = serial(x, y, self.program.steps, scratch.address, *self._layout)
+        if samples <= self._alone:
+            answer = self._serial(x, y, self._table_address, scratch.address)
         else:
-            with parallel_turn() as allowed:
-                driver = parallel if allowed else serial
-                answer = driver(x, y, self.program.steps, scratch.address, *self._layout)
+            answer = self._share_out(x, y, scratch)
         self._scratches.append(scratch)
         if answer != FINISHED:
-            _raise_for(int(answer), x)
+            _raise_for(answer, x)
+        return y if len(self._output_shape) == 1 else y.reshape(samples, *self._output_shape)
+
+    def _share_out(self, x: FloatArray, y: FloatArray, scratch: Scratch) -> int:
+        with parallel_turn() as allowed:
+            driver = self._parallel if allowed else self._serial
+            return driver(x, y, self._table_address, scratch.address)
 
     @property
     def kernels(self) -> dict[str, str]:
@@ -191,11 +203,11 @@ class Engine:
         return _compile_again, (self.network, dict(self._settings))
 
 
-def _parallel_driver() -> Callable[..., int]:
+def _parallel_driver(axes: int) -> Callable[..., int]:
     claim_threads()
     has_tbb()  # which loads it from where pip puts it, if it is there
     try:
-        driver: Callable[..., int] = parallel_driver()
+        driver: Callable[..., int] = parallel_driver(axes)
     except ValueError as error:
         raise CompileError(
             f"Numba can load no threading layer ({str(error).splitlines()[0]}); compile with threads=1, or leave "

@@ -46,7 +46,7 @@ def lower_float_layer(
 ) -> Value:
     """Emit the kernels of a layer that takes and gives float32."""
     if isinstance(layer, Conv2d):
-        return lower_conv2d(draft, plan, layer, inputs[0], shapes[0], out_shape)
+        return lower_conv2d(draft, plan, layer, inputs[0], shapes[0], out_shape)[0]
     if isinstance(layer, Linear):
         return lower_linear(draft, plan, layer, inputs[0])
     if isinstance(layer, KWinners):

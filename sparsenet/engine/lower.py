@@ -10,8 +10,8 @@ from sparsenet.engine.byte_layers import as_floats, lower_byte_layer
 from sparsenet.engine.byte_values import Bytes
 from sparsenet.engine.float_layers import from_logical, lower_float_layer
 from sparsenet.engine.values import Draft, Value, logical_buffer
-from sparsenet.engine.weighted import Plan
-from sparsenet.layers import MaxPool2d, Quantize, QuantizedConv2d
+from sparsenet.engine.weighted import Plan, lower_conv2d
+from sparsenet.layers import Conv2d, MaxPool2d, Quantize, QuantizedConv2d
 from sparsenet.network import INPUT, Network, Node
 from sparsenet.planner.machine import Machine
 
@@ -55,8 +55,8 @@ def lower(
     for node in net.nodes:
         if node.name not in values:
             draft.layer = node.name
-            result_name = pooled.get(node.name, node.name)
-            values[result_name] = _lower_node(draft, plan, net, node, values, result_name)
+            name, value = _lower_node(draft, plan, net, node, values, pooled.get(node.name, node.name))
+            values[name] = value
     last = values[net.output]
     result = logical_buffer(draft, as_floats(draft, last) if isinstance(last, Bytes) else last)
     result.last = len(draft.steps)
@@ -64,26 +64,35 @@ def lower(
 
 
 def _lower_node(
-    draft: Draft, plan: Plan, net: Network, node: Node, values: Mapping[str, Value | Bytes], result_name: str
-) -> Value | Bytes:
+    draft: Draft, plan: Plan, net: Network, node: Node, values: Mapping[str, Value | Bytes], pooled_name: str
+) -> tuple[str, Value | Bytes]:
+    """Emit a layer, and the pooling behind it where one kernel computes both; say which of them gave the value."""
     inputs = [values[name] for name in node.inputs]
     shapes = [net.shapes[name] for name in node.inputs]
     floats = [value for value in inputs if isinstance(value, Value)]
-    if len(floats) == len(inputs) and not isinstance(node.layer, Quantize):
-        return lower_float_layer(draft, plan, node.layer, floats, shapes, net.shapes[node.name])
-    pool = result_name != node.name
-    return lower_byte_layer(draft, plan, node.layer, inputs, shapes, net.shapes[result_name], pool)
+    pool = pooled_name != node.name
+    if len(floats) < len(inputs) or isinstance(node.layer, Quantize):
+        name = pooled_name if isinstance(node.layer, QuantizedConv2d) else node.name
+        return name, lower_byte_layer(draft, plan, node.layer, inputs, shapes, net.shapes[name], pool)
+    if pool and isinstance(node.layer, Conv2d):
+        value, is_pooled = lower_conv2d(draft, plan, node.layer, floats[0], shapes[0], net.shapes[node.name], pool)
+        return pooled_name if is_pooled else node.name, value
+    return node.name, lower_float_layer(draft, plan, node.layer, floats, shapes, net.shapes[node.name])
 
 
 def _pooled_at_once(net: Network) -> dict[str, str]:
-    """Find convolutions of bytes that only a 2 x 2 max pooling reads: one kernel computes both."""
+    """Find convolutions that only a 2 x 2 max pooling reads: one kernel may compute both."""
     readers: dict[str, list[Node]] = {}
     for node in net.nodes:
         for source in node.inputs:
             readers.setdefault(source, []).append(node)
     pooled = {}
     for node in net.nodes:
-        if isinstance(node.layer, QuantizedConv2d) and node.name != net.output and len(readers[node.name]) == 1:
+        if (
+            isinstance(node.layer, Conv2d | QuantizedConv2d)
+            and node.name != net.output
+            and len(readers[node.name]) == 1
+        ):
             reader = readers[node.name][0]
             if isinstance(reader.layer, MaxPool2d) and _is_two_by_two(reader.layer):
                 pooled[node.name] = reader.name

@@ -8,7 +8,7 @@ from typing import TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from sparsenet.engine.conv2d_weights import BIND_CONV2D, Geometry, bias_of, share_kept, variant_of
+from sparsenet.engine.conv2d_weights import BIND_CONV2D, Geometry, bias_of, share_kept
 from sparsenet.engine.values import Arguments, Draft, Value, View, active_lists, dense_buffer, emit, scratch
 from sparsenet.errors import CompileError
 from sparsenet.layers import Conv2d, Linear, kept_count
@@ -17,12 +17,12 @@ from sparsenet.planner.cost import WeightedWork
 from sparsenet.planner.machine import Machine
 from sparsenet.planner.own_kernels import check_stands_in
 from sparsenet_kernels.formats import (
-    PANEL_VECTORS,
     pack_blocks,
     pack_complementary,
     pack_csc,
     pack_csr,
     pack_panels,
+    panel_vectors,
 )
 from sparsenet_kernels.registry import kernels
 
@@ -60,25 +60,36 @@ def lower_linear(draft: Draft, plan: Plan, layer: Linear, value: Value) -> Value
 
 
 def lower_conv2d(
-    draft: Draft, plan: Plan, layer: Conv2d, value: Value, shape: tuple[int, ...], out_shape: tuple[int, ...]
-) -> Value:
-    """Emit the kernel that the planner chooses for a convolution, and what prepares its input."""
+    draft: Draft,
+    plan: Plan,
+    layer: Conv2d,
+    value: Value,
+    shape: tuple[int, ...],
+    out_shape: tuple[int, ...],
+    pool: bool = False,
+) -> tuple[Value, bool]:
+    """Emit the kernel that the planner chooses for a convolution, and what prepares its input.
+
+    Where a 2 x 2 max pooling follows (``pool``), the kernel may do that, too; the second answer says whether it does.
+    """
     C, H, W = shape
     N, OH, OW = out_shape
     taps = prod(layer.weight.shape[2:])
     blocks = draft.once(_block_count, layer)
     work = WeightedWork(
-        H * W, OH * OW, taps, C, N, layer.groups, kept_count(layer), value.expected, draft.batch, blocks
+        H * W, OH * OW, taps, C, N, layer.groups, kept_count(layer), value.expected, draft.batch, blocks, pooled=pool
     )
-    kernel = _choose(draft, plan, "conv2d", work)
-    _, _, weights, inputs = kernel.split("_")
+    kernel = _choose(draft, plan, "conv2d_pool2" if pool else "conv2d", work)
+    *_, weights, inputs = kernel.split("_")
     name = _variant_name(draft, plan, kernel, N // layer.groups)
-    geometry = Geometry(layer, C, H, W, (OH, OW))
-    arguments, fill = BIND_CONV2D[weights, inputs](draft, geometry, value, name)
-    out = draft.buffer(OH * OW, N)
-    emit(draft, name, *arguments, View(out, (OH, OW, N)))
+    is_pooled = kernel.startswith("conv2d_pool2")
+    out = (OH // 2, OW // 2) if is_pooled else (OH, OW)
+    summed = (2 * out[0], 2 * out[1]) if is_pooled else out
+    arguments, fill = BIND_CONV2D[weights, inputs](draft, Geometry(layer, C, H, W, summed), value, name)
+    buffer = draft.buffer(prod(out), N)
+    emit(draft, name, *arguments, View(buffer, (*out, N)))
     _record(plan, name, fill)
-    return Value(OH * OW, N, out)
+    return Value(prod(out), N, buffer), is_pooled
 
 
 def _block_count(layer: Conv2d | Linear) -> int:
@@ -96,7 +107,7 @@ def _choose(draft: Draft, plan: Plan, operation: str, work: WeightedWork) -> str
         kernel, reason, predicted = choose(operation, work, plan.machine, forced)
     except CompileError as error:
         raise CompileError(f"layer {draft.layer!r}: {error}") from None
-    plan.choices.append(Choice(draft.layer, kernel, kernel.split("_")[2], reason, None, predicted, {}))
+    plan.choices.append(Choice(draft.layer, kernel, kernel.split("_")[-2], reason, None, predicted, {}))
     return kernel
 
 
@@ -140,8 +151,7 @@ def _linear_inputs(draft: Draft, value: Value, inputs: str) -> Arguments:
 def _linear_weights(draft: Draft, layer: Linear, weights: str, name: str) -> tuple[Arguments, float]:
     N, D = layer.weight.shape
     if weights == "dense":
-        vectors = PANEL_VECTORS.get(variant_of(name), 2)
-        panels, bias = draft.once(pack_panels, layer.weight[None], layer.bias, vectors=vectors)
+        panels, bias = draft.once(pack_panels, layer.weight[None], layer.bias, vectors=panel_vectors(name))
         return (panels[0], bias[0]), share_kept(layer, panels)
     if weights == "csr":
         csr = draft.once(pack_csr, layer.weight, layer.mask)
@@ -152,8 +162,9 @@ def _linear_weights(draft: Draft, layer: Linear, weights: str, name: str) -> tup
         return (csc.indptr, csc.rows, csc.values, bias_of(layer.bias, N)), csc.fill
     if weights == "blocks":
         blocks = draft.once(pack_blocks, layer.weight, layer.mask)
-        sums = draft.buffer(-(-N // 16) * 16, per_sample=False)
-        arrays = blocks.indptr, blocks.starts, blocks.values, bias_of(layer.bias, N)
-        return (*arrays, View(sums, (-(-N // 16) * 16,))), blocks.fill
+        bias, padding = bias_of(layer.bias, N), -N % 16
+        if name.partition("__")[0].endswith("dense"):
+            return (*draft.once(blocks.by_tile), np.pad(bias, (0, padding))), blocks.fill
+        return (blocks.indptr, blocks.tiles, blocks.values, bias, scratch(draft, N + padding)), blocks.fill
     packed = draft.once(pack_complementary, layer.weight, mask=layer.mask)
     return (packed.outputs, packed.values, bias_of(layer.bias, N)), packed.fill

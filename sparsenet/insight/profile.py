@@ -17,7 +17,7 @@ from sparsenet.insight.steps import OneStep, Steps
 from sparsenet.insight.work import LayerWork, work
 from sparsenet.network import INPUT
 from sparsenet.planner.limits import Limits, limits
-from sparsenet_kernels.driver import serial_driver
+from sparsenet_kernels.driver import program_table, serial_driver
 from sparsenet_kernels.native import address_of
 
 if TYPE_CHECKING:
@@ -251,14 +251,16 @@ def _timed_whole(engine: "Engine", chunks: Sequence[FloatArray], rounds: int, cl
 
     program, driver = engine.program, serial_driver()
     scratch = aligned_scratch(program.scratch_bytes)
-    places = address_of(scratch), program.scratch_bytes, program.input_bytes, program.output_bytes
     samples = len(chunks[0])
     y = np.empty((samples, prod(engine.network.output_shape)), np.float32)
     flat = [chunk.reshape(samples, -1) for chunk in chunks]
+    sizes = flat[0].shape[1], y.shape[1], samples
+    table = program_table(program.steps, program.input_bytes, program.output_bytes, *sizes)
+    places = address_of(table), address_of(scratch)
     times = np.empty(rounds)
     for turn in range(rounds):
         start = clock()
-        driver(flat[turn % len(flat)], y, program.steps, *places, samples, 1)
+        driver(flat[turn % len(flat)], y, *places)
         times[turn] = clock() - start
     return times / 1e3
 

@@ -8,7 +8,7 @@ from sparsenet_kernels.registry import Kernel
 
 __all__ = ["activation_bytes", "arithmetic_unit", "multiplications", "weight_bytes"]
 
-READ_WHOLE = ("bias", "indptr", "factor", "scale")
+READ_WHOLE = ("bias", "groups", "indptr", "factor", "members", "scale")
 """Constants that are read whole even where inactive inputs are skipped."""
 
 

@@ -53,6 +53,7 @@ class Reservoir:
     random: np.random.Generator = field(default_factory=lambda: np.random.default_rng(0))
 
     def offer(self, x: Array) -> None:
+        """Show one more sample, which is kept with the same chance as every one before it."""
         self.seen += 1
         if len(self.samples) < self.most:
             self.samples.append(x.copy())

@@ -45,10 +45,26 @@ class Choice:
 
 
 def candidates(operation: str, work: WeightedWork) -> tuple[str, ...]:
-    """List the kernels, without their variants, that can run a layer; the dense one is always among them."""
+    """List the kernels, without their variants, that can run a layer; the dense one is always among them.
+
+    For a convolution that is pooled, those that only convolve are listed where none does both.
+    """
+    names = _registered(operation, work)
+    alone = _registered("conv2d", work) if operation == "conv2d_pool2" else ()
+    forms = {_form(name) for name in names}
+    return (*names, *(name for name in alone if _form(name) not in forms))
+
+
+def _registered(operation: str, work: WeightedWork) -> tuple[str, ...]:
     known = (name for name in kernels() if name.startswith(f"{operation}_f32_") and not is_own(name))
     names = dict.fromkeys(name.partition("__")[0] for name in known)
     return tuple(name for name in names if work.groups == 1 or not name.endswith("dense_active"))
+
+
+def _form(name: str) -> tuple[str, str]:
+    """Return the form of a kernel's weights and of its inputs."""
+    *_, weights, inputs = name.split("_")
+    return weights, inputs
 
 
 def choose(operation: str, work: WeightedWork, machine: Machine, forced: str = "") -> tuple[str, str, dict[str, float]]:
@@ -56,7 +72,7 @@ def choose(operation: str, work: WeightedWork, machine: Machine, forced: str = "
 
     Parameters
     ----------
-    operation : {"linear", "conv2d"}
+    operation : {"linear", "conv2d", "conv2d_pool2"}
     work : WeightedWork
     machine : Machine
     forced : str, optional
@@ -73,6 +89,8 @@ def choose(operation: str, work: WeightedWork, machine: Machine, forced: str = "
     """
     possible = candidates(operation, work)
     if forced:
+        if operation == "conv2d_pool2":  # what only convolves may be asked for, too
+            possible = tuple(dict.fromkeys([*possible, *_registered("conv2d", work)]))
         if forced not in possible:
             raise CompileError(f"expected one of {', '.join(possible)}, got {forced!r}")
         return forced, "asked for", {}
@@ -95,10 +113,10 @@ def _reason(best: str, predicted: Mapping[str, float], operation: str) -> str:
         ("csr", "dense"): "skips zero weights",
         ("csc", "dense"): "skips zero weights",
         ("csc", "active"): "skips zero weights and inactive inputs",
+        ("blocks", "dense"): "skips blocks of zero weights",
         ("blocks", "active"): "skips blocks of zero weights and inactive inputs",
     }
-    _, _, weights, inputs = best.split("_")
-    return f"{used[weights, inputs]}: {predicted[dense] / predicted[best]:.1f} times faster than dense, predicted"
+    return f"{used[_form(best)]}: {predicted[dense] / predicted[best]:.1f} times faster than dense, predicted"
 
 
 def variant_name(kernel: str, outputs: int, machine: Machine) -> str:
@@ -107,4 +125,6 @@ def variant_name(kernel: str, outputs: int, machine: Machine) -> str:
         return kernel
     size = "wide" if machine.vector_bits >= 512 else "narrow"
     single = f"{kernel}__single"
-    return single if outputs <= 16 and single in kernels() else f"{kernel}__{size}"
+    # of the convolution that pools, the narrow variant has one vector of outputs, too, and fewer sums to keep
+    few = outputs <= 16 and single in kernels() and (size == "wide" or kernel != "conv2d_pool2_f32_dense_dense")
+    return single if few else f"{kernel}__{size}"

@@ -17,7 +17,7 @@ VECTOR_NS = 0.18
 """A fused multiply-add of 16 numbers, in a tile that holds many sums."""
 LONE_VECTOR_NS = 0.40
 """The same where each number read is used once."""
-SHIFTED_NS = 0.80
+SHIFTED_NS = 0.36
 """The same where vectors begin anywhere, so that most loads cross a cache line."""
 SCATTER_NS = 0.65
 """A scalar multiply-add to a place that is looked up."""
@@ -27,8 +27,16 @@ ENTRY_NS = 2.0
 """Looking at one active input at one tap."""
 BLOCK_NS = 1.2
 """A fused multiply-add of 16 weights to sums in memory."""
-REPEATED_BLOCK_NS = 0.6
+REPEATED_BLOCK_NS = 0.42
 """The same where the weights stay in a register."""
+LOOKED_UP_VECTOR_NS = 0.65
+"""A fused multiply-add of 16 weights, read once, to sums in registers, with an input that is looked up."""
+LISTED_NS = 0.8
+"""Moving one active input to the list of its channel."""
+POOLED_VECTOR_NS = 1.4
+"""Reading a vector of a convolution's outputs once more, to pool it."""
+GROUP_NS = 14.0
+"""Leaving a loop over the active inputs of a channel, whose end nobody can predict."""
 CALL_NS = 35.0
 """Calling a step at all."""
 CACHED_NS_PER_BYTE = 0.010
@@ -60,6 +68,8 @@ class WeightedWork:
         Blocks of 16 outputs by one input, or by one channel at one tap, that hold a kept weight.
     sets : int
         Complementary sets that the weights pack into; 0 where nobody has packed them.
+    pooled : bool
+        Whether a 2 x 2 max pooling follows, in the same kernel or in another one.
     """
 
     positions: int
@@ -73,6 +83,7 @@ class WeightedWork:
     batch: int
     blocks: int
     sets: int = 0
+    pooled: bool = False
 
     @property
     def dense_vectors(self) -> int:
@@ -97,8 +108,10 @@ def predict_us(kernel: str, work: WeightedWork, machine: Machine) -> float:
     work : WeightedWork
     machine : Machine
     """
-    _, _, weights, inputs = kernel.split("_")
+    *_, weights, inputs = kernel.split("_")
     nanoseconds = _NANOSECONDS[weights, inputs](work, 512 / machine.vector_bits)
+    if work.pooled and not kernel.startswith("conv2d_pool2"):
+        nanoseconds += work.out_positions * ceil(work.outputs / 16) * POOLED_VECTOR_NS + CALL_NS
     return (CALL_NS + max(nanoseconds, _traffic_ns(weights, inputs, work, machine))) / 1000
 
 
@@ -117,8 +130,9 @@ def _csr_dense(work: WeightedWork, width: float) -> float:
     if work.positions == 1 and work.taps == 1:
         groups_of_16 = ceil(work.batch / 16)
         return groups_of_16 * (work.nnz * 0.95 * width + 16 * work.channels * MOVE_NS) / work.batch
-    vectors = work.nnz * ceil(work.out_positions * 1.2 / 128) * 8
-    moved = work.positions * work.channels + work.out_positions * work.outputs
+    vectors = work.nnz * ceil(work.out_positions * 1.3 / 16)
+    written = work.out_positions * work.outputs / (4 if work.pooled else 1)
+    moved = work.positions * min(work.active * 2, work.channels) + written
     return vectors * SHIFTED_NS * width + moved * MOVE_NS
 
 
@@ -137,9 +151,15 @@ def _blocks_active(work: WeightedWork, width: float) -> float:
     each = entries * work.blocks / work.channels  # blocks that are added
     if work.positions == 1 and work.taps == 1:
         return each * BLOCK_NS * width + entries * ENTRY_NS
-    moved = (work.positions + work.out_positions) * ceil(work.outputs / 16)
+    moved = 2 * work.positions * ceil(work.outputs / 16)
+    groups = max(work.blocks / 4, min(work.blocks, work.channels))
     added = each * REPEATED_BLOCK_NS + moved * LONE_VECTOR_NS
-    return added * width + (entries / 2 + work.blocks) * ENTRY_NS
+    return added * width + entries * LISTED_NS + groups * GROUP_NS
+
+
+def _blocks_dense(work: WeightedWork, width: float) -> float:
+    each_ns = LOOKED_UP_VECTOR_NS if work.batch < 8 else LONE_VECTOR_NS
+    return work.out_positions * (work.blocks * each_ns + ceil(work.outputs / 16) * ENTRY_NS) * width
 
 
 def _complementary_dense(work: WeightedWork, width: float) -> float:
@@ -158,6 +178,7 @@ _NANOSECONDS = {
     ("csc", "dense"): _csc_dense,
     ("csc", "active"): _csc_active,
     ("blocks", "active"): _blocks_active,
+    ("blocks", "dense"): _blocks_dense,
     ("complementary", "dense"): _complementary_dense,
     ("complementary", "active"): _complementary_active,
 }
@@ -177,14 +198,67 @@ def _traffic_ns(weights: str, inputs: str, work: WeightedWork, machine: Machine)
     return read * (CACHED_NS_PER_BYTE if near else FAR_NS_PER_BYTE) / shared_by
 
 
-DOT_NS = 0.16
+DOT_NS = 0.2
 """Sixteen sums of four products of bytes, where the processor has an instruction for it."""
 SLOW_DOT_NS = 1.6
 """The same in generic instructions."""
 LOOKUP_NS = 0.85
 """The same with each output's own choice of inputs; a fifth of it each for eight samples at once."""
-TILE_NS = 4.5
-"""A product of AMX tiles, with what loads, stores and pools around it."""
+TILE_ROW_NS = 0.37
+"""A row of inputs in a product of AMX tiles, with loading it; fewer than ten rows take as long as ten."""
+TILE_WEIGHTS_NS = 2.7
+"""Loading the weights of a product, where no other product shares them."""
+TILE_SUM_NS = 0.8
+"""Storing 16 sums of a tile, pooling them and making them bytes or floats."""
+EIGHT_SETS_NS = 7.0
+"""Taking eight sets of channels out of an image at eight positions."""
+
+
+@dataclass(frozen=True)
+class TileWork:
+    """What a layer of bytes does on AMX tiles.
+
+    Attributes
+    ----------
+    products : int
+        Products of two tiles.
+    rows : int
+        Rows of their left-hand tiles.
+    sums : int
+        Vectors of 16 sums.
+    eights : int
+        Eights of positions at which eights of sets are taken out of an image.
+    """
+
+    products: int
+    rows: int
+    sums: int
+    eights: int = 0
+
+
+def byte_tiles_us(work: TileWork, machine: Machine) -> float:
+    """Predict a convolution of bytes on AMX tiles, in microseconds a sample."""
+    products_ns = work.products * TILE_ROW_NS * max(work.rows, 10)
+    return (CALL_NS + products_ns + work.sums * TILE_SUM_NS + work.eights * EIGHT_SETS_NS) / 1000
+
+
+def byte_linear_tiles_us(tiles: int, outputs: int, machine: Machine, batch: int) -> float:
+    """Predict a linear layer of bytes on AMX tiles, in microseconds a sample.
+
+    Parameters
+    ----------
+    tiles : int
+        Tiles of 64 inputs by 16 outputs that are stored.
+    outputs : int
+    machine : Machine
+    batch : int
+        Samples that go through together.
+    """
+    rows = max(min(batch, 16), 10)
+    products_ns = ceil(batch / 16) * tiles * rows * TILE_ROW_NS + tiles * TILE_WEIGHTS_NS
+    near = 1024 * tiles <= (machine.l2_bytes or L2_BYTES)
+    traffic_ns = 1024 * tiles * (CACHED_NS_PER_BYTE if near else FAR_NS_PER_BYTE)
+    return (CALL_NS + max(products_ns, traffic_ns) / batch + ceil(outputs / 16) * TILE_SUM_NS) / 1000
 
 
 def byte_linear_us(form: str, stored: int, machine: Machine, batch: int, active: float) -> float:
@@ -192,7 +266,7 @@ def byte_linear_us(form: str, stored: int, machine: Machine, batch: int, active:
 
     Parameters
     ----------
-    form : {"dense", "lookup", "blocks"}
+    form : {"dense", "tiles", "lookup", "blocks"}
     stored : int
         Vectors of 64 weights that the format stores.
     machine : Machine
@@ -206,26 +280,26 @@ def byte_linear_us(form: str, stored: int, machine: Machine, batch: int, active:
     dot_ns = _dot_ns(machine)
     step_ns = {
         "dense": dot_ns,
+        "tiles": dot_ns,
         "lookup": dot_ns + LOOKUP_NS / (together / 1.6 if together > 1 else 1),
         "blocks": 6 * dot_ns,
     }
-    bytes_per_vector = {"dense": 64, "lookup": 132, "blocks": 68}[form]
+    bytes_per_vector = {"dense": 64, "tiles": 68, "lookup": 132, "blocks": 68}[form]
     near = stored * bytes_per_vector <= (machine.l2_bytes or L2_BYTES)
     traffic_ns = read * bytes_per_vector * (CACHED_NS_PER_BYTE if near else FAR_NS_PER_BYTE) / together
     return (CALL_NS + max(read * step_ns[form], traffic_ns)) / 1000
 
 
-def byte_conv2d_us(form: str, products: int, machine: Machine) -> float:
-    """Predict a convolution of bytes, in microseconds a sample.
+def byte_conv2d_us(products: int, machine: Machine) -> float:
+    """Predict a convolution of bytes on vectors, in microseconds a sample.
 
     Parameters
     ----------
-    form : {"tiles", "vectors"}
-        Whether ``products`` counts products of AMX tiles, or of vectors of 64 bytes.
     products : int
+        Products of vectors of 64 bytes.
     machine : Machine
     """
-    return (CALL_NS + products * (TILE_NS if form == "tiles" else _dot_ns(machine))) / 1000
+    return (CALL_NS + products * _dot_ns(machine)) / 1000
 
 
 def _dot_ns(machine: Machine) -> float:

@@ -60,5 +60,5 @@ def test_no_shape_at_all_is_an_error():
 
 
 def test_neither_a_name_nor_a_file():
-    with pytest.raises(FileNotFoundError, match="linear, resnet50, bert"):
+    with pytest.raises(FileNotFoundError, match="linear, conv3x3, resnet50, bert"):
         shapes_from("nobody")

@@ -4,8 +4,11 @@ from itertools import count
 import numpy as np
 import pytest
 
+from sparsenet.bench.layer_masks import MASKS, balanced_mask, block_mask
 from sparsenet.bench.layer_shapes import LayerShape, read_shapes
-from sparsenet.bench.layers import CASES, NUMPY, SCIPY, balanced_mask, sweep_layers
+from sparsenet.bench.layer_ways import CASES, NUMPY, ONNX, SCIPY
+from sparsenet.bench.layers import best_row, cells_of, sweep_layers
+from sparsenet.bench.peers.in_onnxruntime import has_onnxruntime
 from sparsenet.bench.tables import sweep_footnotes, sweep_table
 from sparsenet.errors import SparsenetError
 from sparsenet_kernels.registry import kernels
@@ -14,17 +17,17 @@ from sparsenet_kernels.registry import kernels
 @pytest.fixture(scope="module")
 def sweep():
     shapes = read_shapes("linear 40 50\nconv2d 16 8 6 5 3 3 2 1")
-    return sweep_layers(shapes, (0.2,), (0.25,), batch=3, seconds=0.3, clock=lambda: 0.0)
+    return sweep_layers(shapes, (0.2,), (0.25,), (1, 3), tuple(MASKS), seconds=0.3, clock=lambda: 0.0)
 
 
-def test_every_float_kernel_and_both_libraries_take_part(sweep):
+def test_every_float_kernel_and_the_libraries_take_part(sweep):
     assert sweep.left_out == ()
     listed = {
         kernel.name.partition("__")[0]
         for kernel in kernels().values()
         if kernel.dtype == "f32" and kernel.operation in ("linear", "conv2d")
     }
-    assert {row.kernel for row in sweep.rows} == listed | {NUMPY, SCIPY}
+    assert {row.kernel for row in sweep.rows} == listed | {NUMPY, SCIPY} | ({ONNX} if has_onnxruntime() else set())
     assert {row.case for row in sweep.rows} == set(CASES)
 
 
@@ -35,7 +38,7 @@ def test_everybody_computes_the_layer(sweep):
 
 
 def test_a_sweep_as_table_and_json(sweep):
-    assert sweep_table(sweep).row_count == 2
+    assert sweep_table(sweep).row_count == 2 * 2 * 2
     assert any("NumPy's BLAS" in line for line in sweep_footnotes(sweep))  # held to one thread, or perhaps not
     shown = json.loads(json.dumps(sweep.to_dict(), allow_nan=False))
     assert len(shown["rows"]) == len(sweep.rows)
@@ -58,6 +61,23 @@ def test_balanced_masks_keep_as_many_for_all(density):
     assert (mask[:sharing].sum(0) <= 1).all()
 
 
+@pytest.mark.parametrize("outputs", [1, 16, 40])
+def test_masks_of_blocks_keep_sixteen_outputs_together(outputs):
+    mask = block_mask(LayerShape("linear", outputs, 50), 0.2, np.random.default_rng(0))
+    assert mask.shape == (outputs, 50)
+    assert (mask.sum(1) == 10).all()
+    for first in range(0, outputs, 16):
+        assert (mask[first : first + 16] == mask[first]).all()
+
+
+def test_the_best_of_a_case_is_a_kernel_and_a_library_stands_for_itself(sweep):
+    for rows in cells_of(sweep).values():
+        best = best_row(rows, "dense")
+        assert best.timing.median_us == min(row.timing.median_us for row in rows if "dense_dense" in row.kernel)
+        assert best_row(rows, NUMPY).kernel == NUMPY
+        assert best_row([], SCIPY) is None
+
+
 @pytest.mark.parametrize(
     ("settings", "said"),
     [
@@ -65,7 +85,9 @@ def test_balanced_masks_keep_as_many_for_all(density):
         ({"densities": ()}, "density"),
         ({"actives": (0.0,)}, "active"),
         ({"actives": (float("nan"),)}, "active"),
-        ({"batch": 0}, "batch"),
+        ({"batches": (0,)}, "batch"),
+        ({"batches": ()}, "batch"),
+        ({"masks": ("round",)}, "blocks, scattered"),
     ],
 )
 def test_what_cannot_be_swept_is_an_error(settings, said):

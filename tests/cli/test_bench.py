@@ -60,11 +60,13 @@ def test_bench_of_layers(run, tmp_path):
     settings = ("--layers", "--density", "0.25,0.5", "--active", "0.25", "--seconds", 0.05)
     outcome = run("bench", tmp_path / "shapes.txt", *settings)
     assert (outcome.code, outcome.err) == (0, "")
-    assert sum(line.lstrip().startswith("linear 24x32") for line in outcome.out.splitlines()) == 2
+    assert sum(line.lstrip().startswith("linear 24x32") for line in outcome.out.splitlines()) == 2 * 2 * 2
     for expected in ("numpy", "scipy", "weights only", "both", "Measured on"):
         assert expected in outcome.out
     shown = json.loads(run("bench", tmp_path / "shapes.txt", *settings, "--json", "-").out)
     assert {row["density"] for row in shown["rows"]} == {0.25, 0.5}
+    assert {row["batch"] for row in shown["rows"]} == {1, 16}
+    assert {row["mask"] for row in shown["rows"]} == {"blocks", "scattered"}
 
 
 def test_bench_by_mlperfs_rules(run, model, monkeypatch):
@@ -100,7 +102,7 @@ def test_profile(run, model):
         (("bench", "--layers", "nobody"), "resnet50"),
         (("bench", "--layers", "--density", "5"), "percentage"),
         (("bench", "--layers", "--active", "few"), "--active"),
-        (("bench", "--layers", "--batch", "1,2"), "one batch size"),
+        (("bench", "--layers", "--mask", "round"), "blocks, scattered"),
         (("profile",), "MODEL"),
         (("profile", "nobody"), "nobody"),
         (("profile", "spoken-digits", "--batch", "0"), "batch"),

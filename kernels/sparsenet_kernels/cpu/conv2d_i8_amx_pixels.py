@@ -6,6 +6,8 @@ the products do. :func:`fits_pixels` proves the sizes; other convolutions are le
 process.
 """
 
+import numpy as np
+
 from sparsenet_kernels.cpu.pixels_i8 import spread_pixels
 from sparsenet_kernels.formats.pixels import MOST_TILE_COLUMNS, MOST_TILE_ROWS
 from sparsenet_kernels.jit import compiled
@@ -19,8 +21,8 @@ from sparsenet_kernels.simd.amx import (
     tiles_configure,
     tiles_release,
 )
-from sparsenet_kernels.simd.bytes import narrow_u8
-from sparsenet_kernels.simd.ops import add, load, maximum
+from sparsenet_kernels.simd.bytes import shifted_u8
+from sparsenet_kernels.simd.ops import add, load, maximum, splat
 from sparsenet_kernels.simd.sums import store_halves
 
 Pair = tuple[int, int]
@@ -63,11 +65,14 @@ def largest_of_four(sums, place, step):
 
 @compiled
 def pool_two(sums, start, pair, positions, low, high, shift, out, place):
-    """Pool, requantise and store 32 outputs of the pair-th two of a unit's positions; their bias is ``low, high``."""
+    """Pool, requantise and store 32 outputs of the pair-th two of a unit's positions; ``low, high`` is added before.
+
+    That is their bias and the half that rounds them.
+    """
     position = min(2 * pair, positions - 2)  # the last pair of an odd number overlaps its neighbour
     step = positions * 32
     at = start + position * 32
-    four = narrow_u8(
+    four = shifted_u8(
         add(largest_of_four(sums, at, step), low),
         add(largest_of_four(sums, at + 16, step), high),
         add(largest_of_four(sums, at + 32, step), low),
@@ -116,12 +121,13 @@ def conv2d_pool2_i8_tiles_pixels(x, weights, bias, shift, kernel_height, slots, 
     step = positions * 32
     unit_sums = 4 * step
     tiles_configure(4, 2, positions, 4 * fours)
+    half = splat(np.int32(np.int64(1) << shift >> 1))
     for b in range(samples):
         spread_pixels(x, b, kernel_height, slots)
         for n in range(0, outputs, 32):
             tile_load(6, weights, n * fours * 4, 64)
             tile_load(7, weights, (n + 16) * fours * 4, 64)
-            low, high = load(bias, n), load(bias, n + 16)
+            low, high = add(load(bias, n), half), add(load(bias, n + 16), half)
             pairs, old, place, oy, part = 0, 0, 0, 0, 0
             for _ in range(out_height * parts):
                 ox = min(part * positions, out_width - positions)

@@ -1,5 +1,6 @@
 """Moving activations without computing: turning axes, padding, joining."""
 
+from sparsenet_kernels.jit import index
 from sparsenet_kernels.registry import kernel
 
 
@@ -79,3 +80,36 @@ def split_phases_f32(x, stride_y, stride_x, pad_y, pad_x, rows, row, planes):
                 place = ((y + pad_y) // stride_y) * row + (column + pad_x) // stride_x
                 for c in range(channels):
                     planes[b, (phase * channels + c) * rows * row + place] = x[b, y, column, c]
+
+
+@kernel(
+    "expand_phases",
+    arguments="""
+        columns i32[B, R, K]; values f32[B, R, K]; width int; channels int; stride_y int; stride_x int;
+        pad_y int; pad_x int; rows int; row int; planes f32[B, Q]
+    """,
+)
+def expand_phases_f32(columns, values, width, channels, stride_y, stride_x, pad_y, pad_x, rows, row, planes):
+    """Write listed values to their places in the planes that :func:`split_phases_f32` makes of the dense image.
+
+    columns  (B, R, K)  i32  R = H * width; 0 <= columns < channels; -1 ends a short row
+    values   (B, R, K)  f32
+    planes   (B, Q)     f32  overwritten; as for split_phases_f32
+    """
+    samples, positions, listed = columns.shape
+    size = rows * row
+    planes[:] = 0.0
+    for b in range(samples):
+        for y in range(positions // width):
+            phase_y = (y + pad_y) % stride_y * stride_x
+            phase_x, column = pad_x % stride_x, (y + pad_y) // stride_y * row + pad_x // stride_x
+            for x in range(width):
+                place = (phase_y + phase_x) * channels * size + column
+                phase_x += 1
+                if phase_x == stride_x:
+                    phase_x, column = 0, column + 1
+                for j in range(listed):
+                    c = columns[b, y * width + x, j]
+                    if c < 0:
+                        break
+                    planes[b, index(place + c * size)] = values[b, y * width + x, j]

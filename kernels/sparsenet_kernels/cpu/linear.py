@@ -113,7 +113,11 @@ def start_from_bias(bias, out, b):
 
 @compiled
 def add_column(out, b, value, rows, weights, first, end):
-    """Add ``value`` times the stored weights ``first`` to ``end`` to the outputs they belong to."""
+    """Add ``value`` times the stored weights ``first`` to ``end`` to the outputs they belong to.
+
+    Four at a time, all read before any is written, and rows of 16 bits gained 4 % at most (6.9 instead of 7.2 µs for
+    1600 x 1500 at 5 %, 200 active).
+    """
     for z in range(index(first), index(end)):
         out[b, index(rows[z])] += value * weights[z]
 

@@ -12,7 +12,17 @@ import numpy as np
 
 from sparsenet_kernels.jit import compiled, index
 from sparsenet_kernels.registry import kernel
-from sparsenet_kernels.simd.bytes import dot4, load_i8, load_u8, lookup, nonzero_groups, repeat4, to_float
+from sparsenet_kernels.simd.bytes import (
+    dot4,
+    load_i8,
+    load_u8,
+    lookup,
+    nonzero_groups,
+    repeat4,
+    select_u8,
+    splat_u8,
+    to_float,
+)
 from sparsenet_kernels.simd.ops import (
     add,
     compress,
@@ -160,6 +170,15 @@ def list_active_groups(x, start, inputs, groups):
     return found
 
 
+@compiled
+def add_block(x, place, z, end, starts, weights, totals):
+    """Add one block's products to its 16 totals; a block that is not before the group's ``end`` adds zeros."""
+    values = select_u8(np.uint64(0) - np.uint64(z < end), repeat4(x, place), splat_u8(0))
+    at = min(z, starts.size - 1)
+    n = starts[index(at)]
+    store(totals, n, dot4(load(totals, n), values, load_i8(weights, at * 64)))
+
+
 @kernel(
     "linear",
     dtype="i8",
@@ -186,6 +205,9 @@ def linear_i8_blocks_active(x, indptr, starts, weights, scale, bias, groups, tot
     totals   (N16,)   i32  scratch
     out      (B, N)   f32  overwritten; N <= N16
 
+    Blocks are added four at a time: a loop that ended behind each group's last one, of three on average, was mostly
+    mispredicted and took twice as long.
+
     Work    per sample 64 * Z products times the fraction of groups that have an active input: both sparsities multiply.
     """
     samples, inputs = x.shape
@@ -194,9 +216,11 @@ def linear_i8_blocks_active(x, indptr, starts, weights, scale, bias, groups, tot
             store(totals, n, splat(np.int32(0)))
         for j in range(list_active_groups(x, b * inputs, inputs, groups)):
             g = groups[index(j)]
-            values = repeat4(x, b * inputs + 4 * g)
-            for z in range(indptr[index(g)], indptr[index(g + 1)]):
-                n = starts[index(z)]
-                store(totals, n, dot4(load(totals, n), values, load_i8(weights, z * 64)))
+            place, end = b * inputs + 4 * g, np.int64(indptr[index(g + 1)])
+            for z in range(indptr[index(g)], end, 4):
+                add_block(x, place, z, end, starts, weights, totals)
+                add_block(x, place, z + 1, end, starts, weights, totals)
+                add_block(x, place, z + 2, end, starts, weights, totals)
+                add_block(x, place, z + 3, end, starts, weights, totals)
         for n in range(0, totals.size, 16):
             finish(load(totals, n), scale, bias, n, out, b)

@@ -26,16 +26,16 @@ from .conv2d_columns import conv2d_matrix, conv2d_weight
 from .csc import Csc, pack_csc, pack_csc_conv2d, unpack_csc, validate_csc
 from .csr import Csr, pack_csr, pack_csr_conv2d, unpack_csr, validate_csr
 from .lookup import Lookup, pack_lookup, unpack_lookup, validate_lookup
+from .octets import Octets, octet_offsets, pack_octets, unpack_octets, validate_octets
 from .padded_sums import PaddedSums
-from .panels import PANEL_VECTORS, pack_panels, pack_panels_conv2d
+from .panels import PANEL_VECTORS, pack_panels, pack_panels_conv2d, panel_vectors
 from .pixels import pack_slots, slot_rows, spread_pixels_weight
-from .planes import PLANE_LANES, Planes
+from .planes import Planes
 from .tiles import TILE_DEPTH, Tiles, output_blocks, pack_tiles, unpack_tiles, validate_tiles
 from .tiles_conv2d import pack_bias, pack_lookup_conv2d, pack_tiles_conv2d, padded_conv2d_matrix, tap_offsets
 
 __all__ = [
     "PANEL_VECTORS",
-    "PLANE_LANES",
     "TILE_DEPTH",
     "Blocks",
     "Blocks4x16",
@@ -43,11 +43,13 @@ __all__ = [
     "Csc",
     "Csr",
     "Lookup",
+    "Octets",
     "PaddedSums",
     "Planes",
     "Tiles",
     "conv2d_matrix",
     "conv2d_weight",
+    "octet_offsets",
     "output_blocks",
     "overlaps",
     "pack_bias",
@@ -63,6 +65,7 @@ __all__ = [
     "pack_dense_i8",
     "pack_lookup",
     "pack_lookup_conv2d",
+    "pack_octets",
     "pack_panels",
     "pack_panels_conv2d",
     "pack_slots",
@@ -70,6 +73,7 @@ __all__ = [
     "pack_tiles_conv2d",
     "padded_conv2d_matrix",
     "padded_to_tiles",
+    "panel_vectors",
     "slot_rows",
     "spread_pixels_weight",
     "tap_offsets",
@@ -79,6 +83,7 @@ __all__ = [
     "unpack_csc",
     "unpack_csr",
     "unpack_lookup",
+    "unpack_octets",
     "unpack_tiles",
     "validate_blocks",
     "validate_blocks4x16",
@@ -86,5 +91,6 @@ __all__ = [
     "validate_csc",
     "validate_csr",
     "validate_lookup",
+    "validate_octets",
     "validate_tiles",
 ]

@@ -71,6 +71,30 @@ class Blocks:
         """The fraction of stored slots that hold a kept weight; 1 when nothing is stored."""
         return self.nnz / self.values.size if self.values.size else 1.0
 
+    @property
+    def tiles(self) -> NDArray[np.uint8]:
+        """Which 16 outputs each block has, in as few bytes (1, 2 or 4; the lowest first) as all tiles need: (Z, T)."""
+        count = padded_size(self.shape[0], TILE) // TILE
+        size = 1 if count <= 2**8 else 2 if count <= 2**16 else 4
+        numbers = (self.starts // TILE).astype(f"<u{size}")
+        return numbers.view(np.uint8).reshape(-1, size)
+
+    def by_tile(self) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.float32]]:
+        """Sort the blocks by their outputs, for kernels that finish 16 outputs before they begin the next.
+
+        Returns
+        -------
+        indptr : (P + 1,) int32
+            Where the run of each 16 outputs begins.
+        columns : (Z,) int32
+            The input of each block, rising in each run.
+        values : (Z, 16) float32
+        """
+        order = np.argsort(self.starts, kind="stable")
+        tiles = (self.starts[order] // TILE).astype(np.int32)
+        pointers = run_pointers(tiles, padded_size(self.shape[0], TILE) // TILE)
+        return pointers, lines_of(self.indptr)[order].astype(np.int32), self.values[order]
+
 
 def pack_blocks(weight: ArrayLike, mask: ArrayLike | None = None) -> Blocks:
     """Pack the weights of a fully connected layer in blocks; any mask will do, one of whole blocks fills them.

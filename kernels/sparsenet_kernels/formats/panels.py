@@ -15,6 +15,24 @@ from numpy.typing import NDArray
 PANEL_VECTORS = {"wide": 4, "narrow": 2, "single": 1}
 """Vectors of 16 outputs in a panel, by the variant of the kernel that reads it."""
 
+POOLED_PANEL_VECTORS = {"wide": 4, "narrow": 1, "single": 1}
+"""The same for the dense convolution that pools: the sums of four positions must stay in registers."""
+
+
+def panel_vectors(kernel: str) -> int:
+    """Return the vectors of 16 outputs in a panel that a kernel reads, by the kernel's name.
+
+    Kernels of other variants must take any, and get two.
+
+    Examples
+    --------
+    >>> panel_vectors("linear_f32_dense_dense__wide"), panel_vectors("conv2d_pool2_f32_dense_dense__narrow")
+    (4, 1)
+    """
+    name, _, variant = kernel.partition("__")
+    vectors = POOLED_PANEL_VECTORS if name == "conv2d_pool2_f32_dense_dense" else PANEL_VECTORS
+    return vectors.get(variant, 2)
+
 
 def pack_panels(
     matrices: NDArray[np.float32], bias: NDArray[np.float32] | None, vectors: int

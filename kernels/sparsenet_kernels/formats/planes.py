@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 Pair = tuple[int, int]
 
-PLANE_LANES = {"wide": 128, "narrow": 64}
-"""Positions that a kernel computes at a time, by its variant; it may read that far behind the last one."""
+LANES = 16
+"""Positions in a vector; kernels compute whole vectors, so they may read that far behind the last one."""
 
 
 @dataclass(frozen=True)
@@ -71,10 +71,10 @@ class Planes:
         offsets = plane * self.rows * self.row + (y // sy) * self.row + x // sx
         return offsets.astype(np.int32)
 
-    def sums_size(self, out: Pair, lanes: int) -> int:
-        """Return the positions that are computed for outputs of this height and width, in whole blocks of lanes."""
-        return -(-((out[0] - 1) * self.row + out[1]) // lanes) * lanes
+    def sums_size(self, out: Pair) -> int:
+        """Return the positions that are computed for outputs of this height and width, in whole vectors."""
+        return -(-((out[0] - 1) * self.row + out[1]) // LANES) * LANES
 
-    def total_size(self, out: Pair, lanes: int) -> int:
-        """Return the numbers that planes take for one sample, with room for a whole last block behind every tap."""
-        return self.count * self.rows * self.row + self.sums_size(out, lanes)
+    def total_size(self, out: Pair) -> int:
+        """Return the numbers that planes take for one sample, with room for a whole last vector behind every tap."""
+        return self.count * self.rows * self.row + self.sums_size(out)

@@ -12,6 +12,7 @@ Letters: B batch, C channels, H W height and width, D inputs, N outputs, K activ
 
 from .compact import compact, expand, flatten_active
 from .conv2d import conv2d, conv2d_shape
+from .conv2d_pool2 import conv2d_pool2
 from .elementwise import add, affine, batch_norm, concat, log_softmax, relu, softmax
 from .integer import conv2d_i8, dequantize, k_winners_i8, linear_i8, quantize, requantize
 from .kwta import k_winners, k_winners_all, k_winners_channels
@@ -27,6 +28,7 @@ __all__ = [
     "concat",
     "conv2d",
     "conv2d_i8",
+    "conv2d_pool2",
     "conv2d_shape",
     "dequantize",
     "expand",

@@ -186,20 +186,20 @@ def tiles_zero(typing_context, count):
 
 
 @intrinsic
-def tiles_add_rows(typing_context, count, left, index, between, step, right, place):
+def tiles_add_rows(typing_context, count, left, index, between, step, right, place, ahead):
     """Multiply ``count`` rows of an image by the same weights: add the i-th product to tile i.
 
     The left-hand tile 6 of row i begins at element ``index + i * between`` of the bytes ``left``, its rows lie ``step``
     bytes apart; the right-hand tile 7 begins at element ``place`` of the bytes ``right``.
 
-    Fetches the tile after the next one of ``right`` into the first-level cache (16 rows, as if all tiles were full):
+    Fetches 16 rows that lie ``ahead`` bytes (literal, a multiple of 64) behind that tile into the first-level cache:
     without that, 25 tiles for each of 64 outputs, which do not fit into it, took 5.7 instead of 4.6 µs. Reads nothing
     behind the arrays: a fetch ahead is no access.
     """
-    sums = range(_literal(count))
+    sums, distance = range(_literal(count)), _literal(ahead)
 
     def emit(context, builder, signature, args):
-        _, left_type, index_type, between_type, step_type, right_type, place_type = signature.args
+        _, left_type, index_type, between_type, step_type, right_type, place_type, _ = signature.args
         weights = _bytes_from(context, builder, right_type, args[5], args[6], place_type)
         _call(context, builder, "tileloadd64", INT8(7), weights, INT64(64))
         start = context.cast(builder, args[2], index_type, types.int64)
@@ -210,12 +210,12 @@ def tiles_add_rows(typing_context, count, left, index, between, step, right, pla
             pointer = _bytes_from(context, builder, left_type, args[1], start, types.int64)
             _call(context, builder, "tileloadd64", INT8(6), pointer, stride)
             for row in range(share * tile, min(share * (tile + 1), 16)):
-                _prefetch(builder, builder.gep(weights, [INT64(2048 + 64 * row)]))
+                _prefetch(builder, builder.gep(weights, [INT64(distance + 64 * row)]))
             _call(context, builder, "tdpbusd", INT8(tile), INT8(6), INT8(7))
             start = builder.add(start, apart)
         return context.get_dummy_value()
 
-    return types.void(count, left, index, between, step, right, place), emit
+    return types.void(count, left, index, between, step, right, place, ahead), emit
 
 
 @intrinsic

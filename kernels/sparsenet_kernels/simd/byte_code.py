@@ -22,6 +22,14 @@ def call(builder, name, result, *args):
     return builder.call(cgutils.get_or_insert_function(builder.module, function, name), args)
 
 
+def emitted(context, builder, operation, argument_types, args):
+    """Emit another intrinsic's code."""
+    typing = context.typing_context
+    function = typing.resolve_value_type(operation)
+    signature = function.get_call_type(typing, tuple(argument_types), {})
+    return context.get_function(function, signature)(builder, args)
+
+
 def spread(builder, number, vector):
     """Emit a vector that holds ``number`` in every lane."""
     start = builder.insert_element(ir.Constant(vector, ir.Undefined), number, INT32(0))

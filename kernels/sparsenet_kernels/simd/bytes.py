@@ -45,6 +45,7 @@ __all__ = [
     "reaching_u8",
     "repeat4",
     "select_u8",
+    "shifted_u8",
     "splat_u8",
     "store_u8",
     "to_float",
@@ -224,6 +225,21 @@ def narrow_u8(typing_context, a, b, c, d, shift):
         half = builder.lshr(builder.shl(INT32(1), places), INT32(1))
         half, places = spread(builder, half, WORDS), spread(builder, places, WORDS)
         parts = [builder.ashr(builder.add(part, half), places) for part in args[:4]]
+        return pack_x86(builder, parts) if has(context, "avx512bw") else pack_clipped(builder, parts)
+
+    return u8x64(i32x16, i32x16, i32x16, i32x16, shift), emit
+
+
+@intrinsic
+def shifted_u8(typing_context, a, b, c, d, shift):
+    """Divide sums by a power of two, rounding down, and clip them to bytes.
+
+    ``np.clip(np.concatenate([a, b, c, d]) >> shift, 0, 255)`` for 0 <= shift <= 31.
+    """
+
+    def emit(context, builder, signature, args):
+        places = spread(builder, context.cast(builder, args[4], signature.args[4], types.int32), WORDS)
+        parts = [builder.ashr(part, places) for part in args[:4]]
         return pack_x86(builder, parts) if has(context, "avx512bw") else pack_clipped(builder, parts)
 
     return u8x64(i32x16, i32x16, i32x16, i32x16, shift), emit

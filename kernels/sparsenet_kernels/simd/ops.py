@@ -25,8 +25,10 @@ __all__ = [
     "maximum",
     "multiply",
     "multiply_add",
+    "number_of",
     "order_keys",
     "popcount",
+    "prefetch",
     "select",
     "splat",
     "spread",
@@ -93,6 +95,21 @@ def store_first(typing_context, array, index, value, count):
         return context.get_dummy_value()
 
     return types.void(array, index, value, count), emit
+
+
+@intrinsic
+def prefetch(typing_context, array, index):
+    """Have the cache line of ``array.ravel()[index]`` fetched; a place outside of the array does no harm."""
+
+    def emit(context, builder, signature, args):
+        pointer = element_pointer(context, builder, signature.args[0], args[0], args[1], signature.args[1], INT64(0))
+        pointer = builder.bitcast(pointer, ir.IntType(8).as_pointer())
+        shape = ir.FunctionType(ir.VoidType(), [pointer.type, INT32, INT32, INT32])
+        function = cgutils.get_or_insert_function(builder.module, shape, "llvm.prefetch.p0")
+        builder.call(function, [pointer, INT32(0), INT32(3), INT32(1)])  # to be read; nearest cache; data
+        return context.get_dummy_value()
+
+    return types.void(array, index), emit
 
 
 @intrinsic
@@ -222,6 +239,16 @@ def bits_of(typing_context, number):
         return builder.bitcast(args[0], INT32)
 
     return types.int32(number), emit
+
+
+@intrinsic
+def number_of(typing_context, bits):
+    """``np.int32(bits).view(np.float32)`` of a single int32."""
+
+    def emit(context, builder, signature, args):
+        return builder.bitcast(args[0], ir.FloatType())
+
+    return types.float32(types.int32), emit
 
 
 @intrinsic

@@ -11,7 +11,7 @@ from numba.core import types
 from numba.core.errors import RequireLiteralValue
 from numba.extending import intrinsic, models, register_model
 
-from sparsenet_kernels.simd.byte_code import pack_clipped, pack_x86, part
+from sparsenet_kernels.simd.byte_code import emitted, pack_clipped, pack_x86, part
 from sparsenet_kernels.simd.bytes import dot4, load_i8, load_u8, lookup, repeat4
 from sparsenet_kernels.simd.memory import INT32, INT64, element_pointer
 from sparsenet_kernels.simd.ops import load, spread
@@ -20,13 +20,13 @@ from sparsenet_kernels.simd.types import i8x64, i32x16, u8x64
 
 __all__ = [
     "SumsType",
-    "emitted",
     "store_16_bytes",
     "store_halves",
     "sums_add_fours",
     "sums_add_lookups",
     "sums_at",
     "sums_from",
+    "sums_save",
     "sums_store",
     "sums_store_pooled",
     "sums_zero",
@@ -159,6 +159,25 @@ def sums_store_pooled(typing_context, sums, array, index, step, shift):
 
 
 @intrinsic
+def sums_save(typing_context, sums, array, index):
+    """Store the vectors of a block one after the other, from element ``index`` on of an array of int32."""
+    if array.dtype is not types.int32:
+        return None
+
+    def emit(context, builder, signature, args):
+        _, array_type, index_type = signature.args
+        place = context.cast(builder, args[2], index_type, types.int64)
+        for position in range(sums.rows * sums.columns):
+            pointer = element_pointer(context, builder, array_type, args[1], place, types.int64)
+            value = builder.extract_value(args[0], position)
+            builder.store(value, builder.bitcast(pointer, value.type.as_pointer()), align=4)
+            place = builder.add(place, INT64(16))
+        return context.get_dummy_value()
+
+    return types.void(sums, array, index), emit
+
+
+@intrinsic
 def store_16_bytes(typing_context, array, index, value, shift):
     """Divide 16 sums by a power of two, rounding halves up, clip them to bytes and store them.
 
@@ -256,11 +275,3 @@ def _store_sixteen(context, builder, array_type, array, place, sixteen):
 
 def _larger(builder, a, b):
     return builder.select(builder.icmp_signed(">", a, b), a, b)
-
-
-def emitted(context, builder, operation, argument_types, args):
-    """Emit another intrinsic's code."""
-    typing = context.typing_context
-    function = typing.resolve_value_type(operation)
-    signature = function.get_call_type(typing, tuple(argument_types), {})
-    return context.get_function(function, signature)(builder, args)

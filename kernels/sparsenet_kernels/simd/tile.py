@@ -13,7 +13,16 @@ from sparsenet_kernels.simd.memory import INT64, element_pointer, masked_store
 from sparsenet_kernels.simd.ops import fused_multiply_add, spread
 from sparsenet_kernels.simd.types import TileType, f32x16
 
-__all__ = ["tile_add_outer", "tile_add_scaled", "tile_from_row", "tile_row", "tile_store", "tile_store_all"]
+__all__ = [
+    "tile_add_outer",
+    "tile_add_scaled",
+    "tile_add_square",
+    "tile_from_row",
+    "tile_pooled",
+    "tile_row",
+    "tile_store",
+    "tile_store_all",
+]
 
 
 @intrinsic
@@ -47,14 +56,53 @@ def tile_add_outer(typing_context, tile, scales, start, step, array, index):
         row = _load_row(context, builder, array_type, array_value, index_value, index_type, tile.columns)
         offset = context.cast(builder, start_value, start_type, types.intp)
         stride = context.cast(builder, step_value, step_type, types.intp)
-        for r in range(tile.rows):
-            pointer = element_pointer(context, builder, scales_type, scales_value, offset, types.intp, INT64(1))
-            scale = spread(builder, builder.load(pointer), f32x16)
-            value = _accumulate(builder, value, r * tile.columns, scale, row)
-            offset = builder.add(offset, stride)
-        return value
+        places = _places(builder, offset, stride, tile.rows)
+        return _add_scaled_rows(context, builder, tile, value, scales_type, scales_value, places, row)
 
     return tile(tile, scales, start, step, array, index), emit
+
+
+@intrinsic
+def tile_add_square(typing_context, tile, scales, start, step, below, array, index):
+    """Add an outer product as :func:`tile_add_outer` does, with the numbers in two lines, one below the other.
+
+    ``tile[r, :] += scales.ravel()[start + r * step] * row`` for the first half of the rows, and for the second half
+    ``tile[half + r, :] += scales.ravel()[start + below + r * step] * row``
+    """
+
+    def emit(context, builder, signature, args):
+        _, scales_type, start_type, step_type, below_type, array_type, index_type = signature.args
+        value, scales_value, start_value, step_value, below_value, array_value, index_value = args
+        row = _load_row(context, builder, array_type, array_value, index_value, index_type, tile.columns)
+        offset = context.cast(builder, start_value, start_type, types.intp)
+        stride = context.cast(builder, step_value, step_type, types.intp)
+        lower = builder.add(offset, context.cast(builder, below_value, below_type, types.intp))
+        half = tile.rows // 2
+        places = _places(builder, offset, stride, half) + _places(builder, lower, stride, half)
+        return _add_scaled_rows(context, builder, tile, value, scales_type, scales_value, places, row)
+
+    return tile(tile, scales, start, step, below, array, index), emit
+
+
+@intrinsic
+def tile_pooled(typing_context, tile):
+    """Keep the largest of each square of two neighbouring rows and the two below them, half the tile further on.
+
+    ``np.maximum(tile[:half], tile[half:]).reshape(half // 2, 2, -1).max(axis=1)``
+    """
+    pooled = TileType(tile.rows // 4, tile.columns)
+
+    def emit(context, builder, signature, args):
+        value = ir.Constant(pooled.llvm, ir.Undefined)
+        for position in range(pooled.rows * pooled.columns):
+            r, c = divmod(position, pooled.columns)
+            rows = 2 * r, 2 * r + 1, tile.rows // 2 + 2 * r, tile.rows // 2 + 2 * r + 1
+            vectors = [builder.extract_value(args[0], row * tile.columns + c) for row in rows]
+            best = _larger(builder, _larger(builder, *vectors[:2]), _larger(builder, *vectors[2:]))
+            value = builder.insert_value(value, best, position)
+        return value
+
+    return pooled(tile), emit
 
 
 @intrinsic
@@ -123,6 +171,26 @@ def tile_store_all(typing_context, tile, array, index):
         return context.get_dummy_value()
 
     return types.void(tile, array, index), emit
+
+
+def _places(builder, start, step, count):
+    places = [start]
+    while len(places) < count:
+        places.append(builder.add(places[-1], step))
+    return places
+
+
+def _add_scaled_rows(context, builder, tile, value, scales_type, scales, places, row):
+    """Add to each row of a tile the number at its place times a row of vectors."""
+    for r, place in enumerate(places):
+        pointer = element_pointer(context, builder, scales_type, scales, place, types.intp, INT64(1))
+        scale = spread(builder, builder.load(pointer), f32x16)
+        value = _accumulate(builder, value, r * tile.columns, scale, row)
+    return value
+
+
+def _larger(builder, a, b):
+    return builder.select(builder.fcmp_ordered(">", a, b), a, b)
 
 
 def _load_row(context, builder, array_type, array, index, index_type, columns):

@@ -8,9 +8,10 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from sparsenet_kernels import reference
-from sparsenet_kernels.cpu.conv2d_i8_amx import TILE_SUMS
 from sparsenet_kernels.cpu.conv2d_i8_amx_pixels import PIXEL_SUMS
+from sparsenet_kernels.cpu.tile_sums import TILE_SUMS
 from sparsenet_kernels.formats.bytes import padded_size
+from sparsenet_kernels.formats.octets import octet_offsets, pack_octets
 from sparsenet_kernels.formats.pixels import SLOT_BYTES, pack_slots, slot_rows, spread_pixels_weight
 from sparsenet_kernels.formats.tiles import TILE_DEPTH
 from sparsenet_kernels.formats.tiles_conv2d import pack_bias, pack_lookup_conv2d, pack_tiles_conv2d, tap_offsets
@@ -21,11 +22,11 @@ from sparsenet_kernels.testing.case import Argument, Case, Expected, leftovers
 Pair = tuple[int, int]
 Weights = NDArray[np.int8]
 
-FORMATS = ("tiles", "lookup")
+FORMATS = ("tiles", "lookup", "octets")
 """Formats of weights that these cases can pack."""
 
-KEPT = ("all", "random", "taps", "fours", "none")
-"""Which weights are kept: all, any, whole taps of 16 outputs, four inputs of 16 outputs, none."""
+KEPT = ("all", "random", "taps", "fours", "channels", "none")
+"""Which weights are kept: all, any, or none; of 16 outputs whole taps, fours of inputs, or channels."""
 
 
 @dataclass(frozen=True)
@@ -123,7 +124,7 @@ def byte_conv2d_case(kernel: Kernel, problem: ByteConv2dProblem) -> Case:
         "sums": leftovers((PIXEL_SUMS if pixels else TILE_SUMS,), np.int32),
     }
     packed = _pixel_arguments(kernel, problem, weight) if pixels else _window_arguments(kernel, problem, weight)
-    return Case(arguments | packed, {"out": Expected(out)}, frozenset({"slots", "sums"} & _names(kernel)))
+    return Case(arguments | packed, {"out": Expected(out)}, frozenset({"slots", "sets", "sums"} & _names(kernel)))
 
 
 def _strided_edges(kernel: Kernel) -> Mapping[str, ByteConv2dProblem]:
@@ -137,6 +138,7 @@ def _strided_edges(kernel: Kernel) -> Mapping[str, ByteConv2dProblem]:
         edges["one output"] = replace(PLAIN, size=(1, 1))
     if kernel.inputs == "dense":
         edges["dilation"] = replace(PLAIN, dilation=(2, 3), size=(4, 5))
+        edges["sets of two tables"] = replace(PLAIN, channels=128, outputs=80, kept="channels")
         edges["more channels in a long row"] = replace(PLAIN, channels=128, size=(4, 12))
         edges["groups"] = replace(PLAIN, groups=2, channels=66, outputs=34)
     else:
@@ -150,9 +152,12 @@ def _only_plain(kernel: Kernel) -> bool:
 
 
 def _fitted(kernel: Kernel, problem: ByteConv2dProblem) -> ByteConv2dProblem:
-    """Change what a kernel cannot compute: see `fits_pixels` and `fits_tiles`."""
+    """Change what a kernel cannot compute: see `fits_pixels`, `fits_octets` and `fits_tiles`."""
     if kernel.inputs == "pixels":
         problem = replace(problem, channels=1, groups=1, dilation=(1, 1))
+    if kernel.weights == "octets":
+        size = (max(problem.size[0], 2), max(problem.size[1], 4))  # eight positions
+        problem = replace(problem, dilation=(problem.dilation[0], 1), size=size)
     if _only_plain(kernel):
         problem = replace(problem, stride=(1, 1), kernel=(min(problem.kernel[0], 5), min(problem.kernel[1], 8)))
     divides = problem.channels % problem.groups == problem.outputs % problem.groups == 0
@@ -180,6 +185,7 @@ def _weight(rng: np.random.Generator, problem: ByteConv2dProblem) -> Weights:
         "none": np.zeros(shape, bool),
         "random": rng.random(shape) < 0.2,
         "taps": np.repeat(rng.random((blocks, 1, kh, kw)) < 0.3, 16, axis=0)[:N],
+        "channels": np.repeat(rng.random((blocks, C, 1, 1)) < 0.2, 16, axis=0)[:N] & np.ones(shape, bool),
         "fours": np.repeat(np.repeat(rng.random((blocks, -(-C // 4), kh, kw)) < 0.2, 16, axis=0)[:N], 4, axis=1)[:, :C],
     }[problem.kept]
     return np.where(kept, drawn, 0).astype(np.int8)
@@ -206,11 +212,13 @@ def _channels_last(kernel: Kernel, x: Bytes) -> Bytes:
 
 
 def _memory_channels(kernel: Kernel, channels: int) -> int:
-    return padded_size(channels, 64 if kernel.weights == "lookup" else TILE_DEPTH[kernel.variant])
+    return padded_size(channels, TILE_DEPTH[kernel.variant] if kernel.weights == "tiles" else 64)
 
 
 def _window_arguments(kernel: Kernel, problem: ByteConv2dProblem, weight: Weights) -> dict[str, Argument]:
     channels = _memory_channels(kernel, problem.channels)
+    if kernel.weights == "octets":
+        return _octet_arguments(problem, weight, channels)
     where = (channels, problem.kernel[1], _image(problem)[1], problem.dilation)
     if kernel.weights == "lookup":
         lookup = pack_lookup_conv2d(weight, channels, problem.groups)
@@ -218,6 +226,16 @@ def _window_arguments(kernel: Kernel, problem: ByteConv2dProblem, weight: Weight
         return {"indptr": lookup.indptr, "offsets": offsets, "indices": lookup.indices, "weights": lookup.weights}
     tiles = pack_tiles_conv2d(weight, channels, TILE_DEPTH[kernel.variant], problem.groups)
     return {"indptr": tiles.indptr, "offsets": tap_offsets(tiles.columns, *where), "weights": tiles.weights}
+
+
+def _octet_arguments(problem: ByteConv2dProblem, weight: Weights, channels: int) -> dict[str, Argument]:
+    height, width = _image(problem)
+    packed = pack_octets(weight, channels, problem.groups)
+    arrays: dict[str, Argument] = {name: getattr(packed, name) for name in ("tables", "chosen", "indptr", "weights")}
+    return arrays | {
+        "offsets": octet_offsets(packed, (height, width), problem.dilation[0]),
+        "sets": leftovers((packed.set_count, height * width, 8), np.uint8),
+    }
 
 
 def _pixel_arguments(kernel: Kernel, problem: ByteConv2dProblem, weight: Weights) -> dict[str, Argument]:

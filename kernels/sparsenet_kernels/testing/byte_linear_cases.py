@@ -8,7 +8,16 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from sparsenet_kernels import reference
-from sparsenet_kernels.formats import pack_blocks4x16, pack_dense_i8, pack_lookup, padded_to_tiles
+from sparsenet_kernels.cpu.linear_i8_tiles import TOTALS
+from sparsenet_kernels.cpu.tile_sums import TILE_SUMS
+from sparsenet_kernels.formats import (
+    TILE_DEPTH,
+    pack_blocks4x16,
+    pack_dense_i8,
+    pack_lookup,
+    pack_tiles,
+    padded_to_tiles,
+)
 from sparsenet_kernels.registry import Kernel
 from sparsenet_kernels.testing.byte_cases import BYTES, Bytes, byte_numbers
 from sparsenet_kernels.testing.case import Argument, Case, Expected, leftovers
@@ -36,7 +45,7 @@ LINEAR = ByteLinearProblem(samples=2, inputs=128, outputs=40)
 def byte_linear_edges(kernel: Kernel) -> Mapping[str, ByteLinearProblem]:
     """Return the problems that every such kernel must solve, by what is special about them."""
     outputs = {f"{n} outputs": replace(LINEAR, outputs=n) for n in (1, 15, 16, 17, 31, 32, 33)}
-    samples = {f"{n} samples": replace(LINEAR, samples=n) for n in (0, 1, 7, 8, 9, 16, 17)}
+    samples = {f"{n} samples": replace(LINEAR, samples=n) for n in (0, 1, 7, 8, 9, 16, 17, 32, 95, 97, 113)}
     held = {f"bytes: {content}": replace(LINEAR, content=content, samples=9) for content in BYTES}
     extremes = {
         f"{content}, weights all {weights}": replace(LINEAR, content=content, weights=weights, density=1.0)
@@ -64,7 +73,7 @@ def byte_linear_problems(kernel: Kernel) -> st.SearchStrategy[ByteLinearProblem]
     """Draw layers."""
     return st.builds(
         ByteLinearProblem,
-        samples=st.integers(0, 18),
+        samples=st.integers(0, 18) | st.integers(0, 100),
         inputs=st.sampled_from([64, 128, 256]),
         outputs=st.integers(1, 70),
         density=st.sampled_from([0.0, 0.03, 0.1, 0.5, 1.0]),
@@ -84,7 +93,7 @@ def byte_linear_case(kernel: Kernel, problem: ByteLinearProblem) -> Case:
     scale, bias = _scales(rng, problem)
     out = leftovers((problem.samples, problem.outputs))
     floats = {"scale": padded_to_tiles(scale), "bias": padded_to_tiles(bias)}
-    packed, scratch = _PACK[kernel.weights](weight, mask)
+    packed, scratch = _tiles(kernel, weight) if kernel.weights == "tiles" else _PACK[kernel.weights](weight, mask)
     arguments = {"x": x, **packed, **floats, **scratch, "out": out}
     return Case(arguments, {"out": _linear_expected(x, weight, scale, bias)}, frozenset(scratch))
 
@@ -145,6 +154,12 @@ def _blocks(weight: NDArray[np.int8], mask: NDArray[np.bool_] | None) -> tuple[A
     }
 
 
+def _tiles(kernel: Kernel, weight: NDArray[np.int8]) -> tuple[Arrays, Arrays]:
+    packed = pack_tiles(weight, TILE_DEPTH[kernel.variant])
+    arrays: Arrays = {name: getattr(packed, name) for name in ("indptr", "columns", "weights")}
+    return arrays, {"sums": leftovers((TILE_SUMS if kernel.variant == "amx" else TOTALS,), np.int32)}
+
+
 _PACK: Mapping[str, Callable[..., tuple[Arrays, Arrays]]] = {"dense": _dense, "lookup": _lookup, "blocks": _blocks}
 
-FORMATS = tuple(_PACK)
+FORMATS = (*_PACK, "tiles")

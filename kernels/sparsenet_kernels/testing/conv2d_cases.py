@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 from sparsenet_kernels import reference
 from sparsenet_kernels.formats import (
-    PLANE_LANES,
     PaddedSums,
     Planes,
     pack_blocks_conv2d,
@@ -18,13 +17,13 @@ from sparsenet_kernels.formats import (
     pack_csc_conv2d,
     pack_csr_conv2d,
     pack_panels_conv2d,
+    panel_vectors,
 )
 from sparsenet_kernels.registry import Kernel
 from sparsenet_kernels.testing.activity import Activity, active_rows
 from sparsenet_kernels.testing.case import Argument, Case, Expected, leftovers
 from sparsenet_kernels.testing.contents import ORDINARY, numbers
 from sparsenet_kernels.testing.layout_cases import split_into_planes
-from sparsenet_kernels.testing.linear_cases import panel_vectors
 from sparsenet_kernels.testing.tolerance import sum_error
 
 Floats = NDArray[np.float32]
@@ -53,11 +52,19 @@ class Conv2dProblem:
     content: str = "normal"
     keep_zeros: bool = False
     seed: int = 0
+    pooled: bool = False
+
+    @property
+    def summed(self) -> Pair:
+        """Height and width of what is computed: of a pooled convolution, as much of it as its windows cover."""
+        height, width = reference.conv2d_shape(self.size, self.kernel, self.stride, self.padding, self.dilation)
+        return (height // 2 * 2, width // 2 * 2) if self.pooled else (height, width)
 
     @property
     def out(self) -> Pair:
         """Height and width of the output."""
-        return reference.conv2d_shape(self.size, self.kernel, self.stride, self.padding, self.dilation)
+        height, width = self.summed
+        return (height // 2, width // 2) if self.pooled else (height, width)
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,7 +87,7 @@ def conv2d_edges(kernel: Kernel) -> Mapping[str, Conv2dProblem]:
     widths = {f"{w} positions in a row": replace(BASE, size=(4, w + 1)) for w in (*range(1, 13), 16, 17)}
     outputs = {f"{n} outputs": replace(BASE, outputs=n, size=(4, 6)) for n in (1, 15, 16, 31, 32, 33, 63, 64, 65, 129)}
     grouped = replace(BASE, groups=2, outputs=34)
-    return (
+    edges = (
         widths
         | outputs
         | _geometry_edges()
@@ -99,6 +106,7 @@ def conv2d_edges(kernel: Kernel) -> Mapping[str, Conv2dProblem]:
         }
         | ({} if _one_group(kernel) else _group_edges(grouped))
     )
+    return {name: _fitted(kernel, problem) for name, problem in edges.items() if not _too_small(kernel, problem)}
 
 
 def _geometry_edges() -> dict[str, Conv2dProblem]:
@@ -133,7 +141,7 @@ def conv2d_problems(draw: Callable, kernel: Kernel) -> Conv2dProblem:
     reach = [dilation[axis] * (taps[axis] - 1) + 1 for axis in (0, 1)]
     size = tuple(max(1, reach[axis] - 2 * padding[axis]) + draw(st.integers(0, 9)) for axis in (0, 1))
     groups = 1 if _one_group(kernel) else draw(st.integers(1, 3))
-    return Conv2dProblem(
+    problem = Conv2dProblem(
         samples=draw(st.integers(0, 3)),
         size=size,
         channels=groups * draw(st.integers(1, 6)),
@@ -149,6 +157,19 @@ def conv2d_problems(draw: Callable, kernel: Kernel) -> Conv2dProblem:
         keep_zeros=draw(st.booleans()),
         seed=draw(st.integers(0, 2**16)),
     )
+    if _too_small(kernel, problem):
+        problem = replace(problem, size=(size[0] + stride[0], size[1] + stride[1]))
+    return _fitted(kernel, problem)
+
+
+def _fitted(kernel: Kernel, problem: Conv2dProblem) -> Conv2dProblem:
+    """Pool where the kernel does."""
+    return replace(problem, pooled=kernel.operation == "conv2d_pool2")
+
+
+def _too_small(kernel: Kernel, problem: Conv2dProblem) -> bool:
+    """Tell whether the output has no window to pool."""
+    return kernel.operation == "conv2d_pool2" and min(problem.out) < 2
 
 
 def conv2d_case(kernel: Kernel, problem: Conv2dProblem) -> Case:
@@ -183,8 +204,10 @@ def _draw(problem: Conv2dProblem) -> Drawn:
 def _expected(problem: Conv2dProblem, drawn: Drawn) -> Expected:
     image = np.moveaxis(drawn.image, -1, 1)
     settings = problem.stride, problem.padding, problem.dilation, problem.groups
-    values = reference.conv2d(image, drawn.weight, drawn.bias, *settings)
-    magnitude = reference.conv2d(np.abs(image), np.abs(drawn.weight), np.abs(drawn.bias), *settings)
+    convolve = reference.conv2d_pool2 if problem.pooled else reference.conv2d
+    values = convolve(image, drawn.weight, drawn.bias, *settings)
+    # the largest of four sums is off by no more than the one that may be off most
+    magnitude = convolve(np.abs(image), np.abs(drawn.weight), np.abs(drawn.bias), *settings)
     allowed = sum_error(drawn.weight[0].size, magnitude)
     return Expected(np.moveaxis(values, 1, -1), np.moveaxis(allowed, 1, -1))
 
@@ -207,8 +230,7 @@ def _padded_image(kernel: Kernel, problem: Conv2dProblem, drawn: Drawn) -> dict[
 
 def _planes(kernel: Kernel, problem: Conv2dProblem, drawn: Drawn) -> dict[str, Argument]:
     planes = _planes_of(problem)
-    size = planes.total_size(problem.out, PLANE_LANES.get(kernel.variant, 128))
-    split = split_into_planes(drawn.image, planes, size)
+    split = split_into_planes(drawn.image, planes, planes.total_size(problem.summed))
     return {"planes": split, "row": planes.row}
 
 
@@ -229,8 +251,8 @@ Packed = tuple[dict[str, Argument], dict[str, Argument]]
 
 
 def _dense(kernel: Kernel, problem: Conv2dProblem, drawn: Drawn) -> Packed:
-    panels, bias = pack_panels_conv2d(drawn.weight, drawn.bias, problem.groups, panel_vectors(kernel))
-    positions = problem.out[0] * problem.out[1]
+    panels, bias = pack_panels_conv2d(drawn.weight, drawn.bias, problem.groups, panel_vectors(kernel.name))
+    positions = prod(problem.summed)
     return {"weights": panels, "bias": bias}, {"sums": leftovers((positions * panels.shape[-1],))}
 
 
@@ -238,8 +260,7 @@ def _csr(kernel: Kernel, problem: Conv2dProblem, drawn: Drawn) -> Packed:
     packed, planes = pack_csr_conv2d(drawn.weight, problem.groups, drawn.mask), _planes_of(problem)
     offsets = planes.offsets(packed.columns, problem.kernel[1])
     weights = {"indptr": packed.indptr, "offsets": offsets, "weights": packed.values, "bias": drawn.bias}
-    sums = planes.sums_size(problem.out, PLANE_LANES.get(kernel.variant, 128))
-    return weights, {"sums": leftovers((sums,))}
+    return weights, {"sums": leftovers((planes.sums_size(problem.summed),))}
 
 
 def _csc(kernel: Kernel, problem: Conv2dProblem, drawn: Drawn) -> Packed:
@@ -255,16 +276,15 @@ def _complementary(kernel: Kernel, problem: Conv2dProblem, drawn: Drawn) -> Pack
 def _blocks(kernel: Kernel, problem: Conv2dProblem, drawn: Drawn) -> Packed:
     packed = pack_blocks_conv2d(drawn.weight, problem.groups, drawn.mask)
     settings = problem.kernel, problem.stride, problem.padding, problem.dilation
-    padded = PaddedSums(problem.outputs, problem.size, problem.out, *settings)
-    indptr, offsets, values = padded.by_channel(packed)
-    weights = {"indptr": indptr, "offsets": offsets, "weights": values, "bias": drawn.bias}
+    padded = PaddedSums(problem.outputs, problem.size, problem.summed, *settings)
+    groups, members, offsets, values = padded.grouped(packed)
+    weights = {"groups": groups, "members": members, "offsets": offsets, "weights": values, "bias": drawn.bias}
     scratch = {
-        "begins": leftovers((problem.size[0] + 1, problem.channels), np.int32),
-        "places": leftovers((problem.channels, prod(problem.size)), np.int32),
-        "listed": leftovers((problem.channels, prod(problem.size))),
+        "ends": leftovers((problem.channels,), np.int32),
+        "listed": leftovers((2 * problem.channels * prod(problem.size),), np.int32),
         "sums": leftovers((padded.total_size,)),
     }
-    return weights | {"row": padded.row, "margin": padded.margin}, scratch
+    return weights | {"row": padded.row, "first": padded.first, "lanes": padded.lanes}, scratch
 
 
 FORMATS = {"dense": _dense, "csr": _csr, "csc": _csc, "complementary": _complementary, "blocks": _blocks}

@@ -53,13 +53,21 @@ def k_winners_edges(kernel: Kernel) -> Mapping[str, KWinnersProblem]:
         for factor in FACTORS
         for content in FINITE
     }
+    many = {
+        f"{k} of {n} win, {content} numbers": KWinnersProblem(2, 1, n, k, content)
+        for n, k in ((512, 1), (527, 200), (1500, 150), (1503, 1502), (545, 545))
+        for content in FINITE
+    }
     return (
         sizes
         | positions
         | lanes
+        | many
         | ranked
         | {
             "many samples of few positions": KWinnersProblem(7, 3, 16, 3, "integers"),
+            "factors near one, many numbers": KWinnersProblem(2, 1, 600, 60, "normal", "near one"),
+            "extreme factors, many numbers": KWinnersProblem(1, 2, 600, 60, "wide", "extreme"),
             "factors near one, one position in each lane": KWinnersProblem(2, 9, 40, 4, "integers", "near one"),
             "extreme factors, one position in each lane": KWinnersProblem(2, 9, 40, 4, "wide", "extreme"),
             "no samples": replace(BASE, samples=0),
@@ -77,7 +85,7 @@ def k_winners_edges(kernel: Kernel) -> Mapping[str, KWinnersProblem]:
 def k_winners_problems(kernel: Kernel) -> st.SearchStrategy[KWinnersProblem]:
     """Draw activations and numbers of winners."""
     eights = st.integers(1, 10).map(lambda eight: 8 * eight)
-    return (st.integers(1, 80) | eights).flatmap(
+    return (st.integers(1, 80) | eights | st.integers(500, 600)).flatmap(
         lambda channels: st.builds(
             KWinnersProblem,
             samples=st.integers(0, 3),

@@ -8,6 +8,7 @@ import numpy as np
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from sparsenet_kernels import reference
 from sparsenet_kernels.formats import Planes
 from sparsenet_kernels.registry import Kernel
 from sparsenet_kernels.testing.case import Case, Expected, leftovers
@@ -101,6 +102,19 @@ def split_phases_case(kernel: Kernel, problem: LayoutProblem) -> Case:
     split = split_into_planes(x, planes, planes.count * planes.rows * planes.row + problem.behind[0])
     settings = {"stride_y": sy, "stride_x": sx, "pad_y": py, "pad_x": px, "rows": planes.rows, "row": planes.row}
     return Case({"x": x, **settings, "planes": leftovers(split.shape)}, {"planes": Expected(split)})
+
+
+def expand_phases_case(kernel: Kernel, problem: LayoutProblem) -> Case:
+    """Build the arguments of the way from lists to planes: half of the image is active."""
+    wanted = split_phases_case(kernel, problem)
+    image, channels = wanted.arguments["x"], problem.channels
+    x = np.where(np.random.default_rng(problem.seed).random(image.shape) < 0.5, image, 0)
+    columns, values = reference.compact(x.reshape(len(x), prod(problem.size), channels), channels)
+    planes = Planes(problem.channels, problem.size, problem.stride, problem.before, (1, 1))
+    split = split_into_planes(x.astype(np.float32), planes, wanted.arguments["planes"].shape[1])
+    own = {"columns": columns, "values": values.astype(np.float32), "width": problem.size[1]}
+    arguments = wanted.arguments | own | {"channels": channels}
+    return Case(arguments, {"planes": Expected(split, 0.0)})
 
 
 def split_into_planes(x: NDArray[np.float32], planes: Planes, size: int) -> NDArray[np.float32]:

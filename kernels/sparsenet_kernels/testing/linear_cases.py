@@ -8,7 +8,14 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from sparsenet_kernels import reference
-from sparsenet_kernels.formats import PANEL_VECTORS, pack_blocks, pack_complementary, pack_csc, pack_csr, pack_panels
+from sparsenet_kernels.formats import (
+    pack_blocks,
+    pack_complementary,
+    pack_csc,
+    pack_csr,
+    pack_panels,
+    panel_vectors,
+)
 from sparsenet_kernels.registry import Kernel
 from sparsenet_kernels.testing.activity import Activity, active_rows
 from sparsenet_kernels.testing.case import Argument, Case, Expected, leftovers
@@ -40,7 +47,7 @@ BASE = LinearProblem(samples=3, inputs=20, outputs=37, density=0.3, activity=Act
 def linear_edges(kernel: Kernel) -> Mapping[str, LinearProblem]:
     """Return the problems that every kernel for fully connected layers must solve, by what is special about them."""
     sizes = {f"{n} samples": replace(BASE, samples=n) for n in (0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 15, 16, 17, 33)}
-    outputs = {f"{n} outputs": replace(BASE, outputs=n) for n in (1, 15, 16, 17, 31, 32, 33, 63, 64, 65, 129)}
+    outputs = {f"{n} outputs": replace(BASE, outputs=n) for n in (1, 15, 16, 17, 31, 32, 33, 48, 63, 64, 65, 129)}
     return (
         sizes
         | outputs
@@ -58,6 +65,7 @@ def linear_edges(kernel: Kernel) -> Mapping[str, LinearProblem]:
             "signed zeros": replace(BASE, content="signed zeros"),
             "stored zeros": replace(BASE, content="integers", keep_zeros=True),
             "long sums": replace(BASE, inputs=500, activity=Activity(500), density=1.0),
+            "more outputs than a byte counts tiles of": replace(BASE, outputs=4097, activity=Activity(2)),
             "wide range of magnitudes": replace(BASE, inputs=100, activity=Activity(50), content="wide"),
         }
     )
@@ -99,13 +107,8 @@ Floats = NDArray[np.float32]
 Mask = NDArray[np.bool_] | None
 
 
-def panel_vectors(kernel: Kernel) -> int:
-    """Return the vectors in a panel that a kernel expects; kernels of other variants must take any, and get two."""
-    return PANEL_VECTORS.get(kernel.variant, 2)
-
-
 def _panels(kernel: Kernel, weight: Floats, bias: Floats, mask: Mask) -> dict[str, Argument]:
-    panels, padded = pack_panels(weight[None], bias, panel_vectors(kernel))
+    panels, padded = pack_panels(weight[None], bias, panel_vectors(kernel.name))
     return {"weights": panels[0], "bias": padded[0]}
 
 
@@ -126,7 +129,10 @@ def _complementary(kernel: Kernel, weight: Floats, bias: Floats, mask: Mask) -> 
 
 def _blocks(kernel: Kernel, weight: Floats, bias: Floats, mask: Mask) -> dict[str, Argument]:
     packed = pack_blocks(weight, mask)
-    return {"indptr": packed.indptr, "starts": packed.starts, "weights": packed.values, "bias": bias}
+    if kernel.inputs == "dense":
+        indptr, columns, weights = packed.by_tile()
+        return {"indptr": indptr, "columns": columns, "weights": weights, "bias": np.pad(bias, (0, -len(bias) % 16))}
+    return {"indptr": packed.indptr, "tiles": packed.tiles, "weights": packed.values, "bias": bias}
 
 
 FORMATS = {"dense": _panels, "csc": _csc, "csr": _csr, "complementary": _complementary, "blocks": _blocks}

@@ -77,6 +77,8 @@ _BYTE_CONV2D = Suite(
     byte_conv2d_cases.byte_conv2d_case,
 )
 
+_CONV2D = Suite(conv2d_cases.conv2d_edges, conv2d_cases.conv2d_problems, conv2d_cases.conv2d_case)
+
 SUITES: Mapping[str, Suite] = {
     "add_f32": _elementwise(elementwise_cases.add_case),
     "affine_f32": _elementwise(elementwise_cases.affine_case),
@@ -84,9 +86,11 @@ SUITES: Mapping[str, Suite] = {
     "compact_f32": _lists(compact_cases.compact_case),
     "conv2d_i8": _BYTE_CONV2D,
     "conv2d_pool2_i8": _BYTE_CONV2D,
-    "conv2d_f32": Suite(conv2d_cases.conv2d_edges, conv2d_cases.conv2d_problems, conv2d_cases.conv2d_case),
+    "conv2d_f32": _CONV2D,
+    "conv2d_pool2_f32": _CONV2D,
     "dequantize_i8": _convert(convert_cases.dequantize_case),
     "expand_f32": _lists(compact_cases.expand_case),
+    "expand_phases_f32": _layout(layout_cases.expand_phases_case),
     "flatten_active_f32": _lists(compact_cases.flatten_active_case),
     "kwta_f32": _k_winners(kwta_cases.kwta_case),
     "kwta_i8": Suite(byte_cases.winners_edges, byte_cases.winners_problems, byte_cases.winners_case),
@@ -118,6 +122,7 @@ FORMATS = {
     "linear_f32": linear_cases.FORMATS,
     "linear_i8": byte_linear_cases.FORMATS,
     "conv2d_f32": conv2d_cases.FORMATS,
+    "conv2d_pool2_f32": conv2d_cases.FORMATS,
     "conv2d_i8": byte_conv2d_cases.FORMATS,
     "conv2d_pool2_i8": byte_conv2d_cases.FORMATS,
 }

@@ -88,16 +88,41 @@ def test_a_block_is_added_at_one_distance_from_its_input(N, C, kernel, stride, p
     weight = (rng.integers(-3, 4, (N, C, *kernel)) * (rng.random((N, C, *kernel)) < 0.3)).astype(np.float32)
     x = rng.integers(-4, 5, (C, *size))
     padded = formats.PaddedSums(N, size, out, kernel, stride, padding, dilation)
-    indptr, offsets, values = padded.by_channel(formats.pack_blocks_conv2d(weight))
-    height, kh = (out[0] - 1) * stride[0] + 1, kernel[0]
-    sums = np.zeros(padded.total_size)
-    for (c, y, column), number in np.ndenumerate(x):
-        place = ((y + padding[0]) * padded.row + column + padding[1] + padded.margin) * padded.lanes
-        for ky in range(kh):
-            if 0 <= y + padding[0] - ky * dilation[0] < height:
-                for z in range(indptr[c * kh + ky], indptr[c * kh + ky + 1]):
-                    assert 0 <= place + offsets[z] <= sums.size - 16
-                    sums[place + offsets[z] :][:16] += number * values[z]
-    places = sums.reshape(height, padded.row, padded.lanes)[:: stride[0], padded.margin :][:, :: stride[1]]
+    groups, members, offsets, values = padded.grouped(formats.pack_blocks_conv2d(weight))
+    sums = np.zeros((padded.parts, padded.places * padded.lanes))
+    for part, channel, z in walked(groups, members):
+        for (y, column), number in np.ndenumerate(x[channel]):
+            place = (y * padded.row + column) * padded.lanes + offsets[z]
+            assert 0 <= place <= sums.shape[1] - 16
+            sums[part, place:][:16] += number * values[z]
+    places = sums.reshape(padded.parts, padded.places, padded.lanes).transpose(1, 0, 2)[padded.first :]
+    rows = [[(oy * padded.row + ox) for ox in range(0, out[1] * stride[1], stride[1])] for oy in strided(out, stride)]
     expected = reference.conv2d(x[None].astype(np.float64), weight, None, stride, padding, dilation)[0]
-    np.testing.assert_array_equal(places[:, : out[1], :N], np.moveaxis(expected, 0, -1))
+    found = places[np.array(rows)].reshape(*out, -1)[..., :N]
+    np.testing.assert_array_equal(found, np.moveaxis(expected, 0, -1))
+
+
+def strided(out, stride):
+    return range(0, out[0] * stride[0], stride[0])
+
+
+def walked(groups, members):
+    """Yield the part, the channel and the number of every block, in the order in which the kernel meets them."""
+    channels, z = iter(members.tolist()), 0
+    for (part, column), count in np.ndenumerate(groups):
+        for channel in (next(channels) for _ in range(count)):
+            for _ in range(6 - column):
+                yield part, channel, z
+                z += 1
+
+
+@given(st.integers(1, 200), st.integers(1, 30), st.integers(0, 99))
+def test_groups_hold_every_block_once(N, C, seed):
+    rng = np.random.default_rng(seed)
+    weight = (rng.random((N, C, 5, 5)) < 0.05).astype(np.float32)
+    padded = formats.PaddedSums(N, (14, 14), (10, 10), (5, 5), (1, 1), (0, 0), (1, 1))
+    packed = formats.pack_blocks_conv2d(weight)
+    groups, members, offsets, values = padded.grouped(packed)
+    assert members.size == groups.sum()
+    assert len(offsets) == len(values) == len(packed.values) == groups @ range(6, 0, -1) @ np.ones(len(groups))
+    assert padded.lanes * padded.parts >= N > padded.lanes * (padded.parts - 1)

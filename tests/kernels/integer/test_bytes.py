@@ -116,6 +116,19 @@ def run_narrow(sums, shift, out):
     simd.store_u8(out, 0, simd.narrow_u8(parts[0], parts[1], parts[2], parts[3], shift))
 
 
+@compiled
+def run_shifted(sums, shift, out):
+    parts = load(sums, 0), load(sums, 16), load(sums, 32), load(sums, 48)
+    simd.store_u8(out, 0, simd.shifted_u8(parts[0], parts[1], parts[2], parts[3], shift))
+
+
+@given(vectors(np.int32), st.integers(0, 31), st.integers(0, 31))
+def test_shifted(sums, shift, smaller):
+    sums, out = sums >> smaller, np.empty(64, np.uint8)
+    run_shifted(sums, shift, out)
+    assert np.array_equal(out, np.clip(sums.astype(np.int64) >> shift, 0, 255))
+
+
 @given(vectors(np.int32), st.integers(0, 31), st.integers(0, 31))
 def test_narrow(sums, shift, smaller):
     half = 1 << shift >> 1

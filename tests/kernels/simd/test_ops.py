@@ -50,6 +50,19 @@ def test_load_counts_elements_in_memory_order_whatever_the_axes(array, index):
 
 
 @compiled
+def copy_after_prefetch(array, index, out):
+    ops.prefetch(array, index)
+    ops.store(out, 0, ops.load(array, 0))
+
+
+@pytest.mark.parametrize("index", [0, 47, 48, 10**6, -(10**6)])
+def test_prefetch_does_nothing_to_be_seen_wherever_it_points(index):
+    out = np.zeros(16, np.float32)
+    copy_after_prefetch(np.arange(48, dtype=np.float32), index, out)
+    np.testing.assert_array_equal(out, np.arange(16))
+
+
+@compiled
 def copy_first(array, index, count, other, out, place):
     ops.store(out, place, ops.load_first(array, index, count, other))
 
@@ -300,6 +313,16 @@ def bits(number):
 @given(ANY_FLOATS)
 def test_bits_of(number):
     assert bits(np.float32(number)) == np.float32(number).view(np.int32)
+
+
+@compiled
+def number(bits):
+    return ops.number_of(bits)
+
+
+@given(ANY_FLOATS)
+def test_number_of_undoes_bits_of(value):
+    assert_same_bits(np.float32([number(np.float32(value).view(np.int32))]), np.float32([value]))
 
 
 @compiled

@@ -54,6 +54,35 @@ def test_tile_add_outer(start_row, scales, start, step, array, index):
 
 
 @compiled
+def square(start_row, scales, start, step, below, array, index, out):
+    tile = tiles.tile_from_row(4, 2, start_row, 0)
+    tile = tiles.tile_add_square(tile, scales, start, step, below, array, index)
+    tiles.tile_store_all(tile, out, 0)
+
+
+@given(small_lanes(WIDTH), small_lanes(20), st.integers(0, 4), st.integers(0, 9), small_lanes(64), st.integers(0, 32))
+def test_tile_add_square_takes_two_lines_of_numbers(start_row, scales, step, below, array, index):
+    out = np.zeros((4, WIDTH), np.float32)
+    square(start_row, scales, 1, step, below, array, index, out)
+    used = scales[1 + np.array([0, step, below, below + step])]
+    np.testing.assert_array_equal(out, start_row + np.outer(used, array[index : index + WIDTH]))
+
+
+@compiled
+def pooled(array, out):
+    tile = tiles.tile_add_scaled(tiles.tile_from_row(8, 2, array, 256), np.float32(1.0), array, 0)
+    tiles.tile_store_all(tiles.tile_pooled(tile), out, 0)
+
+
+@given(small_lanes(256))
+def test_tile_pooled_keeps_the_largest_of_each_square(numbers):
+    out = np.zeros((2, WIDTH), np.float32)
+    pooled(np.concatenate([numbers, np.zeros(WIDTH, np.float32)]), out)
+    lines = numbers.reshape(2, 2, 2, WIDTH)  # above and below, windows, left and right
+    np.testing.assert_array_equal(out, lines.max(axis=(0, 2)))
+
+
+@compiled
 def scaled(start_row, scale, array, index, out):
     tile = tiles.tile_from_row(3, 2, start_row, 0)
     tiles.tile_store_all(tiles.tile_add_scaled(tile, scale, array, index), out, 0)
