@@ -12,7 +12,6 @@ from sparsenet_kernels.testing.call import complaints
 from sparsenet_kernels.testing.case import Case
 from sparsenet_kernels.testing.suites import suite_of
 
-
 MOST_SHOWN = 40
 """Numbers of a problem's arguments that a report writes out; of larger problems it says how to make them."""
 

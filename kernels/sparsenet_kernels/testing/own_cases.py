@@ -40,9 +40,7 @@ def own_edges(kernel: Kernel) -> Mapping[str, OwnProblem]:
 
 def own_problems(kernel: Kernel) -> st.SearchStrategy[OwnProblem]:
     """Draw sizes and contents."""
-    sizes = st.tuples(
-        *(st.tuples(st.just(letter), st.integers(letter != "B", 40)) for letter in _letters(kernel))
-    )
+    sizes = st.tuples(*(st.tuples(st.just(letter), st.integers(letter != "B", 40)) for letter in _letters(kernel)))
     return st.builds(OwnProblem, sizes, st.sampled_from(ORDINARY), st.integers(0, 2**16))
 
 
@@ -76,8 +74,8 @@ def _inputs(kernel: Kernel) -> list[Argument]:
     strange += [argument.name for argument in kernel.arguments if not argument.is_array]
     if strange or len(inputs) != len(named) or kernel.arguments[-1] in inputs:
         raise ValueError(
-            f"expected the reference of {kernel.name} to take arrays of {', '.join(DRAWN)} among its arguments, save for "
-            f"the last, and no integers, got {', '.join(strange or named)}; pass cases of your own as case="
+            f"expected the reference of {kernel.name} to take arrays of {', '.join(DRAWN)} among its arguments, save "
+            f"for the last, and no integers, got {', '.join(strange or named)}; pass cases of your own as case="
         )
     return inputs
 
