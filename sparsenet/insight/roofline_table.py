@@ -70,8 +70,8 @@ def _notes(found: Roofline) -> Iterator[str]:
     caches = [size for level, size in sizes.items() if level != "memory"]
     if caches and sizes["memory"] < 2 * max(caches):
         yield (
-            f"To measure memory {as_size(sizes['memory'])} are read, again and again; part of that stays in a last cache of "
-            f"{as_size(max(caches))}."
+            f"To measure memory {as_size(sizes['memory'])} are read, again and again; part of that stays in a last "
+            f"cache of {as_size(max(caches))}."
         )
     yield from found.memory.lines()
 

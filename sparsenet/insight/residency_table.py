@@ -1,0 +1,95 @@
+"""What caches are worth, as a table and in words."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from sparsenet.insight.residency import Residency, ResidencyRow
+from sparsenet.tables import as_size, printable
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+__all__ = ["residency_lines", "residency_table"]
+
+Key = tuple[str, str, int]
+
+
+def residency_table(found: Residency) -> "Table":
+    """Lay out each network and layer, a line for one core and one for all, a column for each condition.
+
+    Parameters
+    ----------
+    found : Residency
+
+    Returns
+    -------
+    rich.table.Table
+    """
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+
+    table = Table(title="µs a word: median, minimum, times the hot median", title_justify="left", box=SIMPLE_HEAD)
+    table.pad_edge, table.collapse_padding = False, True
+    for heading in ("network or layer", "computed", "weights", "cores"):
+        table.add_column(heading, justify="right" if heading in ("weights", "cores") else "left")
+    for condition in found.conditions:
+        table.add_column(condition.name, justify="right", no_wrap=True)
+    for (what, kind, cores), rows in _grouped(found).items():
+        size = as_size(next(iter(rows.values())).weight_bytes)
+        cells = (_cell(rows.get(condition.name)) for condition in found.conditions)
+        table.add_row(printable(what), "" if kind == "network" else kind, size, str(cores), *cells)
+    return table
+
+
+def residency_lines(found: Residency) -> Iterator[str]:
+    """Say what the conditions mean, how much of the speed is cache, and on what that was measured."""
+    for condition in found.conditions:
+        yield f"{condition.name}: {condition.text}."
+    if any(row.cores > 1 for row in found.rows) and any(condition.flushes for condition in found.conditions):
+        yield "On several cores nothing is flushed: flushing would take the weights from all of them at once."
+    yield "Code stays where it is when memory is flushed; reading other memory displaces code too."
+    yield from _verdicts(found)
+    here = found.machine
+    caches = (("L1d", here.l1d_bytes), ("L2", here.l2_bytes), ("L3", here.l3_bytes))
+    yield f"caches: {', '.join(f'{name} {as_size(size)}' for name, size in caches)}; usable cores: {found.usable_cores}"
+    yield from found.memory.lines()
+
+
+def _verdicts(found: Residency) -> Iterator[str]:
+    groups = _grouped(found)
+    for (what, kind, cores), rows in groups.items():
+        hot, *others = rows.values()
+        if not others or cores > 1:
+            continue
+        worst = max(others, key=lambda row: row.median_us)
+        name = what if kind == "network" else f"{what}, {kind}"
+        yield (
+            f"{name}: {hot.median_us:,.1f} µs a word hot, {worst.median_us:,.1f} at worst ({worst.condition}): caches "
+            f"are worth a factor of {worst.times_hot:.1f} on one core."
+        )
+    yield from _against_dense(groups)
+
+
+def _against_dense(groups: dict[Key, dict[str, ResidencyRow]]) -> Iterator[str]:
+    """Compare each layer's two ways under the same conditions: a gain that is only cache would vanish when cold."""
+    for (what, kind, cores), rows in groups.items():
+        dense = groups.get((what, "dense", cores))
+        if kind == "dense" or dense is None or cores > 1:
+            continue
+        gains = ", ".join(
+            f"{dense[name].median_us / max(row.median_us, 1e-3):.1f} ({name})" for name, row in rows.items()
+        )
+        yield f"{what}, {kind}: faster than dense under the same condition by a factor of {gains}."
+
+
+def _grouped(found: Residency) -> dict[Key, dict[str, ResidencyRow]]:
+    groups: dict[Key, dict[str, ResidencyRow]] = {}
+    for row in found.rows:
+        groups.setdefault((row.what, row.kind, row.cores), {})[row.condition] = row
+    return groups
+
+
+def _cell(row: ResidencyRow | None) -> str:
+    if row is None:
+        return ""
+    return f"{row.median_us:,.1f}  {row.minimum_us:,.1f}  x{row.times_hot:.1f}"
