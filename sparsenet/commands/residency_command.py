@@ -29,9 +29,7 @@ def residency_of(models: Sequence[str], sizes: str, seconds: float, as_json: boo
             engine = sparsenet.compile(net, batch=1, threads=1, examples=inputs.calibration, progress=False)
             timed: FloatArray = inputs.timed
             engines[name] = engine, timed
-        found = residency(
-            engines, sizes=wanted, seconds=seconds, tell=lambda step: status.update(printable(step))
-        )
+        found = residency(engines, sizes=wanted, seconds=seconds, tell=lambda step: status.update(printable(step)))
     about = info()
     if as_json:
         print_json(found.to_dict() | {"info": about.to_dict()})

@@ -85,7 +85,9 @@ def conditions(here: Machine, flushing: bool, largest_bytes: int = LARGEST_BYTES
     near_bytes = here.l2_bytes or L2_BYTES
     found = [
         Condition("hot", 0, False, "one word after the other, each on another input"),
-        Condition("L2 displaced", 4 * near_bytes, False, f"{as_size(4 * near_bytes)} of other memory read before each word"),
+        Condition(
+            "L2 displaced", 4 * near_bytes, False, f"{as_size(4 * near_bytes)} of other memory read before each word"
+        ),
     ]
     last_bytes = here.l3_bytes
     wanted = 2 * (last_bytes or 32 * near_bytes)
@@ -94,7 +96,7 @@ def conditions(here: Machine, flushing: bool, largest_bytes: int = LARGEST_BYTES
     if read_bytes > 4 * near_bytes:
         found.append(Condition("L3 displaced", read_bytes, False, _last_text(read_bytes, last_bytes)))
     if flushing:
-        text = "weights, tables, working memory and inputs flushed from all caches: they come from memory, however large the L3"
+        text = "weights, tables, working memory and inputs flushed from all caches, so they come from memory"
         found.append(Condition("flushed", 0, True, text))
     return tuple(found)
 
@@ -104,12 +106,16 @@ def _last_text(read_bytes: int, last_bytes: int | None) -> str:
     if last_bytes is None:
         return f"{text}; the machine does not say how large its last cache is"
     if read_bytes < ENOUGH * last_bytes:
-        return f"{text}, which does not displace an L3 of {as_size(last_bytes)}: some of the network may have stayed in it"
-    return f"{text}, {read_bytes / last_bytes:.1f} times the L3; a cache that keeps what is used often may have kept some"
+        return (
+            f"{text}, which does not displace an L3 of {as_size(last_bytes)}: some of the network may have stayed in it"
+        )
+    return (
+        f"{text}, {read_bytes / last_bytes:.1f} times the L3; a cache that keeps what is used often may have kept some"
+    )
 
 
 def displacer(size_bytes: int) -> FloatArray:
-    """Make memory to read, written once so that it is really there: (m,) float32, in whole turns of the reading loop."""
+    """Make memory to read, written so that it is really there: (m,) float32, whole turns of the reading loop."""
     from sparsenet_kernels.cpu.limits import READ_FLOATS
 
     floats = READ_FLOATS[_variant()]

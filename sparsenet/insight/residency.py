@@ -1,6 +1,6 @@
 """Is it only cache? Networks and ever larger layers, with caches hot and with caches displaced before each word.
 
-    one core, all cores    x    hot, L2 displaced, L3 displaced, flushed    x    networks, linear layers n x n
+one core, all cores    x    hot, L2 displaced, L3 displaced, flushed    x    networks, linear layers n x n
 """
 
 import time
@@ -105,7 +105,7 @@ class Residency:
         from sparsenet.insight.residency_table import residency_lines, residency_table
         from sparsenet.tables import printable
 
-        yield residency_table(self)
+        yield residency_table(self, options.max_width)
         yield "\n".join(map(printable, residency_lines(self)))
 
     def _repr_html_(self) -> str:
@@ -207,10 +207,10 @@ def _linear(size: int) -> tuple[Network, FloatArray]:
 
 
 def _compiled(network: Network, kernel: str) -> "Engine":
-    from sparsenet.engine.compiling import compile
+    from sparsenet.engine import compiling
 
     kernels = {"linear1": kernel}
-    return compile(network, batch=1, threads=1, planner="predict", kernels=kernels, progress=False)
+    return compiling.compile(network, batch=1, threads=1, planner="predict", kernels=kernels, progress=False)
 
 
 def _allowed(chosen: tuple[Condition, ...], cores: int) -> tuple[Condition, ...]:

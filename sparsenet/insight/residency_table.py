@@ -13,13 +13,18 @@ __all__ = ["residency_lines", "residency_table"]
 
 Key = tuple[str, str, int]
 
+WIDE = 110
+"""Columns of a terminal that has room for a time and its ratio on one line."""
 
-def residency_table(found: Residency) -> "Table":
+
+def residency_table(found: Residency, columns: int = WIDE) -> "Table":
     """Lay out each network and layer, a line for one core and one for all, a column for each condition.
 
     Parameters
     ----------
     found : Residency
+    columns : int
+        Of the terminal.
 
     Returns
     -------
@@ -28,16 +33,18 @@ def residency_table(found: Residency) -> "Table":
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
-    table = Table(title="µs a word: median, minimum, times the hot median", title_justify="left", box=SIMPLE_HEAD)
-    table.pad_edge, table.collapse_padding = False, True
-    for heading in ("network or layer", "computed", "weights", "cores"):
-        table.add_column(heading, justify="right" if heading in ("weights", "cores") else "left")
+    title = "µs a word, median, and how many times the hot one"
+    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
+    table.add_column("network or layer", overflow="fold", min_width=14)
+    for heading in ("weights", "cores"):
+        table.add_column(heading, justify="right", no_wrap=True)
     for condition in found.conditions:
-        table.add_column(condition.name, justify="right", no_wrap=True)
+        table.add_column(condition.name, justify="right")
     for (what, kind, cores), rows in _grouped(found).items():
         size = as_size(next(iter(rows.values())).weight_bytes)
-        cells = (_cell(rows.get(condition.name)) for condition in found.conditions)
-        table.add_row(printable(what), "" if kind == "network" else kind, size, str(cores), *cells)
+        between = "  " if columns >= WIDE else "\n"
+        cells = (_cell(rows.get(condition.name), between) for condition in found.conditions)
+        table.add_row(printable(_name(what, kind)), size, str(cores), *cells)
     return table
 
 
@@ -62,10 +69,9 @@ def _verdicts(found: Residency) -> Iterator[str]:
         if not others or cores > 1:
             continue
         worst = max(others, key=lambda row: row.median_us)
-        name = what if kind == "network" else f"{what}, {kind}"
         yield (
-            f"{name}: {hot.median_us:,.1f} µs a word hot, {worst.median_us:,.1f} at worst ({worst.condition}): caches "
-            f"are worth a factor of {worst.times_hot:.1f} on one core."
+            f"{_name(what, kind)}: {hot.median_us:,.1f} µs a word hot, {worst.median_us:,.1f} at worst "
+            f"({worst.condition}): caches are worth a factor of {worst.times_hot:.1f} on one core."
         )
     yield from _against_dense(groups)
 
@@ -89,7 +95,9 @@ def _grouped(found: Residency) -> dict[Key, dict[str, ResidencyRow]]:
     return groups
 
 
-def _cell(row: ResidencyRow | None) -> str:
-    if row is None:
-        return ""
-    return f"{row.median_us:,.1f}  {row.minimum_us:,.1f}  x{row.times_hot:.1f}"
+def _name(what: str, kind: str) -> str:
+    return what if kind == "network" else f"{what}, {kind}"
+
+
+def _cell(row: ResidencyRow | None, between: str) -> str:
+    return "" if row is None else f"{row.median_us:,.1f}{between}x{row.times_hot:.1f}"
