@@ -25,8 +25,8 @@ NARROW = ("layer", "kernel", "median", "of limit", "bound")
 STEPS = (
     "µs for one call with {samples}. products: multiplications done, zeros inside of vectors and tiles included. "
     "least: the products at their unit's rate, or the bytes they touch, whichever takes longer; weights from {level}, "
-    "which holds the whole network, activations from as near as their size allows. of limit: least over median; more than "
-    "100 % where weights were still in a nearer cache. roof: what the limits allow, in 10⁹ products a second.\n"
+    "which holds the whole network, activations from as near as their size allows. of limit: least over median; more "
+    "than 100 % where weights were still in a nearer cache. roof: what the limits allow, in 10⁹ products a second.\n"
     "The whole call took {whole:,.2f} µs, of which the limits of all steps are {share}."
 )
 
