@@ -23,10 +23,10 @@ HEADINGS = ("layer", "kernel", "unit", "median", "least", "of limit", "products"
 NARROW = ("layer", "kernel", "median", "of limit", "bound")
 
 STEPS = (
-    "µs for one call with {samples}. products: multiplications done, zeros inside of vectors and tiles included. least: "
-    "the products at their unit's rate, or the bytes they touch, whichever takes longer; weights from {level}, which "
-    "holds the whole network, activations from as near as their size allows. of limit: least over median; more than "
-    "100 % where weights were still in a nearer cache. roof: what the limits allow, in 10⁹ products a second.\n"
+    "µs for one call with {samples}. products: multiplications done, zeros inside of vectors and tiles included. "
+    "least: the products at their unit's rate, or the bytes they touch, whichever takes longer; weights from {level}, "
+    "which holds the whole network, activations from as near as their size allows. of limit: least over median; more "
+    "than 100 % where weights were still in a nearer cache. roof: what the limits allow, in 10⁹ products a second.\n"
     "The whole call took {whole:,.2f} µs, of which the limits of all steps are {share}."
 )
 
@@ -70,8 +70,8 @@ def _notes(found: Roofline) -> Iterator[str]:
     caches = [size for level, size in sizes.items() if level != "memory"]
     if caches and sizes["memory"] < 2 * max(caches):
         yield (
-            f"To measure memory {as_size(sizes['memory'])} are read, again and again; part of that stays in a last cache of "
-            f"{as_size(max(caches))}."
+            f"To measure memory {as_size(sizes['memory'])} are read, again and again; part of that stays in a last "
+            f"cache of {as_size(max(caches))}."
         )
     yield from found.memory.lines()
 

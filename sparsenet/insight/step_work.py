@@ -22,7 +22,7 @@ def arithmetic_unit(kernel: Kernel) -> str:
 def multiplications(step: OneStep, layer: LayerWork | None, active: float | None, samples: int) -> int:
     """Count the multiplications of one call.
 
-    Formats of bytes hold vectors and tiles, which multiply zeros along with the weights that were kept: those count too.
+    Formats of bytes hold vectors and tiles, which multiply zeros along with the weights that were kept; those count.
 
     Parameters
     ----------

@@ -28,7 +28,7 @@ Floats = npt.NDArray[np.float32]
 Clock = Callable[[], int]
 Tell = Callable[[str], object]
 
-READINGS, LONGEST_NS = 40, 120_000_000
+READINGS, FEWEST_READINGS, LONGEST_NS = 40, 8, 120_000_000
 READING_NS = 1_000_000
 """About how long one reading lasts; the shortest of many counts, which nobody else interrupted."""
 
@@ -200,12 +200,12 @@ def _byte_multiply_adds_per_s(variant: str, clock: Clock) -> dict[str, float]:
 
     rows, vectors = TILES[variant]
     kernel = byte_multiply_adds(variant)  # type: ignore[no-untyped-call]
-    inputs, weights = np.zeros(rows * 4 * DEPTH, np.uint8), np.zeros(DEPTH * 64 * vectors, np.int8)
+    inputs, weights = _aligned_zeros(rows * DEPTH).view(np.uint8), _aligned_zeros(DEPTH * 16 * vectors).view(np.int8)
     sums = np.zeros(16, np.int32)
     work = DEPTH * rows * vectors * 64
     rates = {"bytes": work * _turns_per_s(lambda turns: kernel(inputs, weights, sums, turns), clock)}
     if amx_available():  # type: ignore[no-untyped-call, unused-ignore]
-        left, right = np.zeros(2048, np.uint8), np.zeros(2048, np.int8)
+        left, right = _aligned_zeros(512).view(np.uint8), _aligned_zeros(512).view(np.int8)
         tiles = np.zeros(1024, np.int32)
         rates["tiles"] = TILE_PRODUCTS * _turns_per_s(lambda t: tile_multiply_adds(left, right, tiles, t), clock)
     return rates
@@ -234,7 +234,7 @@ def _turns_per_s(run: Callable[[int], object], clock: Clock) -> float:
     turns = 1
     while (lasted_ns := _reading_ns(run, turns, clock)) < READING_NS / 4 and turns < 2**40:
         turns *= 4
-    readings = int(min(READINGS, max(3, LONGEST_NS / max(lasted_ns, 1))))
+    readings = int(min(READINGS, max(FEWEST_READINGS, LONGEST_NS / max(lasted_ns, 1))))
     turns = max(1, int(turns * READING_NS / max(lasted_ns, 1)))
     shortest_ns = min(_reading_ns(run, turns, clock) for _ in range(readings))
     return turns / max(shortest_ns, 1) * 1e9

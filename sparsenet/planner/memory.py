@@ -20,7 +20,7 @@ MEMORY_DEVICE = "17-*"
 """Entries of the firmware's table that each describe one memory slot (SMBIOS, type 17)."""
 
 SIZE_AT, SPEED_AT, CONFIGURED_SPEED_AT = 12, 21, 32
-"""Where an entry has them, 16 bits each, the lowest byte first: size; speed and configured speed in million transfers/s."""
+"""Where an entry has them, 16 bits each, low byte first: size; speed and configured speed in 10⁶ transfers a second."""
 
 
 @dataclass(frozen=True)

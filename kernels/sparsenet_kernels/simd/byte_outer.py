@@ -28,7 +28,9 @@ def sums_add_outer(typing_context, sums, x, start, step, weights, place):
         apart = context.cast(builder, args[3], step_type, types.int64)
         first = context.cast(builder, args[5], place_type, types.int64)
         factors = [
-            emitted(context, builder, load_i8, (weights_type, types.int64), (args[4], builder.add(first, INT64(64 * c))))
+            emitted(
+                context, builder, load_i8, (weights_type, types.int64), (args[4], builder.add(first, INT64(64 * c)))
+            )
             for c in range(sums.columns)
         ]
         value = args[0]
