@@ -13,7 +13,19 @@ import numpy as np
 from numba import config, cuda
 from numpy.typing import NDArray
 
-__all__ = ["Device", "carve", "cuda", "device_function", "find_device", "is_device_array", "is_simulated", "missing"]
+__all__ = [
+    "Device",
+    "carve",
+    "cuda",
+    "device_function",
+    "find_device",
+    "is_device_array",
+    "is_simulated",
+    "missing",
+    "on_device",
+    "upload",
+    "versions",
+]
 
 
 @dataclass(frozen=True)
@@ -76,6 +88,11 @@ def versions() -> dict[str, str]:
 def is_device_array(x: Any) -> bool:
     """Tell whether an array lies on a device: Numba's own, or any with ``__cuda_array_interface__``."""
     return hasattr(x, "__cuda_array_interface__") or bool(getattr(x, "__cuda_ndarray__", False))
+
+
+def on_device(x: Any) -> Any:
+    """See any array on the device as one of Numba's; work that its owner has queued is waited for, on the device."""
+    return x if getattr(x, "__cuda_ndarray__", False) else cuda.as_cuda_array(x)
 
 
 def carve(memory: Any, offset: int, shape: tuple[int, ...], dtype: Any) -> Any:
