@@ -113,7 +113,9 @@ def gpu_study(
         "gpu-study.json"
     ),
     page: Annotated[Path | None, typer.Option(help="Write the page as Markdown, too.", show_default=False)] = None,
-    plot: Annotated[Path | None, typer.Option(help="Draw the crossover map: png, svg or pdf; needs matplotlib.")] = None,
+    plot: Annotated[
+        Path | None, typer.Option(help="Draw the crossover map: png, svg or pdf; needs matplotlib.")
+    ] = None,
     seconds: Annotated[float, typer.Option(min=0, max=86_400, help="Begin no point later than that.")] = 420.0,
 ) -> None:
     """Ask this GPU whether the overlap works on it; in Numba's simulator, check and count without times."""

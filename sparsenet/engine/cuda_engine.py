@@ -202,7 +202,9 @@ class CudaEngine:
 
 def _check_out(out: Any, shape: tuple[int, ...], in_c_order: bool) -> None:
     if out.dtype != FLOAT32 or tuple(out.shape) != shape or not in_c_order:
-        raise SparsenetError(f"expected out of shape {shape}, float32 in C order, got {out.dtype} of {tuple(out.shape)}")
+        raise SparsenetError(
+            f"expected out of shape {shape}, float32 in C order, got {out.dtype} of {tuple(out.shape)}"
+        )
 
 
 def compile_for_cuda(network: Network, batch: int, forced: Mapping[str, str]) -> CudaEngine:

@@ -60,7 +60,7 @@ def lower_for_device(net: Network, batch: int, forced: Mapping[str, str]) -> tup
             f"layer {min(net.byte_valued)!r}: expected a float32 network for device='cuda', got bytes; compile the "
             "network that it was quantised from"
         )
-    chosen = _chosen(net) | forced
+    chosen = {**_chosen(net), **forced}
     known = kernels("cuda")
     if unknown := [name for name in chosen.values() if name not in known]:
         weighted = [name for name, kernel in known.items() if kernel.weights]
@@ -89,9 +89,7 @@ def device_steps(lowered: Lowered, chosen: Mapping[str, str]) -> list[DeviceStep
 
 
 def _device_step(step: Step, chosen: Mapping[str, str]) -> DeviceStep:
-    named = {
-        argument.name: value for argument, value in zip(step.kernel.arguments, step.arguments, strict=True)
-    }
+    named = {argument.name: value for argument, value in zip(step.kernel.arguments, step.arguments, strict=True)}
     kernel = kernels("cuda")[_twin(step, named, chosen)]
     return DeviceStep(kernel, tuple(named[argument.name] for argument in kernel.arguments), step.layer)
 
@@ -128,7 +126,7 @@ def _set_count(layer: Conv2d | Linear) -> int:
         packed = pack_complementary_conv2d(layer.weight, layer.groups, mask=layer.mask)
     else:
         packed = pack_complementary(layer.weight, mask=layer.mask)
-    return packed.outputs.shape[1]
+    return int(packed.sets.max()) + 1
 
 
 def _comes_as_lists(net: Network, by_name: Mapping[str, Node], node: Node) -> bool:

@@ -10,7 +10,8 @@ from math import prod
 from typing import Any
 
 import numpy as np
-from numba import config, cuda
+from numba import config
+from numba import cuda as numba_cuda
 from numpy.typing import NDArray
 
 __all__ = [
@@ -26,6 +27,9 @@ __all__ = [
     "upload",
     "versions",
 ]
+
+cuda: Any = numba_cuda
+"""Numba's module itself: the simulator puts another in its place where a kernel's module has it as a global name."""
 
 
 @dataclass(frozen=True)

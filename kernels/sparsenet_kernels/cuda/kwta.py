@@ -132,9 +132,7 @@ def kwta_f32__ranked(x, factor, columns, values):
         cuda.syncthreads()
 
 
-@kernel(
-    "kwta_map", arguments="x f32[B, R, C]; factor f32[RC]; k int; out f32[B, R, C]", blocks="B", threads="RC"
-)
+@kernel("kwta_map", arguments="x f32[B, R, C]; factor f32[RC]; k int; out f32[B, R, C]", blocks="B", threads="RC")
 def kwta_map_f32(x, factor, k, out):
     """Keep the k largest of all R * C values of a sample, set the others to zero.
 

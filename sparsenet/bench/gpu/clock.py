@@ -19,6 +19,9 @@ SPIN_MS = 4.0
 CALLS = 10
 """Calls between two events: few enough that the host has queued them before the spinning ends."""
 
+ROUND_MS, LEAST_ROUNDS = 20.0, 3
+"""What a round should take at most, and how many there are of calls that take longer."""
+
 
 @dataclass(frozen=True)
 class Time:
@@ -34,30 +37,36 @@ class Time:
 
 
 def device_time(call: Callable[[int], object], rounds: int = 11, calls: int = CALLS) -> Time:
-    """Time calls on the device.
+    """Time calls on the device; slow ones less often.
 
     Parameters
     ----------
     call : callable
         Queues one call on the default stream; its number says which inputs take their turn.
     rounds, calls : int
+        At most so many, of so many calls each.
     """
+    call(0)  # compiles, and fills caches and pools
+    once_ms = _round_ms(call, 1, 1)
+    calls = max(1, min(calls, int(ROUND_MS / max(once_ms, 1e-3))))
+    rounds = rounds if once_ms < ROUND_MS else LEAST_ROUNDS
+    times = [1e3 * _round_ms(call, turn * calls, calls) / calls for turn in range(rounds)]
+    return Time(*(float(number) for number in np.percentile(times, [50, 10, 90])))
+
+
+def _round_ms(call: Callable[[int], object], first: int, calls: int) -> float:
+    """Queue calls behind the spinning, and return the milliseconds that the device took for all of them."""
     from sparsenet_kernels.cuda.api import cuda
 
-    for index in range(calls):  # compiles, and fills caches and pools
+    start, end = cuda.event(), cuda.event()
+    _spin()
+    start.record()
+    for index in range(first, first + calls):
         call(index)
-    cuda.synchronize()
-    times = []
-    for turn in range(rounds):
-        start, end = cuda.event(), cuda.event()
-        _spin()
-        start.record()
-        for index in range(calls):
-            call(turn * calls + index)
-        end.record()
-        end.synchronize()
-        times.append(1e3 * start.elapsed_time(end) / calls)
-    return Time(*(float(number) for number in np.percentile(times, [50, 10, 90])))
+    end.record()
+    end.synchronize()
+    took_ms: float = start.elapsed_time(end)
+    return took_ms
 
 
 def launch_time(rounds: int = 200) -> dict[str, float]:
@@ -106,7 +115,7 @@ def _spinning() -> tuple[Any, int]:
 def _spinner() -> Any:
     from sparsenet_kernels.cuda.api import cuda
 
-    def spin(memory, steps):  # type: ignore[no-untyped-def]
+    def spin(memory: Any, steps: int) -> None:
         total = memory[0]
         for _ in range(steps):
             total = total * np.float32(0.5) + np.float32(1.0)

@@ -62,9 +62,7 @@ def prepare(form: Form, layer: Layer, packed: Packed, inputs: list[Inputs], cach
         for _ in range(turns_for(weight_bytes, cache_bytes))
     ]
     turns = list(_turns(inputs, copies))
-    calls = [
-        prepared(kernel, [{**mine, "out": out}[argument.name] for argument in kernel.arguments]) for mine in turns
-    ]
+    calls = [prepared(kernel, [{**mine, "out": out}[argument.name] for argument in kernel.arguments]) for mine in turns]
 
     def first() -> npt.NDArray[np.float32]:
         calls[0]()

@@ -4,6 +4,7 @@ import json
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,9 @@ from sparsenet.bench.gpu.peers import PEERS, cublas_rates, has_torch_on_a_gpu, p
 from sparsenet.errors import CompileError, SparsenetError
 
 __all__ = ["gpu_study"]
+
+MOST_INPUTS = 2**22
+"""Numbers in all the inputs that take turns, or in two of them."""
 
 Record = dict[str, Any]
 Tell = Callable[[str, int, int], object]
@@ -57,7 +61,8 @@ def gpu_study(
 
     if why := missing():
         raise CompileError(
-            f"expected a CUDA GPU, got none ({why}); NUMBA_ENABLE_CUDASIM=1 runs the study in a simulator, without times"
+            f"expected a CUDA GPU, got none ({why}); in Numba's simulator, NUMBA_ENABLE_CUDASIM=1, the study runs "
+            "without times"
         )
     device = find_device()
     about = asdict(device) | {"capability": list(device.capability)}
@@ -140,18 +145,16 @@ def _depends_on(name: str, layer: Layer) -> tuple[object, ...]:
 
 def _point(layer: Layer, cache_bytes: int, simulated: bool, known: _Peers) -> Record:
     packed = pack_random(layer.size, layer.per_set)
-    turns = 2 if simulated else MOST_TURNS
-    inputs = [inputs_of(layer, seed) for seed in range(turns)]
+    turns = min(MOST_TURNS, max(2, MOST_INPUTS // (layer.batch * layer.size)))
+    inputs = [inputs_of(layer, seed) for seed in range(2 if simulated else turns)]
     contenders = {name: _ours(name, layer, packed, inputs, cache_bytes, simulated) for name in FORMS}
     if not simulated and has_torch_on_a_gpu():
         for name in PEERS:
-            contenders[name] = known.at(name, layer, lambda name=name: _peer(name, layer, packed, inputs, cache_bytes))  # type: ignore[misc]
+            contenders[name] = known.at(name, layer, partial(_peer, name, layer, packed, inputs, cache_bytes))
     return {"layer": layer.to_dict(), "contenders": contenders}
 
 
-def _ours(
-    name: str, layer: Layer, packed: Packed, inputs: list[Inputs], cache_bytes: int, simulated: bool
-) -> Record:
+def _ours(name: str, layer: Layer, packed: Packed, inputs: list[Inputs], cache_bytes: int, simulated: bool) -> Record:
     form = FORMS[name]
     ready = prepare(form, layer, packed, inputs, cache_bytes)
     wrong = deviation(layer, packed, inputs[0], ready.first())
