@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
     from rich.table import Table
 
+    from sparsenet.engine.cuda_engine import CudaEngine
     from sparsenet.engine.engine import Engine
     from sparsenet.network import Network
 
@@ -66,7 +67,7 @@ def network_table(net: "Network") -> "Table":
     return table
 
 
-def plan_table(engine: "Engine") -> "Table":
+def plan_table(engine: "Engine | CudaEngine") -> "Table":
     """Lay out what an engine runs: for each layer with weights the kernel and why, and how full its format is.
 
     Parameters

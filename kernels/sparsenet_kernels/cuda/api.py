@@ -10,10 +10,30 @@ from math import prod
 from typing import Any
 
 import numpy as np
-from numba import config, cuda
+from numba import config
 from numpy.typing import NDArray
 
-__all__ = ["Device", "carve", "cuda", "device_function", "find_device", "is_device_array", "is_simulated", "missing"]
+try:
+    from numba import cuda as numba_cuda
+except ImportError:  # a Numba that leaves its CUDA target to numba-cuda, which is not installed
+    numba_cuda = None
+
+__all__ = [
+    "Device",
+    "carve",
+    "cuda",
+    "device_function",
+    "find_device",
+    "is_device_array",
+    "is_simulated",
+    "missing",
+    "on_device",
+    "upload",
+    "versions",
+]
+
+cuda: Any = numba_cuda
+"""Numba's module itself: the simulator puts another in its place where a kernel's module has it as a global name."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +63,8 @@ def device_function(function: Callable[..., Any]) -> Any:
 
 def missing() -> str:
     """Say what is missing before kernels can run on a GPU; "" where nothing is."""
+    if cuda is None:
+        return "Numba's CUDA target is not installed"
     if cuda.is_available():
         return ""
     reason = getattr(cuda, "cuda_error", lambda: None)()
@@ -76,6 +98,11 @@ def versions() -> dict[str, str]:
 def is_device_array(x: Any) -> bool:
     """Tell whether an array lies on a device: Numba's own, or any with ``__cuda_array_interface__``."""
     return hasattr(x, "__cuda_array_interface__") or bool(getattr(x, "__cuda_ndarray__", False))
+
+
+def on_device(x: Any) -> Any:
+    """See any array on the device as one of Numba's; work that its owner has queued is waited for, on the device."""
+    return x if getattr(x, "__cuda_ndarray__", False) else cuda.as_cuda_array(x)
 
 
 def carve(memory: Any, offset: int, shape: tuple[int, ...], dtype: Any) -> Any:

@@ -8,9 +8,7 @@ from sparsenet_kernels.cuda.launch import MOST_THREADS, kernel
 from sparsenet_kernels.cuda.places import count_of
 
 
-@kernel(
-    "compact", arguments="x f32[B, R, C]; columns i32[B, R, K]; values f32[B, R, K]", blocks="B R", threads="C"
-)
+@kernel("compact", arguments="x f32[B, R, C]; columns i32[B, R, K]; values f32[B, R, K]", blocks="B R", threads="C")
 def compact_f32(x, columns, values):
     """List the non-zeros of each row.
 
@@ -52,9 +50,7 @@ def length_of(columns, b, r):
     return columns.shape[2]
 
 
-@kernel(
-    "expand", arguments="columns i32[B, R, K]; values f32[B, R, K]; out f32[B, R, C]", blocks="B R", threads="C"
-)
+@kernel("expand", arguments="columns i32[B, R, K]; values f32[B, R, K]; out f32[B, R, C]", blocks="B R", threads="C")
 def expand_f32(columns, values, out):
     """Write listed values to their places, zeros elsewhere.
 

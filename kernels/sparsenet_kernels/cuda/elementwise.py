@@ -6,6 +6,7 @@ import numpy as np
 
 from sparsenet_kernels.cuda.api import cuda
 from sparsenet_kernels.cuda.launch import kernel
+from sparsenet_kernels.cuda.places import larger
 
 
 @kernel("relu", arguments="x f32[B, N]; out f32[B, N]", blocks="B", threads="N")
@@ -17,7 +18,7 @@ def relu_f32(x, out):
     """
     b = cuda.blockIdx.x
     for n in range(cuda.threadIdx.x, x.shape[1], cuda.blockDim.x):
-        out[b, n] = max(x[b, n], np.float32(0.0))
+        out[b, n] = larger(x[b, n], np.float32(0.0))
 
 
 @kernel("add", arguments="x f32[B, N]; y f32[B, N]; out f32[B, N]", blocks="B", threads="N")
@@ -67,7 +68,7 @@ def softmax_f32(x, logarithm, out):
     for r in range(cuda.threadIdx.x, rows, cuda.blockDim.x):
         top = x[b, r, 0]
         for c in range(channels):
-            top = max(top, x[b, r, c])
+            top = larger(top, x[b, r, c])
         total = 0.0
         for c in range(channels):
             total += math.exp(np.float64(x[b, r, c]) - np.float64(top))

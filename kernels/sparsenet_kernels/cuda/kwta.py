@@ -11,7 +11,7 @@ from numba import int32
 
 from sparsenet_kernels.cuda.api import cuda, device_function
 from sparsenet_kernels.cuda.launch import MOST_THREADS, kernel
-from sparsenet_kernels.cuda.places import count_of
+from sparsenet_kernels.cuda.places import count_of, smaller
 
 WINNERS = "x f32[B, R, C]; factor f32[C]; columns i32[B, R, K]; values f32[B, R, K]"
 
@@ -85,11 +85,11 @@ def kwta_f32(x, factor, columns, values):
         cuda.syncthreads()
         above, tied = count_of(codes, 0, thread, ABOVE), count_of(codes, 0, thread, TIE)
         if code == ABOVE or (code == TIE and tied < ties):
-            columns[b, r, listed + above + min(tied, ties)] = c
-            values[b, r, listed + above + min(tied, ties)] = x[b, r, c]
+            columns[b, r, listed + above + smaller(tied, ties)] = c
+            values[b, r, listed + above + smaller(tied, ties)] = x[b, r, c]
         above, tied = count_of(codes, 0, threads, ABOVE), count_of(codes, 0, threads, TIE)
-        listed += above + min(tied, ties)
-        ties -= min(tied, ties)
+        listed += above + smaller(tied, ties)
+        ties -= smaller(tied, ties)
         cuda.syncthreads()
 
 
@@ -132,9 +132,7 @@ def kwta_f32__ranked(x, factor, columns, values):
         cuda.syncthreads()
 
 
-@kernel(
-    "kwta_map", arguments="x f32[B, R, C]; factor f32[RC]; k int; out f32[B, R, C]", blocks="B", threads="RC"
-)
+@kernel("kwta_map", arguments="x f32[B, R, C]; factor f32[RC]; k int; out f32[B, R, C]", blocks="B", threads="RC")
 def kwta_map_f32(x, factor, k, out):
     """Keep the k largest of all R * C values of a sample, set the others to zero.
 
@@ -165,5 +163,5 @@ def kwta_map_f32(x, factor, k, out):
         if i < n:
             wins = key > threshold or (key == threshold and tied < ties)
             out[b, r, c] = x[b, r, c] if wins else np.float32(0.0)
-        ties -= min(count_of(codes, 0, threads, TIE), ties)
+        ties -= smaller(count_of(codes, 0, threads, TIE), ties)
         cuda.syncthreads()

@@ -14,7 +14,7 @@ __all__ = ["MOST_THREADS", "kernel", "launch", "prepared"]
 MOST_THREADS = 256
 """Threads of a block, at most: shared arrays with a place for each thread have so many."""
 
-SIMULATED_THREADS = 5
+SIMULATED_THREADS = 3
 """In the simulator a thread of the device is a thread of Python: a few, and no divisor of anything usual."""
 
 WARP = 32

@@ -19,9 +19,7 @@ def swap_axes_f32(x, out):
         out[b, column, row] = x[b, row, column]
 
 
-@kernel(
-    "pad2d", arguments="x f32[B, H, W, C]; top int; left int; out f32[B, HP, WP, C]", blocks="B HP", threads="C"
-)
+@kernel("pad2d", arguments="x f32[B, H, W, C]; top int; left int; out f32[B, HP, WP, C]", blocks="B HP", threads="C")
 def pad2d_f32(x, top, left, out):
     """Copy an image into the middle of zeros.
 
@@ -34,7 +32,7 @@ def pad2d_f32(x, top, left, out):
     b, row = cuda.blockIdx.x // padded_height, cuda.blockIdx.x % padded_height
     y = row - top
     for column in range(padded_width):
-        inside = 0 <= y and y < height and left <= column and column < left + width
+        inside = y >= 0 and y < height and column >= left and column < left + width
         for c in range(cuda.threadIdx.x, channels, cuda.blockDim.x):
             out[b, row, column, c] = x[b, y, column - left, c] if inside else np.float32(0.0)
 

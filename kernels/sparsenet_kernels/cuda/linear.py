@@ -12,6 +12,7 @@ from numba import int32
 
 from sparsenet_kernels.cuda.api import cuda
 from sparsenet_kernels.cuda.launch import kernel
+from sparsenet_kernels.cuda.places import smaller
 
 PANELS = "weights f32[P, D, L]; bias f32[PL]; out f32[B, N]"
 COMPLEMENTARY = "outputs i32[D, S]; weights f32[D, S]; bias f32[N]; out f32[B, N]"
@@ -142,7 +143,7 @@ def linear_f32_complementary_dense__batched(x, outputs, weights, bias, out):
     Work    2 * A * S flop per sample with A inputs that are not zero; D * S slots are read for eight samples.
     """
     first = cuda.blockIdx.x * TOGETHER
-    end = min(first + TOGETHER, x.shape[0])
+    end = smaller(first + TOGETHER, x.shape[0])
     for b in range(first, end):
         for n in range(cuda.threadIdx.x, out.shape[1], cuda.blockDim.x):
             out[b, n] = bias[n]

@@ -4,7 +4,7 @@ import numpy as np
 
 from sparsenet_kernels.cuda.api import cuda, device_function
 from sparsenet_kernels.cuda.launch import kernel
-from sparsenet_kernels.cuda.places import sample_and_pixel
+from sparsenet_kernels.cuda.places import larger, sample_and_pixel, smaller
 
 POOL = """
     x f32[B, H, W, C]; kernel_height int; kernel_width int; stride_y int; stride_x int; pad_y int; pad_x int;
@@ -15,7 +15,7 @@ POOL = """
 @device_function
 def window(start, size, limit):
     """Clip a window to the image: its first and last position plus one."""
-    return max(start, 0), min(start + size, limit)
+    return larger(start, 0), smaller(start + size, limit)
 
 
 @kernel("max_pool2d", arguments=POOL, blocks="B OH OW", threads="C")
@@ -34,7 +34,7 @@ def max_pool2d_f32(x, kernel_height, kernel_width, stride_y, stride_x, pad_y, pa
         best = np.float32(-np.inf)
         for y in range(top, bottom):
             for column in range(left, right):
-                best = max(x[b, y, column, c], best)
+                best = larger(x[b, y, column, c], best)
         out[b, oy, ox, c] = best
 
 
