@@ -22,7 +22,7 @@ from sparsenet_kernels.simd.ticks import can_flush
 if TYPE_CHECKING:
     from sparsenet.engine.engine import Engine
 
-__all__ = ["Condition", "Words", "conditions", "displacer", "ticks_per_s"]
+__all__ = ["Condition", "Words", "conditions", "displacer", "here_conditions", "ticks_per_s"]
 
 FloatArray = npt.NDArray[np.float32]
 Ticks = npt.NDArray[np.int64]

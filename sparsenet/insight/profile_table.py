@@ -18,8 +18,8 @@ LIMITS = (
     "products: multiplications done, of all samples, zeros inside of vectors and tiles included. Limits of this core, "
     "measured: {clock:.1f} GHz; {rates} billion multiply-adds a second; {reads}. least: the multiplications at the "
     "rate of what multiplies, or the bytes, whichever takes longer: weights read from {level}, which holds the whole "
-    "network, activations from as near as their size allows. of limit: least over median; more than 100 % where weights "
-    "were still in a nearer cache."
+    "network, activations from as near as their size allows. of limit: least over median; more than 100 % where "
+    "weights were still in a nearer cache."
 )
 
 

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 __all__ = ["residency_lines", "residency_table"]
 
-Key = tuple[str, str, int]
+Groups = dict[tuple[str, str, int], dict[str, ResidencyRow]]
 
 WIDE = 110
 """Columns of a terminal that has room for a time and its ratio on one line."""
@@ -58,8 +58,16 @@ def residency_lines(found: Residency) -> Iterator[str]:
     yield from _verdicts(found)
     here = found.machine
     caches = (("L1d", here.l1d_bytes), ("L2", here.l2_bytes), ("L3", here.l3_bytes))
+    yield from (_larger(found, name, size) for name, size in caches[1:] if size)
     yield f"caches: {', '.join(f'{name} {as_size(size)}' for name, size in caches)}; usable cores: {found.usable_cores}"
     yield from found.memory.lines()
+
+
+def _larger(found: Residency, cache: str, size_bytes: int) -> str:
+    """Say whose weights no cache of this size can hold."""
+    names = dict.fromkeys(_name(row.what, row.kind) for row in found.rows if row.weight_bytes > size_bytes)
+    listed = ", ".join(names) or "none here; how such a one would fare, the colder columns show"
+    return f"weights larger than the {cache} of {as_size(size_bytes)}: {listed}."
 
 
 def _verdicts(found: Residency) -> Iterator[str]:
@@ -73,23 +81,28 @@ def _verdicts(found: Residency) -> Iterator[str]:
             f"{_name(what, kind)}: {hot.median_us:,.1f} µs a word hot, {worst.median_us:,.1f} at worst "
             f"({worst.condition}): caches are worth a factor of {worst.times_hot:.1f} on one core."
         )
-    yield from _against_dense(groups)
+    yield from _comparisons(groups)
 
 
-def _against_dense(groups: dict[Key, dict[str, ResidencyRow]]) -> Iterator[str]:
-    """Compare each layer's two ways under the same conditions: a gain that is only cache would vanish when cold."""
-    for (what, kind, cores), rows in groups.items():
-        dense = groups.get((what, "dense", cores))
-        if kind == "dense" or dense is None or cores > 1:
-            continue
-        gains = ", ".join(
-            f"{dense[name].median_us / max(row.median_us, 1e-3):.1f} ({name})" for name, row in rows.items()
-        )
-        yield f"{what}, {kind}: faster than dense under the same condition by a factor of {gains}."
+def _comparisons(groups: Groups) -> Iterator[str]:
+    """Compare under the same conditions: a gain that is only cache would vanish when cold."""
+    single = {(what, kind): rows for (what, kind, cores), rows in groups.items() if cores == 1}
+    networks = [(key, rows) for key, rows in single.items() if key[1] == "network"]
+    for (other, _), rows in networks[1:]:
+        (first, _), own = networks[0]
+        yield f"{first}: faster than {other} under the same condition by a factor of {_gains(own, rows)}."
+    for (what, kind), rows in single.items():
+        if kind != "dense" and (dense := single.get((what, "dense"))):
+            gains = _gains(rows, dense)
+            yield f"{what}, {kind}: faster than dense under the same condition by a factor of {gains}."
 
 
-def _grouped(found: Residency) -> dict[Key, dict[str, ResidencyRow]]:
-    groups: dict[Key, dict[str, ResidencyRow]] = {}
+def _gains(rows: dict[str, ResidencyRow], slower: dict[str, ResidencyRow]) -> str:
+    return ", ".join(f"{slower[name].median_us / max(row.median_us, 1e-3):.1f} ({name})" for name, row in rows.items())
+
+
+def _grouped(found: Residency) -> Groups:
+    groups: Groups = {}
     for row in found.rows:
         groups.setdefault((row.what, row.kind, row.cores), {})[row.condition] = row
     return groups

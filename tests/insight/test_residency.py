@@ -9,6 +9,7 @@ import sparsenet
 from sparsenet.errors import SparsenetError
 from sparsenet.insight.cold import Condition, Words, conditions, displacer, ticks_per_s
 from sparsenet.insight.residency import Residency, ResidencyRow, residency
+from sparsenet.insight.residency_table import residency_lines
 from sparsenet.layers import KWinners, Linear
 from sparsenet.network import Network
 from sparsenet.planner.machine import machine
@@ -128,6 +129,20 @@ def test_rows_follow_from_their_readings(found):
         assert (row.condition != "hot") or row.times_hot == 1.0
     layers = {row.kind: row.weight_bytes for row in measured.rows if row.what == "linear 20x20"}
     assert layers["dense"] >= 4 * 20 * 20
+
+
+def test_networks_are_compared_with_the_first_one():
+    first = [row("network", "hot", 2.0, 1.0), row("network", "read", 4.0, 2.0)]
+    second = [replace(one, what="other", median_us=10 * one.median_us + 2) for one in first]
+    shown = " ".join(residency_lines(by_hand([*first, *second])))
+    assert "layer [1]: faster than other under the same condition by a factor of 11.0 (hot), 10.5 (read)" in shown
+
+
+def test_it_says_whose_weights_no_cache_holds():
+    here = replace(machine(), l2_bytes=2**19, l3_bytes=2**25)
+    lines = list(residency_lines(replace(by_hand([row("dense", "hot", 2.0, 1.0)]), machine=here)))
+    assert "weights larger than the L2 of 512.0 KiB: layer [1], dense." in lines
+    assert any(line.startswith("weights larger than the L3 of 32.0 MiB: none here") for line in lines)
 
 
 def by_hand(rows):
