@@ -158,8 +158,11 @@ def _blocks_active(work: WeightedWork, width: float) -> float:
 
 
 def _blocks_dense(work: WeightedWork, width: float) -> float:
-    each_ns = LOOKED_UP_VECTOR_NS if work.batch < 8 else LONE_VECTOR_NS
-    return work.out_positions * (work.blocks * each_ns + ceil(work.outputs / 16) * ENTRY_NS) * width
+    if work.positions == 1 and work.taps == 1:
+        each_ns = LOOKED_UP_VECTOR_NS if work.batch < 8 else LONE_VECTOR_NS
+        return (work.blocks * each_ns + ceil(work.outputs / 16) * ENTRY_NS) * width
+    moved = work.positions * min(work.active * 2, work.channels)
+    return work.out_positions * work.blocks * VECTOR_NS * width + moved * MOVE_NS
 
 
 def _complementary_dense(work: WeightedWork, width: float) -> float:
