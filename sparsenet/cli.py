@@ -110,6 +110,23 @@ def bench(
         bench_network(model or "spoken-digits", wishes)
 
 
+@app.command("gpu-study", epilog="Example: sparsenet gpu-study --json h100.json --page h100.md --plot h100.svg")
+def gpu_study(
+    json: Annotated[Path, typer.Option(help="The record; a study that it holds already is continued.")] = Path(
+        "gpu-study.json"
+    ),
+    page: Annotated[Path | None, typer.Option(help="Write the page as Markdown, too.", show_default=False)] = None,
+    plot: Annotated[
+        Path | None, typer.Option(help="Draw the crossover map: png, svg or pdf; needs matplotlib.")
+    ] = None,
+    seconds: Annotated[float, typer.Option(min=0, max=86_400, help="Begin no point later than that.")] = 420.0,
+) -> None:
+    """Ask this GPU whether the overlap works on it; in Numba's simulator, check and count without times."""
+    from sparsenet.commands.gpu_command import study_gpu
+
+    study_gpu(json, page, plot, seconds)
+
+
 @app.command(epilog="Example: sparsenet profile spoken-digits")
 def profile(
     model: Annotated[str, typer.Argument(help="Name of a bundled network, or path of a file.", metavar="MODEL")],

@@ -10,6 +10,7 @@ from sparsenet.layers import KWinners, Layer, Weighted, kept_count
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from sparsenet.engine.cuda_engine import CudaEngine
     from sparsenet.engine.engine import Engine
     from sparsenet.network import Network
 
@@ -64,7 +65,7 @@ def network_table(net: "Network") -> "Table":
     return table
 
 
-def plan_table(engine: "Engine") -> "Table":
+def plan_table(engine: "Engine | CudaEngine") -> "Table":
     """Lay out what an engine runs: for each layer with weights the kernel and why, and how full its format is.
 
     Parameters

@@ -9,7 +9,7 @@ takes, letter by letter:
     def linear_f32_csc_active(columns, values, indptr, rows, weights, bias, out): ...
 
 Its name follows ``<operation>_<dtype>_<weights>_<inputs>[__<variant>]``; operations without weights leave the last two
-out. Registering compiles nothing.
+out. Registering compiles nothing. Each device has kernels of its own, so the same name may stand for one on each.
 """
 
 import re
@@ -69,6 +69,9 @@ class Kernel:
         The parts of the name; "" where a part is left out.
     device : str
         "cpu" or "cuda".
+    blocks, threads : str
+        On "cuda" only: the axes, such as "B R", for each of whose places there is a block, and the axis that the
+        threads of a block share out.
     features : frozenset of str
         CPU features without which it cannot run, by LLVM's names; empty for generic kernels.
     arguments : tuple of Argument
@@ -86,6 +89,8 @@ class Kernel:
     features: frozenset[str]
     arguments: tuple[Argument, ...]
     function: Any
+    blocks: str = ""
+    threads: str = ""
 
     @cached_property
     def step(self) -> Any:
@@ -97,13 +102,12 @@ class Kernel:
     @property
     def source(self) -> Callable[..., None]:
         """The Python function that was compiled."""
-        python: Callable[..., None] = getattr(
-            self.function, "py_func", self.function
-        )  # NUMBA_DISABLE_JIT wraps nothing
+        # NUMBA_DISABLE_JIT wraps nothing
+        python: Callable[..., None] = getattr(self.function, "py_func", self.function)
         return python
 
 
-_KERNELS: dict[str, Kernel] = {}
+_KERNELS: dict[str, dict[str, Kernel]] = {"cpu": {}, "cuda": {}}
 
 _ARGUMENT = re.compile(r"(\w+) (f32|i32|i8|u8|int)(?:\[([\w, ]+)\])?")
 
@@ -117,8 +121,12 @@ def kernel(
     dtype: str = "f32",
     variant: str = "",
     features: tuple[str, ...] = (),
+    device: str = "cpu",
+    blocks: str = "",
+    threads: str = "",
+    jit: Callable[[Callable[..., None]], Any] = compiled,
 ) -> Callable[[Callable[..., None]], Any]:
-    """Register a kernel; see the module's text.
+    """Register a kernel; see the module's text. Those of "cuda" come by way of ``sparsenet_kernels.cuda.launch``.
 
     Returns
     -------
@@ -136,40 +144,42 @@ def kernel(
     def register(function: Callable[..., None]) -> Any:
         if not variant and function.__name__ != name:
             raise ValueError(f"expected a kernel called {name}, got {function.__name__}")
-        if name in _KERNELS:
+        if name in _KERNELS[device]:
             raise ValueError(f"expected a kernel name of its own, got {name} twice")
-        jitted = compiled(function)
-        _KERNELS[name] = Kernel(
-            name, operation, dtype, weights, inputs, variant, "cpu", frozenset(features), _parse(arguments), jitted
-        )
+        parsed, jitted = _parse(arguments), jit(function)
+        what = operation, dtype, weights, inputs, variant, device, frozenset(features)
+        _KERNELS[device][name] = Kernel(name, *what, parsed, jitted, blocks, threads)
         return jitted
 
     return register
 
 
-def kernels() -> Mapping[str, Kernel]:
-    """Return all registered kernels by name."""
-    load_all()
-    return MappingProxyType(_KERNELS)
+def kernels(device: str = "cpu") -> Mapping[str, Kernel]:
+    """Return all kernels of a device by name; those of "cuda" need Numba's CUDA target, see the extra ``gpu``."""
+    load_all(device)
+    return MappingProxyType(_KERNELS[device])
 
 
 @contextmanager
 def registered_temporarily() -> Iterator[None]:
     """Forget, at the end of the ``with`` block, every kernel that was registered in it; for tests and experiments."""
     load_all()
-    before = frozenset(_KERNELS)
+    before = {device: frozenset(known) for device, known in _KERNELS.items()}
     try:
         yield
     finally:
-        for name in _KERNELS.keys() - before:
-            del _KERNELS[name]
+        for device, known in _KERNELS.items():
+            for name in known.keys() - before[device]:
+                del known[name]
 
 
-def load_all() -> None:
-    """Import the modules that register kernels."""
-    from sparsenet_kernels import cpu
+def load_all(device: str = "cpu") -> None:
+    """Import the modules that register a device's kernels."""
+    from sparsenet_kernels import cpu, cuda
 
-    cpu.register_all()
+    if device not in _KERNELS:
+        raise ValueError(f"expected a device of {', '.join(_KERNELS)}, got {device!r}")
+    (cpu if device == "cpu" else cuda).register_all()
 
 
 def _parse(arguments: str) -> tuple[Argument, ...]:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from itertools import cycle
 from math import prod
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +21,9 @@ from sparsenet.passes import fold_batchnorm
 from sparsenet.planner.cores import usable_cores
 from sparsenet.planner.cost import L2_BYTES
 from sparsenet.planner.machine import machine
+
+if TYPE_CHECKING:
+    from sparsenet.engine.cuda_engine import CudaEngine
 
 __all__ = ["compile"]
 
@@ -41,6 +44,7 @@ MOST_THREADS = 1024
 LARGEST_BATCH = 2**20
 
 
+@overload
 def compile(
     network: Network,
     batch: int = 1,
@@ -50,7 +54,27 @@ def compile(
     kernels: Mapping[str, str] | None = None,
     examples: npt.ArrayLike | None = None,
     progress: bool | None = None,
-) -> Engine:
+    device: Literal["cpu"] = "cpu",
+) -> Engine: ...
+
+
+@overload
+def compile(
+    network: Network, batch: int = 1, *, kernels: Mapping[str, str] | None = None, device: Literal["cuda"]
+) -> "CudaEngine": ...
+
+
+def compile(
+    network: Network,
+    batch: int = 1,
+    threads: int | None = None,
+    *,
+    planner: str = "measure",
+    kernels: Mapping[str, str] | None = None,
+    examples: npt.ArrayLike | None = None,
+    progress: bool | None = None,
+    device: str = "cpu",
+) -> "Engine | CudaEngine":
     """Plan, pack and compile a network for this machine.
 
     Parameters
@@ -72,15 +96,18 @@ def compile(
         ReLU leaves active depends on them.
     progress : bool, optional
         Show what is compiled and timed; when left out, in terminals and notebooks, where it takes longer than a moment.
+    device : {"cpu", "cuda"}
+        "cuda" is the current NVIDIA GPU; nothing is timed there, so ``threads``, ``planner`` and ``examples`` have no
+        say. It needs the extra ``gpu``.
 
     Returns
     -------
-    Engine
+    Engine or CudaEngine
 
     Raises
     ------
     CompileError
-        When a setting cannot be right, or Numba's compiler is turned off.
+        When a setting cannot be right, there is no GPU, or Numba's compiler is turned off.
 
     Examples
     --------
@@ -94,6 +121,13 @@ def compile(
         raise TypeError(f"expected a Network, got {type(network).__name__}")
     if planner not in ("measure", "predict"):
         raise CompileError(f'expected planner "measure" or "predict", got {planner!r}')
+    if device not in ("cpu", "cuda"):
+        raise CompileError(f'expected device "cpu" or "cuda", got {device!r}')
+    if device == "cuda":
+        from sparsenet.engine.cuda_engine import compile_for_cuda
+
+        forced = _checked_kernels(_names(kernels), fold_batchnorm(network))
+        return compile_for_cuda(network, _checked_count("batch", batch, LARGEST_BATCH), forced)
     if config.DISABLE_JIT:  # type: ignore[attr-defined, unused-ignore]
         raise CompileError("expected Numba to compile, but NUMBA_DISABLE_JIT is set; unset it, or call reference(x)")
     settings = {"batch": batch, "threads": threads, "planner": planner, "kernels": _names(kernels)}

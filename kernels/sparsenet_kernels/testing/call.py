@@ -11,6 +11,7 @@ from sparsenet_kernels.native import SAMPLES, address_of, array_words, run_step
 from sparsenet_kernels.registry import Kernel
 from sparsenet_kernels.simd.amx import amx_available
 from sparsenet_kernels.testing.case import Argument, Case, mismatch
+from sparsenet_kernels.testing.device import call_on_device, can_launch
 from sparsenet_kernels.testing.memory import Guarded, guarded
 
 
@@ -18,7 +19,8 @@ def complaints(kernel: Kernel, case: Case) -> list[str]:
     """Call a kernel on a case and say everything that is wrong with what it did.
 
     The call is the engine's, through the compiled step. With ``NUMBA_BOUNDSCHECK=1`` it is that of the jitted function,
-    whose ``IndexError`` says more; with ``NUMBA_DISABLE_JIT=1`` that of the Python source.
+    whose ``IndexError`` says more; with ``NUMBA_DISABLE_JIT=1`` that of the Python source. Kernels for "cuda" are
+    launched on copies on the device, or in Numba's simulator of one.
     """
     written = {case.aliases.get(name, name) for name in case.expected} | case.scratch
     blocks = {name: guarded(case.arguments[name], name in written) for name in _own_arrays(kernel, case)}
@@ -26,7 +28,10 @@ def complaints(kernel: Kernel, case: Case) -> list[str]:
     arrays |= {name: arrays[owner] for name, owner in case.aliases.items()}
     integers = {name: value for name, value in case.arguments.items() if isinstance(value, int)}
     try:
-        _call(kernel, arrays | integers)
+        if kernel.device == "cuda":
+            call_on_device(kernel, blocks, case.aliases, integers)
+        else:
+            _call(kernel, arrays | integers)
     except (IndexError, RuntimeError) as error:
         return [f"it accesses memory outside of an array ({error})"]
     wrong = [mismatch(name, wanted, arrays[name]) for name, wanted in case.expected.items()]
@@ -35,7 +40,9 @@ def complaints(kernel: Kernel, case: Case) -> list[str]:
 
 def can_run(kernel: Kernel) -> bool:
     """Tell whether a kernel can run here: on this device, with this processor's features, jitted or not."""
-    if kernel.device != "cpu" or not kernel.features <= _features():
+    if kernel.device == "cuda":
+        return can_launch()
+    if not kernel.features <= _features():
         return False
     if "amx-int8" in kernel.features and not amx_available():  # the system must give leave, too
         return False

@@ -1,6 +1,7 @@
 """Arrays between guards, so that writing outside of an array shows."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,6 +41,12 @@ class Guarded:
         start = _place(self.block)
         around = self.block[start - GUARD_BYTES : start], self.block[start + self.array.nbytes :][:GUARD_BYTES]
         return all(side.tobytes() == self.guard for side in around)
+
+    def seen_in(self, copy: Any) -> Any:
+        """Return the array in a copy of the whole block on a device."""
+        from sparsenet_kernels.cuda.api import carve
+
+        return carve(copy, _place(self.block), self.array.shape, self.array.dtype)
 
 
 def guarded(array: Array, written: bool) -> Guarded:

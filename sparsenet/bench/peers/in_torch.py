@@ -29,7 +29,7 @@ from sparsenet.meaning import factor_per_element
 from sparsenet.network import INPUT, Network
 from sparsenet.shapes import Shape
 
-__all__ = ["load_torch"]
+__all__ = ["load_torch", "torch_operations"]
 
 FloatArray = npt.NDArray[np.float32]
 Operation = Callable[..., Any]
@@ -42,25 +42,35 @@ def load_torch(net: Network, batch: int, threads: int) -> Callable[[FloatArray],
     torch.set_num_threads(threads)
     if (found := torch.get_num_threads()) != threads:
         raise CompileError(f"expected torch to use {threads} threads, got {found}")
-    chain = [(node.name, _operation(node.layer, net.shapes[node.name]), node.inputs) for node in net.nodes]
+    forward = torch_operations(net)
 
     def run(x: FloatArray) -> FloatArray:
         if torch.get_num_threads() != threads:  # a setting of the process, not of the model
             torch.set_num_threads(threads)
         with torch.inference_mode():
-            values = {INPUT: torch.from_numpy(x)}
-            for name, operation, inputs in chain:
-                values[name] = operation(*(values[source] for source in inputs))
-            y: FloatArray = values[net.output].numpy()
+            y: FloatArray = forward(torch.from_numpy(x)).numpy()
         return y
 
     return run
 
 
+def torch_operations(net: Network) -> Operation:
+    """Turn every layer into a call of torch's functions, tensor in, tensor out, on torch's default device."""
+    chain = [(node.name, _operation(node.layer, net.shapes[node.name]), node.inputs) for node in net.nodes]
+
+    def forward(x: Any) -> Any:
+        values = {INPUT: x}
+        for name, operation, inputs in chain:
+            values[name] = operation(*(values[source] for source in inputs))
+        return values[net.output]
+
+    return forward
+
+
 def _tensor(array: npt.NDArray[Any] | None) -> Any:
     import torch
 
-    return None if array is None else torch.from_numpy(array.copy())
+    return None if array is None else torch.from_numpy(array.copy()).to(torch.get_default_device())
 
 
 @singledispatch

@@ -1,0 +1,167 @@
+"""k-winners-take-all: exactly k winners, the lowest index wins a tie.
+
+Where many compete, the threshold is found digit by digit (*radix select*): values become keys that compare as they do,
+32 bits in four digits, and a histogram in shared memory counts one digit of those keys that share the digits above it.
+It is how an FPGA finds the winners among bytes, four times over. Where few compete, each thread counts who beats its
+value: no histogram, no atomics.
+"""
+
+import numpy as np
+from numba import int32
+
+from sparsenet_kernels.cuda.api import cuda, device_function
+from sparsenet_kernels.cuda.launch import MOST_THREADS, kernel
+from sparsenet_kernels.cuda.places import count_of, smaller
+
+WINNERS = "x f32[B, R, C]; factor f32[C]; columns i32[B, R, K]; values f32[B, R, K]"
+
+ABOVE, TIE, LOSER = 2, 1, 0
+"""What a value is to the threshold."""
+
+
+@device_function
+def order_key(rank):
+    """Return 32 bits, as an integer from 0, that compare as ranks do; -0.0 and 0.0 get the same."""
+    bits = np.int64(rank.view(np.int32))
+    return (2**31 - (bits & 0x7FFFFFFF)) if bits < 0 else bits + 2**31
+
+
+@device_function
+def count_digit(x, factor, b, start, n, channels, prefix, shift, counts):
+    """Count, in shared memory, a digit of the keys whose higher digits are ``prefix``; begins and ends in step."""
+    for digit in range(cuda.threadIdx.x, 256, cuda.blockDim.x):
+        counts[digit] = 0
+    cuda.syncthreads()
+    for i in range(cuda.threadIdx.x, n, cuda.blockDim.x):
+        element = start + i
+        key = order_key(x[b, element // channels, element % channels] * factor[i])
+        if key >> (shift + 8) == prefix:
+            cuda.atomic.add(counts, (key >> shift) & 255, 1)
+    cuda.syncthreads()
+
+
+@device_function
+def threshold_of(x, factor, b, start, n, channels, k, counts):
+    """Find the k-th largest key of elements ``start`` to ``start + n`` of a sample, and how many that tie with it win.
+
+    All threads of the block must call it, and get the same answer; k = 0 gives a key that no value has.
+    """
+    prefix, wanted = 0, k
+    for shift in (24, 16, 8, 0):
+        count_digit(x, factor, b, start, n, channels, prefix, shift, counts)
+        digit = 255
+        while digit > 0 and wanted > counts[digit]:
+            wanted -= counts[digit]
+            digit -= 1
+        prefix = prefix * 256 + digit
+        cuda.syncthreads()
+    return prefix, wanted
+
+
+@kernel("kwta", arguments=WINNERS, blocks="B R", threads="C")
+def kwta_f32(x, factor, columns, values):
+    """Select the K largest of the C values at each position and list them.
+
+    x        (B, R, C)  f32  finite
+    factor   (C,)       f32  positive; values are ranked by x * factor
+    columns  (B, R, K)  i32  overwritten: the winners' channels, rising; K <= C
+    values   (B, R, K)  f32  overwritten: their values, unchanged
+
+    Work    five passes over C values a position, four histograms of 256 counts.
+    """
+    counts = cuda.shared.array(256, int32)
+    codes = cuda.shared.array(MOST_THREADS, int32)
+    _, rows, channels = x.shape
+    k = columns.shape[2]
+    thread, threads = cuda.threadIdx.x, cuda.blockDim.x
+    b, r = cuda.blockIdx.x // rows, cuda.blockIdx.x % rows
+    threshold, ties = threshold_of(x, factor, b, r * channels, channels, channels, k, counts)
+    listed = 0
+    for first in range(0, channels, threads):
+        c = first + thread
+        key = order_key(x[b, r, c] * factor[c]) if c < channels else -1
+        code = ABOVE if key > threshold else TIE if key == threshold else LOSER
+        codes[thread] = code
+        cuda.syncthreads()
+        above, tied = count_of(codes, 0, thread, ABOVE), count_of(codes, 0, thread, TIE)
+        if code == ABOVE or (code == TIE and tied < ties):
+            columns[b, r, listed + above + smaller(tied, ties)] = c
+            values[b, r, listed + above + smaller(tied, ties)] = x[b, r, c]
+        above, tied = count_of(codes, 0, threads, ABOVE), count_of(codes, 0, threads, TIE)
+        listed += above + smaller(tied, ties)
+        ties -= smaller(tied, ties)
+        cuda.syncthreads()
+
+
+@kernel("kwta", variant="ranked", arguments=WINNERS, blocks="B R", threads="C")
+def kwta_f32__ranked(x, factor, columns, values):
+    """Select the K largest of the C values at each position and list them, by counting who beats each.
+
+        wins[c] = K > number of d with rank[d] > rank[c], or rank[d] == rank[c] and d < c
+
+    x        (B, R, C)  f32  finite
+    factor   (C,)       f32  positive; values are ranked by x * factor
+    columns  (B, R, K)  i32  overwritten: the winners' channels, rising; K <= C
+    values   (B, R, K)  f32  overwritten: their values, unchanged
+
+    Work    C * C comparisons a position, which all threads make side by side.
+    """
+    codes = cuda.shared.array(MOST_THREADS, int32)
+    _, rows, channels = x.shape
+    k = columns.shape[2]
+    thread, threads = cuda.threadIdx.x, cuda.blockDim.x
+    b, r = cuda.blockIdx.x // rows, cuda.blockIdx.x % rows
+    listed = 0
+    for first in range(0, channels, threads):
+        c = first + thread
+        code = LOSER
+        if c < channels:
+            rank, beaten_by = x[b, r, c] * factor[c], 0
+            for d in range(channels):
+                other = x[b, r, d] * factor[d]
+                if other > rank or (other == rank and d < c):
+                    beaten_by += 1
+            code = ABOVE if beaten_by < k else LOSER
+        codes[thread] = code
+        cuda.syncthreads()
+        if code == ABOVE:
+            at = listed + count_of(codes, 0, thread, ABOVE)
+            columns[b, r, at] = c
+            values[b, r, at] = x[b, r, c]
+        listed += count_of(codes, 0, threads, ABOVE)
+        cuda.syncthreads()
+
+
+@kernel("kwta_map", arguments="x f32[B, R, C]; factor f32[RC]; k int; out f32[B, R, C]", blocks="B", threads="RC")
+def kwta_map_f32(x, factor, k, out):
+    """Keep the k largest of all R * C values of a sample, set the others to zero.
+
+    x       (B, R, C)  f32  finite
+    factor  (RC,)      f32  positive, in the order of memory; values are ranked by x * factor
+    k       int             0 <= k <= R * C
+    out     (B, R, C)  f32  overwritten
+
+    Of tied values the one with the lowest index in (C, R) order wins, as the network's meaning has it: the last pass
+    goes through them in that order.
+
+    Work    five passes over R * C values a sample, by one block.
+    """
+    counts = cuda.shared.array(256, int32)
+    codes = cuda.shared.array(MOST_THREADS, int32)
+    _, rows, channels = x.shape
+    n = rows * channels
+    thread, threads = cuda.threadIdx.x, cuda.blockDim.x
+    b = cuda.blockIdx.x
+    threshold, ties = threshold_of(x, factor, b, 0, n, channels, k, counts)
+    for first in range(0, n, threads):
+        i = first + thread
+        r, c = i % rows, i // rows
+        key = order_key(x[b, r, c] * factor[r * channels + c]) if i < n else -1
+        codes[thread] = TIE if key == threshold else LOSER
+        cuda.syncthreads()
+        tied = count_of(codes, 0, thread, TIE)
+        if i < n:
+            wins = key > threshold or (key == threshold and tied < ties)
+            out[b, r, c] = x[b, r, c] if wins else np.float32(0.0)
+        ties -= smaller(count_of(codes, 0, threads, TIE), ties)
+        cuda.syncthreads()

@@ -1,0 +1,55 @@
+"""How kernels for the device are registered, and how they are launched."""
+
+from collections.abc import Sequence
+from functools import partial
+from math import prod
+from typing import Any
+
+from sparsenet_kernels.cuda.api import cuda, is_simulated
+from sparsenet_kernels.registry import Kernel
+from sparsenet_kernels.registry import kernel as register
+
+__all__ = ["MOST_THREADS", "kernel", "launch", "prepared"]
+
+MOST_THREADS = 256
+"""Threads of a block, at most: shared arrays with a place for each thread have so many."""
+
+SIMULATED_THREADS = 3
+"""In the simulator a thread of the device is a thread of Python: a few, and no divisor of anything usual."""
+
+WARP = 32
+
+kernel = partial(register, device="cuda", jit=cuda.jit)
+"""Register a kernel for the device: :func:`sparsenet_kernels.registry.kernel`, with ``blocks`` and ``threads``."""
+
+
+def launch(kernel: Kernel, arguments: Sequence[Any], stream: Any = 0) -> None:
+    """Run a kernel on device arrays and integers, in the order of its record; it may still run on return."""
+    blocks, threads = geometry(kernel, arguments)
+    if blocks:
+        kernel.function[blocks, threads, stream](*arguments)
+
+
+def prepared(kernel: Kernel, arguments: Sequence[Any], stream: Any = 0) -> Any:
+    """Return a callable that launches a kernel on these arguments: with its geometry found, and its code chosen."""
+    blocks, threads = geometry(kernel, arguments)
+    if not blocks:
+        return lambda: None
+    configured = kernel.function[blocks, threads, stream]
+    if is_simulated():  # whose kernels remember the last configuration only
+        return lambda: kernel.function[blocks, threads, stream](*arguments)
+    return lambda: configured(*arguments)
+
+
+def geometry(kernel: Kernel, arguments: Sequence[Any]) -> tuple[int, int]:
+    """Count the blocks, and the threads of each, for arguments of these shapes."""
+    sizes = {
+        axis: size
+        for argument, value in zip(kernel.arguments, arguments, strict=True)
+        if argument.is_array
+        for axis, size in zip(argument.axes, value.shape, strict=True)
+    }
+    blocks = prod(sizes[axis] for axis in kernel.blocks.split())
+    wanted = max(1, sizes[kernel.threads])
+    most = SIMULATED_THREADS if is_simulated() else MOST_THREADS
+    return blocks, min(most, -(-wanted // WARP) * WARP)

@@ -1,0 +1,59 @@
+"""Pooling of images that lie channels last: a block for each window, a thread for each channel."""
+
+import numpy as np
+
+from sparsenet_kernels.cuda.api import cuda, device_function
+from sparsenet_kernels.cuda.launch import kernel
+from sparsenet_kernels.cuda.places import larger, sample_and_pixel, smaller
+
+POOL = """
+    x f32[B, H, W, C]; kernel_height int; kernel_width int; stride_y int; stride_x int; pad_y int; pad_x int;
+    out f32[B, OH, OW, C]
+"""
+
+
+@device_function
+def window(start, size, limit):
+    """Clip a window to the image: its first and last position plus one."""
+    return larger(start, 0), smaller(start + size, limit)
+
+
+@kernel("max_pool2d", arguments=POOL, blocks="B OH OW", threads="C")
+def max_pool2d_f32(x, kernel_height, kernel_width, stride_y, stride_x, pad_y, pad_x, out):
+    """Take the largest value of each window; padding never wins.
+
+    x    (B, H, W, C)    f32
+    out  (B, OH, OW, C)  f32  overwritten
+    """
+    _, height, width, channels = x.shape
+    _, out_height, out_width, _ = out.shape
+    b, oy, ox = sample_and_pixel(cuda.blockIdx.x, out_height, out_width)
+    top, bottom = window(oy * stride_y - pad_y, kernel_height, height)
+    left, right = window(ox * stride_x - pad_x, kernel_width, width)
+    for c in range(cuda.threadIdx.x, channels, cuda.blockDim.x):
+        best = np.float32(-np.inf)
+        for y in range(top, bottom):
+            for column in range(left, right):
+                best = larger(x[b, y, column, c], best)
+        out[b, oy, ox, c] = best
+
+
+@kernel("avg_pool2d", arguments=POOL, blocks="B OH OW", threads="C")
+def avg_pool2d_f32(x, kernel_height, kernel_width, stride_y, stride_x, pad_y, pad_x, out):
+    """Take the mean of each window; padding counts as zeros, the divisor is the whole window.
+
+    x    (B, H, W, C)    f32
+    out  (B, OH, OW, C)  f32  overwritten
+    """
+    _, height, width, channels = x.shape
+    _, out_height, out_width, _ = out.shape
+    b, oy, ox = sample_and_pixel(cuda.blockIdx.x, out_height, out_width)
+    top, bottom = window(oy * stride_y - pad_y, kernel_height, height)
+    left, right = window(ox * stride_x - pad_x, kernel_width, width)
+    share = np.float32(1.0 / (kernel_height * kernel_width))
+    for c in range(cuda.threadIdx.x, channels, cuda.blockDim.x):
+        total = np.float32(0.0)
+        for y in range(top, bottom):
+            for column in range(left, right):
+                total += x[b, y, column, c]
+        out[b, oy, ox, c] = total * share

@@ -1,0 +1,30 @@
+"""``sparsenet gpu-study``: complementary sets against the best dense of this GPU."""
+
+from pathlib import Path
+
+from sparsenet.bench.gpu import gpu_study
+from sparsenet.bench.gpu.page import as_markdown, plot_crossover
+from sparsenet.commands.output import progress_bar
+from sparsenet.errors import SparsenetError
+
+__all__ = ["study_gpu"]
+
+
+def study_gpu(target: Path, page: Path | None, plot: Path | None, seconds: float) -> None:
+    """Run the study, or go on with it; write the record, and print or write the page."""
+    with progress_bar() as bar:
+        task = bar.add_task("preparing", total=None)
+        record = gpu_study(
+            target,
+            seconds,
+            tell=lambda step, done, total: bar.update(task, description=step, completed=done, total=total),
+        )
+    if plot and record["device"]["simulated"]:
+        raise SparsenetError("expected a GPU for --plot, got the simulator, which has no times to draw")
+    if plot:
+        plot_crossover(record, plot)
+    text = as_markdown(record)
+    if page:
+        page.write_text(text, encoding="utf-8")
+    else:
+        print(text)
