@@ -137,7 +137,7 @@ def test_sparse_layers_after_winners_use_both_sparsities():
 
 def test_kernels_that_are_not_there_are_refused():
     with pytest.raises(
-        sn.CompileError, match="expected one of .*linear_f32_complementary_active.*, got 'linear_f32_magic'"
+        sn.CompileError, match=r"expected one of .*linear_f32_complementary_active.*, got 'linear_f32_magic'"
     ):
         lower_for_device(sparse_twice(), 1, {"linear1": "linear_f32_magic"})
 
