@@ -1,0 +1,185 @@
+"""The training loop: seeded, with a checkpoint that a later call goes on from as if it had never stopped."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+from torch.nn import functional
+
+from sparsenet.errors import SparsenetError
+from sparsenet.network import Network
+from sparsenet.speech.prepared import features_of
+from sparsenet.speech.training.data import Samples, TrainingData, epoch_of, masked
+from sparsenet.speech.training.model import as_module, build_model, set_active
+from sparsenet.speech.training.recipe import Recipe
+
+__all__ = ["CHECKPOINT", "Epoch", "Trained", "fit"]
+
+CHECKPOINT = "checkpoint.pt"
+SAVED_EVERY = 5
+"""Epochs from one checkpoint to the next: 30 MB of a dense network take as long as ten steps."""
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """How one epoch went: its number, its mean loss, the share of its clips that were right, and how long it took."""
+
+    number: int
+    loss: float
+    share_right: float
+    time_s: float
+
+
+@dataclass(frozen=True, eq=False)
+class Trained:
+    """A module, and how its epochs went."""
+
+    model: nn.Sequential
+    history: tuple[Epoch, ...]
+
+
+@dataclass(eq=False)
+class _Training:
+    """What changes while a network is trained."""
+
+    recipe: Recipe
+    model: nn.Sequential
+    optimizer: torch.optim.Optimizer
+    schedule: torch.optim.lr_scheduler.LRScheduler
+    teachers: list[nn.Sequential]
+    history: list[Epoch] = field(default_factory=list)
+
+
+def fit(
+    recipe: Recipe,
+    data: TrainingData,
+    folder: Path,
+    teachers: tuple[Network, ...] = (),
+    tell: Callable[[Epoch], object] = lambda epoch: None,
+) -> Trained:
+    """Train a network, or go on training it where ``folder`` holds a checkpoint of the same recipe.
+
+    Parameters
+    ----------
+    recipe : Recipe
+    data : TrainingData
+    folder : Path
+        Where the checkpoint is kept.
+    teachers : tuple of Network
+        Whose answers are learned from, if any.
+    tell : callable
+        Is given each epoch when it is done.
+
+    Returns
+    -------
+    Trained
+
+    Raises
+    ------
+    SparsenetError
+        When the checkpoint is that of another recipe, or an epoch is smaller than a batch.
+    """
+    training = _begun(recipe, data, teachers)
+    _resume(training, folder / CHECKPOINT)
+    for epoch in range(len(training.history), recipe.epochs):
+        began = time.perf_counter()
+        set_active(training.model, recipe, epoch)
+        loss, right = _run_epoch(training, epoch_of(data, recipe, epoch), np.random.default_rng((1, recipe.seed, epoch)))
+        training.history.append(Epoch(epoch, loss, right, time.perf_counter() - began))
+        tell(training.history[-1])
+        if (epoch + 1) % SAVED_EVERY == 0 or epoch + 1 == recipe.epochs:
+            _save(training, folder / CHECKPOINT)
+    set_active(training.model, recipe, recipe.epochs)
+    return Trained(training.model.eval(), tuple(training.history))
+
+
+def _begun(recipe: Recipe, data: TrainingData, teachers: tuple[Network, ...]) -> _Training:
+    steps = len(epoch_of(data, recipe, 0)) // recipe.batch
+    if steps == 0:
+        raise SparsenetError(f"expected an epoch of at least one batch of {recipe.batch} clips, got fewer")
+    model = build_model(recipe, teachers[0] if teachers else None)
+    optimizer = torch.optim.AdamW(
+        model.parameters(), lr=recipe.learning_rate, weight_decay=recipe.weight_decay, fused=True
+    )
+    # one more than are made: the last step of the schedule would be a step size of zero
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimizer, recipe.learning_rate, total_steps=recipe.epochs * steps + 1, pct_start=recipe.warm_up
+    )
+    return _Training(recipe, model, optimizer, schedule, [as_module(teacher) for teacher in teachers])
+
+
+def _run_epoch(training: _Training, samples: Samples, r: np.random.Generator) -> tuple[float, float]:
+    """Make the steps of an epoch; return its mean loss and the share that was right."""
+    recipe, losses, right = training.recipe, 0.0, 0
+    training.model.train()
+    steps = len(samples) // recipe.batch
+    for step in range(steps):
+        batch = slice(step * recipe.batch, (step + 1) * recipe.batch)
+        x = torch.from_numpy(features_of(masked(samples.images[batch], r))[:, None])
+        classes = torch.from_numpy(samples.classes[batch])
+        loss, scores = _loss(training, x, classes)
+        training.optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        training.optimizer.step()
+        training.schedule.step()
+        losses += float(loss.detach())
+        right += int((scores.argmax(1) == classes).sum())
+    return losses / steps, right / (steps * recipe.batch)
+
+
+def _loss(training: _Training, x: torch.Tensor, classes: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return the loss of a batch, and its scores."""
+    recipe = training.recipe
+    with torch.autocast("cpu", torch.bfloat16, enabled=recipe.bfloat16):
+        scores = training.model(x.contiguous(memory_format=torch.channels_last)).float()
+        taught = _taught(training.teachers, x, recipe.temperature)
+    loss = functional.cross_entropy(scores, classes, label_smoothing=recipe.label_smoothing)
+    if taught is not None:
+        # T^2 keeps the size of its gradient independent of T (Hinton, Vinyals and Dean, arXiv 1503.02531, section 2)
+        logs = (scores / recipe.temperature).log_softmax(1)
+        far = recipe.temperature**2 * functional.kl_div(logs, taught, reduction="batchmean")
+        loss = (1 - recipe.teacher_weight) * loss + recipe.teacher_weight * far
+    return loss, scores
+
+
+@torch.no_grad()
+def _taught(teachers: list[nn.Sequential], x: torch.Tensor, temperature: float) -> torch.Tensor | None:
+    """Return the mean of the teachers' shares at a temperature, None without teachers."""
+    if not teachers:
+        return None
+    shares = [(teacher(x).float() / temperature).softmax(1) for teacher in teachers]
+    return torch.stack(shares).mean(0)
+
+
+def _save(training: _Training, path: Path) -> None:
+    """Write the checkpoint; the one that is there stays until all is written."""
+    state = {
+        "recipe": training.recipe.to_dict(),
+        "model": training.model.state_dict(),
+        "optimizer": training.optimizer.state_dict(),
+        "schedule": training.schedule.state_dict(),
+        "history": [vars(epoch) for epoch in training.history],
+    }
+    partial = path.with_name(f"{path.name}.partial")
+    torch.save(state, partial)
+    partial.replace(path)
+
+
+def _resume(training: _Training, path: Path) -> None:
+    """Go on from a checkpoint if there is one."""
+    if not path.is_file():
+        return
+    state: dict[str, Any] = torch.load(path, weights_only=True)
+    if Recipe.from_dict(state["recipe"]) != training.recipe:
+        raise SparsenetError(f"expected a checkpoint of the same recipe in {path}; choose another folder or delete it")
+    training.model.load_state_dict(state["model"])
+    training.optimizer.load_state_dict(state["optimizer"])
+    training.schedule.load_state_dict(state["schedule"])
+    training.history = [Epoch(**epoch) for epoch in state["history"]]

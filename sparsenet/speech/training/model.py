@@ -1,0 +1,226 @@
+"""The reference network as a torch module, and as a network for the engine.
+
+    1 x 32 x 32 ── conv1 5x5 ── norm ── pool 2 ── winners ── 64 x 14 x 14
+                ── conv2 5x5 ── norm ── pool 2 ── winners ── 64 x 5 x 5
+                ── linear1 ── norm ── winners ── hidden ── linear2 ── 12
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from sparsenet.errors import SparsenetError
+from sparsenet.layers import BatchNorm, Conv2d, Flatten, KWinners, Layer, Linear, MaxPool2d, ReLU
+from sparsenet.network import Network
+from sparsenet.passes import fold_batchnorm
+from sparsenet.speech.dataset import LABELS
+from sparsenet.speech.training.recipe import CHANNELS, MaskChoice, Recipe
+
+__all__ = ["as_module", "as_network", "build_model", "fold_network", "set_active"]
+
+PLACES = 25
+"""Positions of the image that the hidden layer sees, and taps of a filter."""
+
+CONV2_SHAPE = (CHANNELS, CHANNELS, 5, 5)
+
+
+def build_model(recipe: Recipe, teacher: Network | None = None) -> nn.Sequential:
+    """Make the module of a recipe, with random weights from its seed.
+
+    Parameters
+    ----------
+    recipe : Recipe
+    teacher : Network, optional
+        Whose largest weights decide the masks, where the recipe says so.
+
+    Returns
+    -------
+    torch.nn.Sequential
+        From (B, 1, 32, 32) features to (B, 12) scores.
+    """
+    torch.manual_seed(recipe.seed)
+    scored = _weights_of(teacher) if recipe.masks_from_teacher and teacher is not None else {}
+    conv2 = _mask(recipe.conv2, CONV2_SHAPE, recipe.mask_seed, scored.get("conv2"))
+    linear_shape = (recipe.hidden, CHANNELS * PLACES)
+    linear1 = _mask(recipe.linear, linear_shape, recipe.mask_seed + 1, scored.get("linear1"), channels=CHANNELS)
+    layers: OrderedDict[str, nn.Module] = OrderedDict()
+    layers["conv1"] = nn.Conv2d(1, CHANNELS, 5, bias=False)
+    layers |= _pooled(recipe, 0)
+    layers["conv2"] = _conv2(conv2)
+    layers |= _pooled(recipe, 1)
+    layers["flatten"] = nn.Flatten()
+    layers["linear1"] = _linear1(linear_shape, linear1)
+    layers["norm3"] = nn.BatchNorm1d(recipe.hidden)
+    layers["winners3"] = _activation(recipe, 2)
+    layers["linear2"] = nn.Linear(recipe.hidden, len(LABELS))
+    nn.init.normal_(layers["conv1"].weight, 0.0, (2 / 25) ** 0.5)
+    nn.init.normal_(layers["linear2"].weight, 0.0, (2 / recipe.hidden) ** 0.5)
+    nn.init.zeros_(layers["linear2"].bias)
+    return nn.Sequential(layers).to(memory_format=torch.channels_last)
+
+
+def set_active(model: nn.Sequential, recipe: Recipe, epoch: int) -> None:
+    """Set the winners of an epoch: from half of the units they fall to what the recipe wants."""
+    if recipe.active is None:
+        return
+    left = max(0.0, 1 - epoch / recipe.falling_k_epochs) if recipe.falling_k_epochs else 0.0
+    units = (CHANNELS, CHANNELS, recipe.hidden)
+    for name, of, wanted in zip(("winners1", "winners2", "winners3"), units, recipe.active, strict=True):
+        getattr(model, name).k = round(wanted + max(0, of // 2 - wanted) * left)
+
+
+def as_network(model: nn.Sequential, details: dict[str, Any] | None = None) -> Network:
+    """Turn a trained module into a network, with its batch norms folded.
+
+    Parameters
+    ----------
+    model : torch.nn.Sequential
+        Of :func:`build_model`.
+    details : dict, optional
+        What should travel with the network.
+    """
+    layers = {name: _as_layer(module) for name, module in model.named_children()}
+    return fold_network(layers, details or {})
+
+
+def fold_network(layers: dict[str, Layer], details: dict[str, Any]) -> Network:
+    """Chain named layers to a network of spoken digits and fold its batch norms."""
+    from sparsenet.network import Node
+
+    sources = ["input", *layers][: len(layers)]
+    nodes = [Node(name, layer, (source,)) for (name, layer), source in zip(layers.items(), sources, strict=True)]
+    return fold_batchnorm(Network((1, 32, 32), nodes, list(layers)[-1], LABELS, details))
+
+
+def as_module(network: Network) -> nn.Sequential:
+    """Turn a chain of dense layers back into a module that is not trained: a teacher.
+
+    Raises
+    ------
+    SparsenetError
+        When it has a layer that no teacher has.
+    """
+    module = nn.Sequential(OrderedDict((node.name, _as_torch(node.layer)) for node in network.nodes))
+    return module.requires_grad_(False).eval()
+
+
+def _conv2(mask: NDArray[np.bool_] | None) -> nn.Module:
+    if mask is not None:
+        from sparsenet.nn import MaskedConv2d
+
+        return MaskedConv2d(CHANNELS, CHANNELS, 5, mask, bias=False)
+    dense = nn.Conv2d(CHANNELS, CHANNELS, 5, bias=False)
+    nn.init.normal_(dense.weight, 0.0, (2 / dense.weight[0].numel()) ** 0.5)
+    return dense
+
+
+def _linear1(shape: tuple[int, int], mask: NDArray[np.bool_] | None) -> nn.Module:
+    if mask is not None:
+        from sparsenet.nn import MaskedLinear
+
+        return MaskedLinear(shape[1], shape[0], mask, bias=False)
+    dense = nn.Linear(shape[1], shape[0], bias=False)
+    nn.init.normal_(dense.weight, 0.0, (2 / shape[1]) ** 0.5)
+    return dense
+
+
+def _pooled(recipe: Recipe, index: int) -> OrderedDict[str, nn.Module]:
+    """Give what follows a convolution."""
+    number = index + 1
+    return OrderedDict(
+        {
+            f"norm{number}": nn.BatchNorm2d(CHANNELS),
+            f"pool{number}": nn.MaxPool2d(2),
+            f"winners{number}": _activation(recipe, index),
+        }
+    )
+
+
+def _activation(recipe: Recipe, index: int) -> nn.Module:
+    if recipe.active is None:
+        return nn.ReLU()
+    from sparsenet.nn import KWinners as Winners
+    from sparsenet.nn import KWinners2d as Winners2d
+
+    k = recipe.active[index]
+    return Winners2d(CHANNELS, k) if index < 2 else Winners(recipe.hidden, k)
+
+
+def _mask(
+    choice: MaskChoice | None,
+    shape: tuple[int, ...],
+    seed: int,
+    scored: NDArray[np.float32] | None,
+    **settings: int,
+) -> NDArray[np.bool_] | None:
+    """Draw a mask of its family, or find the one that keeps most of the scores."""
+    if choice is None:
+        return None
+    from sparsenet.packing.masks import FAMILIES
+
+    family = FAMILIES[choice.family]
+    return np.asarray(family(shape, choice.density, seed=seed).keep)
+
+
+def _weights_of(teacher: Network) -> dict[str, NDArray[np.float32]]:
+    return {node.name: node.layer.weight for node in teacher.nodes if isinstance(node.layer, Conv2d | Linear)}
+
+
+def _as_layer(module: nn.Module) -> Layer:
+    """Return the layer that a module of :func:`build_model` stands for."""
+    weight, mask = _array(module, "weight"), _array(module, "mask")
+    bias = _array(module, "bias")
+    match module:
+        case nn.Conv2d():
+            return Conv2d(weight, bias, mask=mask)
+        case nn.Linear():
+            return Linear(weight, bias, mask=mask)
+        case nn.BatchNorm1d() | nn.BatchNorm2d():
+            mean, variance = _array(module, "running_mean"), _array(module, "running_var")
+            return BatchNorm(mean, variance, weight, bias, float(module.eps))
+        case nn.MaxPool2d():
+            return MaxPool2d(2)
+        case nn.Flatten():
+            return Flatten()
+        case nn.ReLU():
+            return ReLU()
+    return KWinners(int(module.k), "channels" if type(module).__name__ == "KWinners2d" else "all")
+
+
+def _array(module: nn.Module, name: str) -> Any:
+    value = getattr(module, name, None)
+    return None if value is None else value.detach().cpu().numpy()
+
+
+def _as_torch(layer: Layer) -> nn.Module:
+    """Return the module that a layer of a teacher stands for."""
+    match layer:
+        case Conv2d():
+            N, C, kh, kw = layer.weight.shape
+            return _filled(nn.Conv2d(C, N, (kh, kw)), layer)
+        case Linear():
+            return _filled(nn.Linear(layer.weight.shape[1], layer.weight.shape[0]), layer)
+        case MaxPool2d():
+            return nn.MaxPool2d(2)
+        case Flatten():
+            return nn.Flatten()
+        case ReLU():
+            return nn.ReLU()
+    raise SparsenetError(
+        f"expected a dense teacher of convolutions, linear layers and ReLU, got a {type(layer).__name__}"
+    )
+
+
+def _filled(module: nn.Module, layer: Conv2d | Linear) -> nn.Module:
+    bias = np.zeros(len(layer.weight), np.float32) if layer.bias is None else layer.bias
+    with torch.no_grad():
+        module.weight.copy_(torch.from_numpy(layer.weight.copy()))
+        module.bias.copy_(torch.from_numpy(bias.copy()))
+    return module
