@@ -1,0 +1,22 @@
+"""Torch modules to train networks that are sparse twice; what they learn runs in the engine.
+
+>>> import torch
+>>> from sparsenet import nn
+>>> nn.KWinners(4, k=2)(torch.tensor([[3.0, 1.0, 2.0, -1.0]]))
+tensor([[3., 0., 2., -0.]])
+
+Needs PyTorch: ``pip install "sparsenet[train]"``.
+"""
+
+try:
+    import torch as _torch  # noqa: F401
+except ImportError as error:
+    raise ModuleNotFoundError(
+        f'sparsenet.nn needs PyTorch ({error}); pip install "sparsenet[train]"', name="torch"
+    ) from error
+
+from sparsenet.nn.kwinners import KWinners, KWinners2d
+from sparsenet.nn.masked import MaskedConv2d, MaskedLinear, masked
+from sparsenet.nn.winners import winners
+
+__all__ = ["KWinners", "KWinners2d", "MaskedConv2d", "MaskedLinear", "masked", "winners"]
