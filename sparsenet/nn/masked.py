@@ -16,8 +16,9 @@ class _MaskedWeight(nn.Module):
     """A weight of which only what a mask keeps is stored, one number per slot; ``positions`` says where each lies.
 
     No optimiser can change a weight that is not stored, and none spends time on it: on a layer of 1500 x 1600 with 3 %
-    kept, a step of AdamW with forward and backward takes 2.9 ms this way, 10.9 with a dense parameter times its mask.
-    Masks that keep fewer leave slots empty: these hold positions outside the mask, where they write zeros.
+    kept, a step of AdamW with forward and backward takes 2.9 ms this way (one core, bfloat16), and 10.9 with a dense
+    parameter times its mask. Masks that keep fewer leave slots empty: these hold positions outside the mask, where they
+    write zeros.
     """
 
     mask: torch.Tensor
@@ -112,7 +113,7 @@ class _MaskedWeight(nn.Module):
         if not self._all_slots_used:
             values = values * self.mask.flatten()[self.positions]
         zeros = torch.zeros(self.mask.numel(), dtype=dtype, device=values.device)
-        return zeros.index_copy(0, self.positions, values.to(dtype)).view(self.mask.shape)
+        return zeros.index_copy_(0, self.positions, values.to(dtype)).view(self.mask.shape)
 
     def _note_gradient(self, gradient: torch.Tensor) -> None:
         """Add to the gradient of the whole weight, zeros included, which regrowth looks at."""

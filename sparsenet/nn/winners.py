@@ -1,6 +1,9 @@
 """Which values win: the k largest along one axis, the lowest index first among equals."""
 
+import numpy as np
 import torch
+
+from sparsenet.nn.marking import mark_winners
 
 __all__ = ["winners"]
 
@@ -34,6 +37,29 @@ def winners(values: torch.Tensor, k: int, dim: int = 1) -> torch.Tensor:
     if k == 0:
         return torch.zeros_like(values, dtype=torch.bool)
     values = values.detach()
+    if _fits_compiled(values):
+        return _marked_compiled(values, k, dim)
+    return _marked(values, k, dim)
+
+
+def _fits_compiled(values: torch.Tensor) -> bool:
+    """Say whether there are numbers in this process's memory, not a trace of them, that are exact in float32."""
+    if torch.compiler.is_compiling() or type(values) is not torch.Tensor or values.device.type != "cpu":
+        return False
+    return values.dtype in (torch.float32, torch.bfloat16, torch.float16)
+
+
+def _marked_compiled(values: torch.Tensor, k: int, dim: int) -> torch.Tensor:
+    rows = values.movedim(dim, -1).float().contiguous()
+    marks = torch.empty(rows.shape, dtype=torch.bool)
+    n = rows.shape[-1]
+    bits = rows.view(torch.int32).view(-1, n).numpy()
+    mark_winners(bits, k, np.empty(n, np.int32), marks.view(-1, n).numpy())
+    return marks.movedim(-1, dim)
+
+
+def _marked(values: torch.Tensor, k: int, dim: int) -> torch.Tensor:
+    """Mark winners by torch's own operations, which any device has and any tracer understands."""
     threshold = values.topk(k, dim=dim, sorted=False).values.amin(dim, keepdim=True)
     if torch.compiler.is_compiling():  # no choice may depend on values there
         return _without_late_ties(values, threshold, k, dim)

@@ -24,8 +24,8 @@ def tied_rows(draw):
     return np.array(values, np.float32).reshape(rows, n), draw(st.integers(0, n + 2))
 
 
-@given(tied_rows(), st.sampled_from([torch.float32, torch.bfloat16]))
-def test_winners_are_the_engines(case, dtype):
+@given(tied_rows(), st.sampled_from([torch.float32, torch.bfloat16, torch.float64]))
+def test_winners_are_the_engines_compiled_or_in_float64_by_torch(case, dtype):
     x, k = case
     marked = winners(torch.from_numpy(x).to(dtype), k)
     order = np.argsort(-x, axis=1, kind="stable")[:, :k]
@@ -50,8 +50,26 @@ def test_vectors_keep_what_the_engine_keeps_and_any_shape_is_one_vector():
     np.testing.assert_array_equal(got.numpy(), wanted)
 
 
-def test_nan_is_kept_so_that_it_is_seen():
-    x = torch.tensor([[1.0, float("nan"), 3.0, 2.0]])
+@given(st.integers(1, 70), st.data())
+def test_compiled_winners_are_torchs_for_any_bits(n, data):
+    x = torch.randint(-(2**31), 2**31 - 1, (3, n), dtype=torch.int32).view(torch.float32)
+    k = data.draw(st.integers(0, n))
+    one_by_one = torch.where(x.isnan(), torch.inf, x).double()  # NaN ranks highest; no two numbers here are equal
+    if not one_by_one.isinf().any():
+        assert torch.equal(winners(x, k), winners(one_by_one, k))
+    assert winners(x, k).sum(1).tolist() == [k] * 3
+
+
+def test_infinities_and_denormals_rank_as_numbers_do():
+    x = torch.tensor([[-torch.inf, -1e-45, -0.0, 1e-45, torch.inf, 3e38, -3e38]])
+    order = [4, 5, 3, 2, 1, 6, 0]
+    for k in range(8):
+        assert set(winners(x, k)[0].nonzero().flatten().tolist()) == set(order[:k])
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_nan_is_kept_so_that_it_is_seen(dtype):
+    x = torch.tensor([[1.0, -float("nan"), 3.0, 2.0]], dtype=dtype)
     assert KWinners(4, 2)(x).isnan().tolist() == [[False, True, False, False]]
 
 
