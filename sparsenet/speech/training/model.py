@@ -8,7 +8,6 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -18,12 +17,15 @@ from torch import nn
 
 from sparsenet.errors import SparsenetError
 from sparsenet.layers import BatchNorm, Conv2d, Flatten, KWinners, Layer, Linear, MaxPool2d, ReLU
-from sparsenet.network import Network
+from sparsenet.network import INPUT, Network, Node
+from sparsenet.nn import KWinners as TrainedKWinners
+from sparsenet.nn import KWinners2d as TrainedKWinners2d
+from sparsenet.nn import MaskedConv2d, MaskedLinear
 from sparsenet.passes import fold_batchnorm
 from sparsenet.speech.dataset import LABELS
 from sparsenet.speech.training.recipe import CHANNELS, MaskChoice, Recipe
 
-__all__ = ["as_module", "as_network", "build_model", "fold_network", "set_active"]
+__all__ = ["as_module", "as_network", "build_model", "set_active"]
 
 PLACES = 25
 """Positions of the image that the hidden layer sees, and taps of a filter."""
@@ -87,14 +89,12 @@ def as_network(model: nn.Sequential, details: dict[str, Any] | None = None) -> N
         What should travel with the network.
     """
     layers = {name: _as_layer(module) for name, module in model.named_children()}
-    return fold_network(layers, details or {})
+    return _chained(layers, details or {})
 
 
-def fold_network(layers: dict[str, Layer], details: dict[str, Any]) -> Network:
+def _chained(layers: dict[str, Layer], details: dict[str, Any]) -> Network:
     """Chain named layers to a network of spoken digits and fold its batch norms."""
-    from sparsenet.network import Node
-
-    sources = ["input", *layers][: len(layers)]
+    sources = [INPUT, *layers][: len(layers)]
     nodes = [Node(name, layer, (source,)) for (name, layer), source in zip(layers.items(), sources, strict=True)]
     return fold_batchnorm(Network((1, 32, 32), nodes, list(layers)[-1], LABELS, details))
 
@@ -113,8 +113,6 @@ def as_module(network: Network) -> nn.Sequential:
 
 def _conv2(mask: NDArray[np.bool_] | None) -> nn.Module:
     if mask is not None:
-        from sparsenet.nn import MaskedConv2d
-
         return MaskedConv2d(CHANNELS, CHANNELS, 5, mask, bias=False)
     dense = nn.Conv2d(CHANNELS, CHANNELS, 5, bias=False)
     nn.init.normal_(dense.weight, 0.0, (2 / dense.weight[0].numel()) ** 0.5)
@@ -123,8 +121,6 @@ def _conv2(mask: NDArray[np.bool_] | None) -> nn.Module:
 
 def _linear1(shape: tuple[int, int], mask: NDArray[np.bool_] | None) -> nn.Module:
     if mask is not None:
-        from sparsenet.nn import MaskedLinear
-
         return MaskedLinear(shape[1], shape[0], mask, bias=False)
     dense = nn.Linear(shape[1], shape[0], bias=False)
     nn.init.normal_(dense.weight, 0.0, (2 / shape[1]) ** 0.5)
@@ -146,11 +142,8 @@ def _pooled(recipe: Recipe, index: int) -> OrderedDict[str, nn.Module]:
 def _activation(recipe: Recipe, index: int) -> nn.Module:
     if recipe.active is None:
         return nn.ReLU()
-    from sparsenet.nn import KWinners as Winners
-    from sparsenet.nn import KWinners2d as Winners2d
-
     k = recipe.active[index]
-    return Winners2d(CHANNELS, k) if index < 2 else Winners(recipe.hidden, k)
+    return TrainedKWinners2d(CHANNELS, k) if index < 2 else TrainedKWinners(recipe.hidden, k)
 
 
 def _mask(
@@ -158,15 +151,21 @@ def _mask(
     shape: tuple[int, ...],
     seed: int,
     scored: NDArray[np.float32] | None,
-    **settings: int,
+    channels: int | None = None,
 ) -> NDArray[np.bool_] | None:
     """Draw a mask of its family, or find the one that keeps most of the scores."""
     if choice is None:
         return None
+    settings: dict[str, Any] = {} if channels is None else {"channels": channels}
+    if choice.per_group:
+        settings["per_group"] = choice.per_group
+    if scored is not None:
+        from sparsenet.nn import best_mask
+
+        return np.asarray(best_mask(scored, choice.family, choice.density, **settings).keep)
     from sparsenet.packing.masks import FAMILIES
 
-    family = FAMILIES[choice.family]
-    return np.asarray(family(shape, choice.density, seed=seed).keep)
+    return np.asarray(FAMILIES[choice.family](shape, choice.density, seed=seed, **settings).keep)
 
 
 def _weights_of(teacher: Network) -> dict[str, NDArray[np.float32]]:
@@ -178,9 +177,9 @@ def _as_layer(module: nn.Module) -> Layer:
     weight, mask = _array(module, "weight"), _array(module, "mask")
     bias = _array(module, "bias")
     match module:
-        case nn.Conv2d():
+        case nn.Conv2d() | MaskedConv2d():
             return Conv2d(weight, bias, mask=mask)
-        case nn.Linear():
+        case nn.Linear() | MaskedLinear():
             return Linear(weight, bias, mask=mask)
         case nn.BatchNorm1d() | nn.BatchNorm2d():
             mean, variance = _array(module, "running_mean"), _array(module, "running_var")
@@ -191,7 +190,11 @@ def _as_layer(module: nn.Module) -> Layer:
             return Flatten()
         case nn.ReLU():
             return ReLU()
-    return KWinners(int(module.k), "channels" if type(module).__name__ == "KWinners2d" else "all")
+        case TrainedKWinners2d():
+            return KWinners(module.k, "channels")
+        case TrainedKWinners():
+            return KWinners(module.k)
+    raise TypeError(f"expected a module of build_model, got a {type(module).__name__}")
 
 
 def _array(module: nn.Module, name: str) -> Any:
