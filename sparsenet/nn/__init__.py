@@ -15,8 +15,26 @@ except ImportError as error:
         f'sparsenet.nn needs PyTorch ({error}); pip install "sparsenet[train]"', name="torch"
     ) from error
 
+from sparsenet.nn.best_mask import best_mask, kept_energy
 from sparsenet.nn.kwinners import KWinners, KWinners2d
 from sparsenet.nn.masked import MaskedConv2d, MaskedLinear, masked
+from sparsenet.nn.regrowth import Regrowth, regrown_mask
+from sparsenet.nn.schedules import KSchedule, MagnitudePruning, density_at, k_at
 from sparsenet.nn.winners import winners
 
-__all__ = ["KWinners", "KWinners2d", "MaskedConv2d", "MaskedLinear", "masked", "winners"]
+__all__ = [
+    "KSchedule",
+    "KWinners",
+    "KWinners2d",
+    "MagnitudePruning",
+    "MaskedConv2d",
+    "MaskedLinear",
+    "Regrowth",
+    "best_mask",
+    "density_at",
+    "k_at",
+    "kept_energy",
+    "masked",
+    "regrown_mask",
+    "winners",
+]

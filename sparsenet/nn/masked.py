@@ -127,7 +127,7 @@ class _MaskedWeight(nn.Module):
     @property
     def density(self) -> float:
         """The share of weights that are kept."""
-        return float(self.mask.float().mean())
+        return int(self.mask.sum()) / self.mask.numel()
 
 
 class MaskedLinear(_MaskedWeight):
@@ -243,7 +243,7 @@ def masked(module: nn.Module, mask: Any) -> MaskedLinear | MaskedConv2d:
 
     Parameters
     ----------
-    module : nn.Linear or nn.Conv2d
+    module : nn.Linear or nn.Conv2d, or MaskedLinear or MaskedConv2d
         With zero padding in numbers.
     mask : bool array or Tensor of the weight's shape, or Mask
         True where a weight is kept.
@@ -277,11 +277,11 @@ def masked(module: nn.Module, mask: Any) -> MaskedLinear | MaskedConv2d:
 
 def _masked_like(module: nn.Module, mask: Any) -> MaskedLinear | MaskedConv2d:
     bias = getattr(module, "bias", None) is not None
-    if isinstance(module, nn.Linear):
+    if isinstance(module, nn.Linear | MaskedLinear):
         return MaskedLinear(module.in_features, module.out_features, mask, bias)
-    if not isinstance(module, nn.Conv2d):
+    if not isinstance(module, nn.Conv2d | MaskedConv2d):
         raise TypeError(f"expected an nn.Linear or nn.Conv2d, got {type(module).__name__}")
-    if isinstance(module.padding, str) or module.padding_mode != "zeros":
+    if isinstance(module, nn.Conv2d) and (isinstance(module.padding, str) or module.padding_mode != "zeros"):
         raise wrong(module, "padding with zeros, in numbers", f"{module.padding!r}, {module.padding_mode!r}")
     window = (module.stride, module.padding, module.dilation, module.groups)
     return MaskedConv2d(module.in_channels, module.out_channels, module.kernel_size, mask, *window, bias)
