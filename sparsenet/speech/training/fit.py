@@ -15,9 +15,11 @@ from torch.nn import functional
 
 from sparsenet.errors import SparsenetError
 from sparsenet.network import Network
+from sparsenet.nn import Regrowth
+from sparsenet.packing.masks import Mask
 from sparsenet.speech.prepared import features_of
 from sparsenet.speech.training.data import Samples, TrainingData, epoch_of, masked
-from sparsenet.speech.training.model import as_module, build_model, set_active
+from sparsenet.speech.training.model import as_module, build_model, masks_of, set_active
 from sparsenet.speech.training.recipe import Recipe
 
 __all__ = ["CHECKPOINT", "Epoch", "Trained", "fit"]
@@ -54,6 +56,7 @@ class _Training:
     optimizer: torch.optim.Optimizer
     schedule: torch.optim.lr_scheduler.LRScheduler
     teachers: list[nn.Sequential]
+    regrowths: list[Regrowth]
     history: list[Epoch] = field(default_factory=list)
 
 
@@ -104,7 +107,8 @@ def _begun(recipe: Recipe, data: TrainingData, teachers: tuple[Network, ...]) ->
     steps = len(epoch_of(data, recipe, 0)) // recipe.batch
     if steps == 0:
         raise SparsenetError(f"expected an epoch of at least one batch of {recipe.batch} clips, got fewer")
-    model = build_model(recipe, teachers[0] if teachers else None)
+    masks = masks_of(recipe, teachers[0] if teachers else None)
+    model = build_model(recipe, masks)
     optimizer = torch.optim.AdamW(
         model.parameters(), lr=recipe.learning_rate, weight_decay=recipe.weight_decay, fused=True
     )
@@ -112,7 +116,18 @@ def _begun(recipe: Recipe, data: TrainingData, teachers: tuple[Network, ...]) ->
     schedule = torch.optim.lr_scheduler.OneCycleLR(
         optimizer, recipe.learning_rate, total_steps=recipe.epochs * steps + 1, pct_start=recipe.warm_up
     )
-    return _Training(recipe, model, optimizer, schedule, [as_module(teacher) for teacher in teachers])
+    moving = masks if recipe.regrow_epochs else {}
+    regrowths = [_regrowth(recipe, model, name, mask, optimizer, steps) for name, mask in moving.items()]
+    return _Training(recipe, model, optimizer, schedule, [as_module(teacher) for teacher in teachers], regrowths)
+
+
+def _regrowth(
+    recipe: Recipe, model: nn.Sequential, name: str, mask: Mask, optimizer: torch.optim.Optimizer, epoch_steps: int
+) -> Regrowth:
+    """Let a layer's mask change after each epoch."""
+    steps = recipe.regrow_epochs * epoch_steps + 1  # the last change is at the end of the last such epoch
+    layer = getattr(model, name)
+    return Regrowth(layer, mask, steps=steps, every=epoch_steps, share=recipe.regrow_share, optimizer=optimizer)
 
 
 def _run_epoch(training: _Training, samples: Samples, r: np.random.Generator) -> tuple[float, float]:
@@ -129,6 +144,8 @@ def _run_epoch(training: _Training, samples: Samples, r: np.random.Generator) ->
         loss.backward()
         training.optimizer.step()
         training.schedule.step()
+        for regrowth in training.regrowths:
+            regrowth.step()
         losses += float(loss.detach())
         right += int((scores.argmax(1) == classes).sum())
     return losses / steps, right / (steps * recipe.batch)
@@ -165,6 +182,7 @@ def _save(training: _Training, path: Path) -> None:
         "model": training.model.state_dict(),
         "optimizer": training.optimizer.state_dict(),
         "schedule": training.schedule.state_dict(),
+        "regrowths": [regrowth.state_dict() for regrowth in training.regrowths],
         "history": [vars(epoch) for epoch in training.history],
     }
     partial = path.with_name(f"{path.name}.partial")
@@ -182,4 +200,6 @@ def _resume(training: _Training, path: Path) -> None:
     training.model.load_state_dict(state["model"])
     training.optimizer.load_state_dict(state["optimizer"])
     training.schedule.load_state_dict(state["schedule"])
+    for regrowth, kept in zip(training.regrowths, state.get("regrowths", []), strict=True):
+        regrowth.load_state_dict(kept)
     training.history = [Epoch(**epoch) for epoch in state["history"]]

@@ -8,6 +8,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -20,12 +21,13 @@ from sparsenet.layers import BatchNorm, Conv2d, Flatten, KWinners, Layer, Linear
 from sparsenet.network import INPUT, Network, Node
 from sparsenet.nn import KWinners as TrainedKWinners
 from sparsenet.nn import KWinners2d as TrainedKWinners2d
-from sparsenet.nn import MaskedConv2d, MaskedLinear
+from sparsenet.nn import MaskedConv2d, MaskedLinear, best_mask
+from sparsenet.packing.masks import FAMILIES, Mask
 from sparsenet.passes import fold_batchnorm
 from sparsenet.speech.dataset import LABELS
 from sparsenet.speech.training.recipe import CHANNELS, MaskChoice, Recipe
 
-__all__ = ["as_module", "as_network", "build_model", "set_active"]
+__all__ = ["as_module", "as_network", "build_model", "masks_of", "set_active"]
 
 PLACES = 25
 """Positions of the image that the hidden layer sees, and taps of a filter."""
@@ -33,14 +35,32 @@ PLACES = 25
 CONV2_SHAPE = (CHANNELS, CHANNELS, 5, 5)
 
 
-def build_model(recipe: Recipe, teacher: Network | None = None) -> nn.Sequential:
-    """Make the module of a recipe, with random weights from its seed.
+def masks_of(recipe: Recipe, teacher: Network | None = None) -> dict[str, Mask]:
+    """Make the masks of a recipe, by layer: by chance from its seed, or from a teacher's largest weights.
 
     Parameters
     ----------
     recipe : Recipe
     teacher : Network, optional
-        Whose largest weights decide the masks, where the recipe says so.
+        Whose weights decide, where the recipe says so.
+    """
+    scored = _weights_of(teacher) if recipe.masks_from_teacher and teacher is not None else {}
+    wanted = {"conv2": (recipe.conv2, CONV2_SHAPE), "linear1": (recipe.linear, (recipe.hidden, CHANNELS * PLACES))}
+    return {
+        name: _mask(choice, shape, recipe.mask_seed + number, scored.get(name))
+        for number, (name, (choice, shape)) in enumerate(wanted.items())
+        if choice is not None
+    }
+
+
+def build_model(recipe: Recipe, masks: Mapping[str, Mask]) -> nn.Sequential:
+    """Make the module of a recipe, with random weights from its seed.
+
+    Parameters
+    ----------
+    recipe : Recipe
+    masks : mapping of str to Mask
+        Of :func:`masks_of`; layers without one keep every weight.
 
     Returns
     -------
@@ -48,17 +68,13 @@ def build_model(recipe: Recipe, teacher: Network | None = None) -> nn.Sequential
         From (B, 1, 32, 32) features to (B, 12) scores.
     """
     torch.manual_seed(recipe.seed)
-    scored = _weights_of(teacher) if recipe.masks_from_teacher and teacher is not None else {}
-    conv2 = _mask(recipe.conv2, CONV2_SHAPE, recipe.mask_seed, scored.get("conv2"))
-    linear_shape = (recipe.hidden, CHANNELS * PLACES)
-    linear1 = _mask(recipe.linear, linear_shape, recipe.mask_seed + 1, scored.get("linear1"), channels=CHANNELS)
     layers: OrderedDict[str, nn.Module] = OrderedDict()
     layers["conv1"] = nn.Conv2d(1, CHANNELS, 5, bias=False)
     layers |= _pooled(recipe, 0)
-    layers["conv2"] = _conv2(conv2)
+    layers["conv2"] = _conv2(masks.get("conv2"))
     layers |= _pooled(recipe, 1)
     layers["flatten"] = nn.Flatten()
-    layers["linear1"] = _linear1(linear_shape, linear1)
+    layers["linear1"] = _linear1(recipe.hidden, masks.get("linear1"))
     layers["norm3"] = nn.BatchNorm1d(recipe.hidden)
     layers["winners3"] = _activation(recipe, 2)
     layers["linear2"] = nn.Linear(recipe.hidden, len(LABELS))
@@ -111,7 +127,7 @@ def as_module(network: Network) -> nn.Sequential:
     return module.requires_grad_(False).eval()
 
 
-def _conv2(mask: NDArray[np.bool_] | None) -> nn.Module:
+def _conv2(mask: Mask | None) -> nn.Module:
     if mask is not None:
         return MaskedConv2d(CHANNELS, CHANNELS, 5, mask, bias=False)
     dense = nn.Conv2d(CHANNELS, CHANNELS, 5, bias=False)
@@ -119,11 +135,12 @@ def _conv2(mask: NDArray[np.bool_] | None) -> nn.Module:
     return dense
 
 
-def _linear1(shape: tuple[int, int], mask: NDArray[np.bool_] | None) -> nn.Module:
+def _linear1(hidden: int, mask: Mask | None) -> nn.Module:
+    inputs = CHANNELS * PLACES
     if mask is not None:
-        return MaskedLinear(shape[1], shape[0], mask, bias=False)
-    dense = nn.Linear(shape[1], shape[0], bias=False)
-    nn.init.normal_(dense.weight, 0.0, (2 / shape[1]) ** 0.5)
+        return MaskedLinear(inputs, hidden, mask, bias=False)
+    dense = nn.Linear(inputs, hidden, bias=False)
+    nn.init.normal_(dense.weight, 0.0, (2 / inputs) ** 0.5)
     return dense
 
 
@@ -146,26 +163,14 @@ def _activation(recipe: Recipe, index: int) -> nn.Module:
     return TrainedKWinners2d(CHANNELS, k) if index < 2 else TrainedKWinners(recipe.hidden, k)
 
 
-def _mask(
-    choice: MaskChoice | None,
-    shape: tuple[int, ...],
-    seed: int,
-    scored: NDArray[np.float32] | None,
-    channels: int | None = None,
-) -> NDArray[np.bool_] | None:
+def _mask(choice: MaskChoice, shape: tuple[int, ...], seed: int, scored: NDArray[np.float32] | None) -> Mask:
     """Draw a mask of its family, or find the one that keeps most of the scores."""
-    if choice is None:
-        return None
-    settings: dict[str, Any] = {} if channels is None else {"channels": channels}
+    settings: dict[str, Any] = {"channels": CHANNELS} if len(shape) == 2 else {}
     if choice.per_group:
         settings["per_group"] = choice.per_group
     if scored is not None:
-        from sparsenet.nn import best_mask
-
-        return np.asarray(best_mask(scored, choice.family, choice.density, **settings).keep)
-    from sparsenet.packing.masks import FAMILIES
-
-    return np.asarray(FAMILIES[choice.family](shape, choice.density, seed=seed, **settings).keep)
+        return best_mask(scored, choice.family, choice.density, **settings)
+    return FAMILIES[choice.family](shape, choice.density, seed=seed, **settings)
 
 
 def _weights_of(teacher: Network) -> dict[str, NDArray[np.float32]]:
