@@ -77,7 +77,7 @@ def _mask_choice(text: str) -> MaskChoice | None:
 
 
 def _train(recipe: Recipe, words: Path, out: Path, recordings: Path | None, threads: int) -> None:
-    import sparsenet.nn  # noqa: F401  before any other module that needs PyTorch: it says what to install
+    _require_torch()
     import torch
 
     from sparsenet.speech.training.run import train
@@ -89,6 +89,11 @@ def _train(recipe: Recipe, words: Path, out: Path, recordings: Path | None, thre
     for name, of_set in results["accuracy"].items():
         shares = ", ".join(f"{key} {by['share_right']:.1%}" for key, by in of_set.items())
         print(f"{name}: {shares} of {next(iter(of_set.values()))['samples']:,}")
+
+
+def _require_torch() -> None:
+    """Fail where PyTorch is missing, in the words of the package that says what to install."""
+    import sparsenet.nn  # noqa: F401
 
 
 class _Told:

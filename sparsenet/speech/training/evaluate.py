@@ -1,4 +1,4 @@
-"""Measuring a trained network: as it was trained, as it was exported, and rounded to 8 bits, in the engine that ships."""
+"""Measuring a trained network: as it was trained, as it was exported, and rounded to 8 bits in the engine."""
 
 from __future__ import annotations
 
@@ -112,13 +112,16 @@ def _engine(network: Network) -> Engine:
 
 
 def _engine_run(engine: Engine) -> Run:
-    return lambda x: np.concatenate([engine(x[i : i + BATCH]) for i in range(0, len(x), BATCH)])
+    def run(x: Floats) -> Floats:
+        return np.concatenate([engine(x[i : i + BATCH]) for i in range(0, len(x), BATCH)])
+
+    return run
 
 
 def _module_run(model: nn.Sequential) -> Run:
-    @torch.no_grad()
     def run(x: Floats) -> Floats:
-        parts = [model(torch.from_numpy(x[i : i + BATCH])).numpy() for i in range(0, len(x), BATCH)]
+        with torch.no_grad():
+            parts = [model(torch.from_numpy(x[i : i + BATCH])).numpy() for i in range(0, len(x), BATCH)]
         return np.concatenate(parts)
 
     model.eval()

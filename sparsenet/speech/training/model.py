@@ -1,8 +1,8 @@
 """The reference network as a torch module, and as a network for the engine.
 
-    1 x 32 x 32 ── conv1 5x5 ── norm ── pool 2 ── winners ── 64 x 14 x 14
-                ── conv2 5x5 ── norm ── pool 2 ── winners ── 64 x 5 x 5
-                ── linear1 ── norm ── winners ── hidden ── linear2 ── 12
+1 x 32 x 32 ── conv1 5x5 ── norm ── pool 2 ── winners ── 64 x 14 x 14
+            ── conv2 5x5 ── norm ── pool 2 ── winners ── 64 x 5 x 5
+            ── linear1 ── norm ── winners ── hidden ── linear2 ── 12
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
 """The trainings of the study, by name: what is compared with what.
 
-    dense-without-ann       the dense twin, each person held out in turn; also the teacher of that fold
-    taps-without-ann        the sparse form that ships, in every fold
-    family-...              other masks, on one fold, all trained alike
-    ingredient-...          the sparse form without, or with, one thing more
-    final-...               what ships: nobody held out
+dense-without-ann       the dense twin, each person held out in turn; also the teacher of that fold
+taps-without-ann        the sparse form that ships, in every fold
+family-...              other masks, on one fold, all trained alike
+ingredient-...          the sparse form without, or with, one thing more
+final-...               what ships: nobody held out
 """
 
 from __future__ import annotations

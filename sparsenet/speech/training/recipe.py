@@ -139,7 +139,9 @@ class Recipe:
         strange = [name for name in mapping if name not in known]
         if strange:
             raise SparsenetError(f"expected settings of {', '.join(known)}; got {strange[0]!r}")
-        values = {name: tuple(value) if isinstance(value, list) else value for name, value in mapping.items()}
+        values: dict[str, Any] = {
+            name: tuple(value) if isinstance(value, list) else value for name, value in mapping.items()
+        }
         for name in ("conv2", "linear"):
             if isinstance(values.get(name), Mapping):
                 values[name] = MaskChoice(**values[name])

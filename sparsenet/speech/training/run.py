@@ -1,9 +1,9 @@
 """One training from data to files: a folder with the network in float32 and int8, and what was measured.
 
-    folder/checkpoint.pt              while it is trained, and afterwards
-    folder/network.safetensors        float32, batch norms folded
-    folder/network-int8.safetensors
-    folder/results.json               written last: where it is, the training is finished
+folder/checkpoint.pt              while it is trained, and afterwards
+folder/network.safetensors        float32, batch norms folded
+folder/network-int8.safetensors
+folder/results.json               written last: where it is, the training is finished
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from sparsenet.speech.training.run_files import FLOAT32_FILE, INT8_FILE, RESULTS
 from sparsenet.storage import load
 
 __all__ = ["train"]
+
 
 def train(
     recipe: Recipe,
