@@ -76,7 +76,7 @@ def build_model(recipe: Recipe, masks: Mapping[str, Mask]) -> nn.Sequential:
     layers["flatten"] = nn.Flatten()
     layers["linear1"] = _linear1(recipe.hidden, masks.get("linear1"))
     layers["norm3"] = nn.BatchNorm1d(recipe.hidden)
-    layers["winners3"] = _activation(recipe, 2)
+    layers |= _activation(recipe, 2)
     layers["linear2"] = nn.Linear(recipe.hidden, len(LABELS))
     nn.init.normal_(layers["conv1"].weight, 0.0, (2 / 25) ** 0.5)
     nn.init.normal_(layers["linear2"].weight, 0.0, (2 / recipe.hidden) ** 0.5)
@@ -147,20 +147,17 @@ def _linear1(hidden: int, mask: Mask | None) -> nn.Module:
 def _pooled(recipe: Recipe, index: int) -> OrderedDict[str, nn.Module]:
     """Give what follows a convolution."""
     number = index + 1
-    return OrderedDict(
-        {
-            f"norm{number}": nn.BatchNorm2d(CHANNELS),
-            f"pool{number}": nn.MaxPool2d(2),
-            f"winners{number}": _activation(recipe, index),
-        }
-    )
+    pooled = OrderedDict({f"norm{number}": nn.BatchNorm2d(CHANNELS), f"pool{number}": nn.MaxPool2d(2)})
+    return OrderedDict({**pooled, **_activation(recipe, index)})
 
 
-def _activation(recipe: Recipe, index: int) -> nn.Module:
+def _activation(recipe: Recipe, index: int) -> OrderedDict[str, nn.Module]:
+    number = index + 1
     if recipe.active is None:
-        return nn.ReLU()
+        return OrderedDict({f"relu{number}": nn.ReLU()})
     k = recipe.active[index]
-    return TrainedKWinners2d(CHANNELS, k) if index < 2 else TrainedKWinners(recipe.hidden, k)
+    winners = TrainedKWinners2d(CHANNELS, k) if index < 2 else TrainedKWinners(recipe.hidden, k)
+    return OrderedDict({f"winners{number}": winners})
 
 
 def _mask(choice: MaskChoice, shape: tuple[int, ...], seed: int, scored: NDArray[np.float32] | None) -> Mask:
