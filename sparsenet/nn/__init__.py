@@ -18,6 +18,7 @@ except ImportError as error:
 from sparsenet.nn.best_mask import best_mask, kept_energy
 from sparsenet.nn.kwinners import KWinners, KWinners2d
 from sparsenet.nn.masked import MaskedConv2d, MaskedLinear, masked
+from sparsenet.nn.quantize_aware import quantize_aware, without_rounding
 from sparsenet.nn.regrowth import Regrowth, regrown_mask
 from sparsenet.nn.schedules import KSchedule, MagnitudePruning, density_at, k_at
 from sparsenet.nn.winners import winners
@@ -35,6 +36,8 @@ __all__ = [
     "k_at",
     "kept_energy",
     "masked",
+    "quantize_aware",
     "regrown_mask",
     "winners",
+    "without_rounding",
 ]

@@ -57,7 +57,7 @@ class _Winners(nn.Module):
         if strength < 0:
             raise wrong(self, "a boost_strength of 0 or more", f"{strength}")
         self.boost_strength.fill_(strength)
-        self._boosts = strength > 0
+        self.boosts = strength > 0
 
     def update_boost_strength(self) -> None:
         """Multiply the boost strength by ``boost_strength_factor``: call it after each epoch."""
@@ -75,12 +75,12 @@ class _Winners(nn.Module):
 
     def _load_from_state_dict(self, *arguments: Any) -> None:
         super()._load_from_state_dict(*arguments)
-        self._boosts = bool(self.boost_strength > 0)
+        self.boosts = bool(self.boost_strength > 0)
 
     def extra_repr(self) -> str:
         """Say k, and the boost strength where there is one."""
         inference = "" if self.k_inference is None else f", k_inference={self.k_inference}"
-        boost = f", boost_strength={float(self.boost_strength):.4g}" if self._boosts else ""
+        boost = f", boost_strength={float(self.boost_strength):.4g}" if self.boosts else ""
         return f"k={self.k}{inference}{boost}"
 
 
@@ -150,7 +150,7 @@ class KWinners(_Winners):
         flat = x.flatten(1)
         if flat.shape[1] != self.units:
             raise wrong(self, f"samples of {self.units} elements", f"an input of shape {tuple(x.shape)}")
-        marked = winners(flat * self._factor() if self._boosts else flat, self.k_now)
+        marked = winners(flat * self._factor() if self.boosts else flat, self.k_now)
         if self.training and len(x):
             self._update_duty_cycle(marked.sum(0) / len(x), len(x))
         return (flat * marked).view_as(x)
@@ -212,7 +212,7 @@ class KWinners2d(_Winners):
         """Keep the winners of x (B, C, H, W)."""
         if x.dim() != 4 or x.shape[1] != self.channels:
             raise wrong(self, f"an input of shape (B, {self.channels}, H, W)", f"{tuple(x.shape)}")
-        marked = self._marked(x * self._factor().view(1, -1, 1, 1) if self._boosts else x)
+        marked = self._marked(x * self._factor().view(1, -1, 1, 1) if self.boosts else x)
         if self.training and x.numel():
             self._update_duty_cycle(marked.sum((0, 2, 3)) / (x.numel() // x.shape[1]), len(x))
         return x * marked

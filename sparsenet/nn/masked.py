@@ -127,7 +127,7 @@ class _MaskedWeight(nn.Module):
     @property
     def density(self) -> float:
         """The share of weights that are kept."""
-        return int(self.mask.sum()) / self.mask.numel()
+        return int(self.mask.sum()) / int(self.mask.numel())
 
 
 class MaskedLinear(_MaskedWeight):

@@ -13,7 +13,7 @@ from sparsenet.meaning import evaluate
 from sparsenet.network import Network
 from sparsenet.passes.tracked import tracked
 
-__all__ = ["Observed", "observe"]
+__all__ = ["Observed", "Reservoir", "observe"]
 
 Array = npt.NDArray[np.float64]
 
@@ -44,7 +44,7 @@ class Observed:
 
 
 @dataclass
-class _Kept:
+class Reservoir:
     """A fair choice among samples of which nobody knows how many will come (Vitter's algorithm R)."""
 
     most: int
@@ -80,7 +80,7 @@ def observe(net: Network, calibration: npt.ArrayLike | Iterable[npt.ArrayLike], 
     """
     elements = sum(prod(shape) for shape in net.shapes.values())
     most = max(1, min(MOST_SAMPLES, MOST_ELEMENTS // elements))
-    kept, ranges = _Kept(most), dict.fromkeys(net.shapes, (0.0, 0.0))
+    kept, ranges = Reservoir(most), dict.fromkeys(net.shapes, (0.0, 0.0))
     for chunk in tracked(_chunks(net, calibration, most), "calibrating, chunks", progress):
         for name, values in evaluate(net, chunk).items():
             lowest, highest = ranges[name]

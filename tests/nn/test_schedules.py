@@ -1,5 +1,7 @@
 """Schedules end where they should, and masks that move keep their counts, family and fill."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
@@ -151,7 +153,7 @@ def test_regrowth_moves_a_layers_mask_while_it_trains():
         packing.verify(regrowth.mask)
         assert pack_lookup_conv2d(seen[-1].astype(np.int8), channels=64).fill == 1.0
         assert not layer.weight[~layer.mask].any()
-    moved = [int((before & ~after).sum()) for before, after in zip(seen, seen[1:], strict=False)]
+    moved = [int((before & ~after).sum()) for before, after in pairwise(seen)]
     assert moved[0] > moved[1] > 0 == moved[2] == moved[3]
 
 
