@@ -84,7 +84,7 @@ def _train(recipe: Recipe, words: Path, out: Path, recordings: Path | None, thre
 
     torch.set_num_threads(threads)
     prepared = PreparedWords.load(words)
-    with _Told(recipe.epochs) as told:
+    with _Told(recipe.epochs + recipe.rounded_epochs) as told:
         results = train(recipe, prepared, out, recordings, told)
     for name, of_set in results["accuracy"].items():
         shares = ", ".join(f"{key} {by['share_right']:.1%}" for key, by in of_set.items())

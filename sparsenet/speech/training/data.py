@@ -16,7 +16,7 @@ from sparsenet.speech.dataset import LABELS, label_of
 from sparsenet.speech.prepared import PreparedWords
 from sparsenet.speech.training.recipe import Recipe
 
-__all__ = ["Samples", "TrainingData", "epoch_of", "masked", "measuring_sets", "training_data"]
+__all__ = ["Samples", "TrainingData", "calibration_of", "epoch_of", "masked", "measuring_sets", "training_data"]
 
 Bytes = NDArray[np.uint8]
 Classes = NDArray[np.int64]
@@ -26,6 +26,7 @@ SILENCE, UNKNOWN = LABELS.index("silence"), LABELS.index("unknown")
 MEASURED_UNKNOWN, MEASURED_SILENCE = 1 / 12, 1 / 10
 """Of all clips of other words, so many measure a network; of noise, so many for each other clip. Digits dominate."""
 
+CALIBRATION_CLIPS = 512
 WIDEST_BAND = 5
 """Rows or columns of an image that are blanked, at most."""
 
@@ -99,6 +100,12 @@ def epoch_of(data: TrainingData, recipe: Recipe, epoch: int) -> Samples:
     classes = np.concatenate([data.classes[chosen], np.full(noises, SILENCE, np.int64)])
     order = r.permutation(len(classes))
     return Samples(images[order], classes[order])
+
+
+def calibration_of(data: TrainingData, recipe: Recipe) -> Samples:
+    """Draw some clips by which the scales of 8-bit networks are chosen."""
+    drawn = epoch_of(data, recipe, 0)
+    return Samples(drawn.images[:CALIBRATION_CLIPS], drawn.classes[:CALIBRATION_CLIPS])
 
 
 def masked(images: Bytes, r: np.random.Generator) -> Bytes:

@@ -19,7 +19,7 @@ from sparsenet.network import Network
 from sparsenet.passes import quantize
 from sparsenet.speech.prepared import features_of
 from sparsenet.speech.training.accuracy import accuracy
-from sparsenet.speech.training.data import Samples, TrainingData, epoch_of
+from sparsenet.speech.training.data import Samples, TrainingData, calibration_of
 from sparsenet.speech.training.noise import noisy_features, people_waveforms
 from sparsenet.speech.training.recipe import Recipe
 
@@ -29,7 +29,6 @@ Floats = NDArray[np.float32]
 Run = Callable[[Floats], Floats]
 
 BATCH = 64
-CALIBRATION_CLIPS = 512
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,7 +69,7 @@ def measure(
     recordings : Path, optional
         Folder of the recordings of the held-out people, for the noise sweep; no sweep when left out.
     """
-    quantized = quantize(network, _features(_calibration(data, recipe)), progress=False)
+    quantized = quantize(network, _features(calibration_of(data, recipe)), progress=False)
     float32, int8 = _engine(network), _engine(quantized)
     runs: dict[str, Run] = {"torch": _module_run(model), "float32": _engine_run(float32), "int8": _engine_run(int8)}
     scores = {name: {key: run(_features(samples)) for key, run in runs.items()} for name, samples in sets.items()}
@@ -95,11 +94,6 @@ def kept_weights(network: Network) -> int:
     """Count the weights that a network keeps, without biases."""
     weighted = (Conv2d, Linear, QuantizedConv2d, QuantizedLinear)
     return sum(kept_count(node.layer) for node in network.nodes if isinstance(node.layer, weighted))
-
-
-def _calibration(data: TrainingData, recipe: Recipe) -> Samples:
-    drawn = epoch_of(data, recipe, 0)
-    return Samples(drawn.images[:CALIBRATION_CLIPS], drawn.classes[:CALIBRATION_CLIPS])
 
 
 def _features(samples: Samples) -> Floats:

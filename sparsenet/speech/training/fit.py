@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,17 +15,20 @@ from torch.nn import functional
 
 from sparsenet.errors import SparsenetError
 from sparsenet.network import Network
-from sparsenet.nn import Regrowth
+from sparsenet.nn import Regrowth, quantize_aware, without_rounding
 from sparsenet.packing.masks import Mask
 from sparsenet.speech.prepared import features_of
-from sparsenet.speech.training.data import Samples, TrainingData, epoch_of, masked
+from sparsenet.speech.training.data import Samples, TrainingData, calibration_of, epoch_of, masked
 from sparsenet.speech.training.model import as_module, build_model, masks_of, set_active
 from sparsenet.speech.training.recipe import Recipe
 
-__all__ = ["CHECKPOINT", "Epoch", "Trained", "fit"]
+__all__ = ["CHECKPOINT", "Epoch", "Trained", "fit", "fit_rounded"]
 
 CHECKPOINT = "checkpoint.pt"
 """Written after each epoch: 30 MB of a dense network, 2 of a sparse one."""
+
+ROUNDED_STEPS = 0.03
+"""The first step size of the rounded epochs, over the highest of those before."""
 
 
 @dataclass(frozen=True)
@@ -91,16 +94,52 @@ def fit(
     training = _begun(recipe, data, teachers)
     _resume(training, folder / CHECKPOINT)
     for epoch in range(len(training.history), recipe.epochs):
-        began = time.perf_counter()
         set_active(training.model, recipe, epoch)
-        loss, right = _run_epoch(
-            training, epoch_of(data, recipe, epoch), np.random.default_rng((1, recipe.seed, epoch))
-        )
-        training.history.append(Epoch(epoch, loss, right, time.perf_counter() - began))
+        training.history.append(_timed_epoch(training, data, epoch))
         _save(training, folder / CHECKPOINT)
         tell(training.history[-1])
     set_active(training.model, recipe, recipe.epochs)
     return Trained(training.model.eval(), tuple(training.history))
+
+
+def fit_rounded(
+    trained: Trained,
+    recipe: Recipe,
+    data: TrainingData,
+    teachers: tuple[Network, ...] = (),
+    tell: Callable[[Epoch], object] = lambda epoch: None,
+) -> Trained:
+    """Train some more, with rounding to 8 bits in the forward pass, as the recipe's ``rounded_epochs`` has it.
+
+    Few epochs, made in one go: there is no checkpoint of them.
+
+    Parameters
+    ----------
+    trained : Trained
+        Of :func:`fit`.
+    recipe, data, teachers, tell
+        As for :func:`fit`.
+
+    Returns
+    -------
+    Trained
+        A module without rounding, its batch norms folded: what is to be exported and rounded. The module of
+        ``trained`` as it is where the recipe has no such epochs.
+    """
+    if not recipe.rounded_epochs:
+        return trained
+    calibration = torch.from_numpy(features_of(calibration_of(data, recipe).images)[:, None])
+    model = quantize_aware(trained.model, calibration)
+    steps = recipe.rounded_epochs * (len(epoch_of(data, recipe, 0)) // recipe.batch)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=recipe.learning_rate * ROUNDED_STEPS, weight_decay=0.0)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
+    # bfloat16 has no more bits than the bytes that are imitated
+    exact = replace(recipe, bfloat16=False)
+    training = _Training(exact, model, optimizer, schedule, [as_module(teacher) for teacher in teachers], [])
+    for epoch in range(recipe.epochs, recipe.epochs + recipe.rounded_epochs):
+        training.history.append(_timed_epoch(training, data, epoch))
+        tell(training.history[-1])
+    return Trained(without_rounding(model).eval(), (*trained.history, *training.history))
 
 
 def _begun(recipe: Recipe, data: TrainingData, teachers: tuple[Network, ...]) -> _Training:
@@ -128,6 +167,12 @@ def _regrowth(
     steps = recipe.regrow_epochs * epoch_steps + 1  # the last change is at the end of the last such epoch
     layer = getattr(model, name)
     return Regrowth(layer, mask, steps=steps, every=epoch_steps, share=recipe.regrow_share, optimizer=optimizer)
+
+
+def _timed_epoch(training: _Training, data: TrainingData, epoch: int) -> Epoch:
+    began, r = time.perf_counter(), np.random.default_rng((1, training.recipe.seed, epoch))
+    loss, right = _run_epoch(training, epoch_of(data, training.recipe, epoch), r)
+    return Epoch(epoch, loss, right, time.perf_counter() - began)
 
 
 def _run_epoch(training: _Training, samples: Samples, r: np.random.Generator) -> tuple[float, float]:
@@ -195,7 +240,8 @@ def _resume(training: _Training, path: Path) -> None:
     if not path.is_file():
         return
     state: dict[str, Any] = torch.load(path, weights_only=True)
-    if Recipe.from_dict(state["recipe"]) != training.recipe:
+    # rounded epochs come after those of the checkpoint
+    if replace(Recipe.from_dict(state["recipe"]), rounded_epochs=training.recipe.rounded_epochs) != training.recipe:
         raise SparsenetError(f"expected a checkpoint of the same recipe in {path}; choose another folder or delete it")
     training.model.load_state_dict(state["model"])
     training.optimizer.load_state_dict(state["optimizer"])

@@ -97,6 +97,7 @@ def _ingredients(compared: Recipe) -> list[Run]:
         "no-falling-k": replace(compared, falling_k_epochs=0),
         "masks-from-teacher": replace(compared, masks_from_teacher=True),
         "regrown": replace(compared, regrow_epochs=round(compared.epochs / 2)),
+        "rounded": replace(compared, rounded_epochs=3),
         "wider": wider,
         "more-winners": replace(compared, active=(9, 12, 225)),
         "fewer-winners": replace(compared, active=(4, 6, 100)),

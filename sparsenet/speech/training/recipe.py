@@ -70,6 +70,8 @@ class Recipe:
         Epochs in which, after each, a part of a mask's units moves to where the gradient is largest.
     regrow_share : float
         The part that moves at first; it falls to zero along a cosine.
+    rounded_epochs : int
+        Epochs after all others in which the network computes as its 8-bit form will, at small steps.
     seed, mask_seed : int
     bfloat16 : bool
         Multiply in bfloat16, two to three times faster where the processor has AMX.
@@ -105,12 +107,13 @@ class Recipe:
     masks_from_teacher: bool = False
     regrow_epochs: int = 0
     regrow_share: float = 0.3
+    rounded_epochs: int = 0
     seed: int = 0
     mask_seed: int = 0
     bfloat16: bool = True
 
     def __post_init__(self) -> None:
-        for name, least in (("epochs", 1), ("batch", 2), ("hidden", 1), ("regrow_epochs", 0)):
+        for name, least in (("epochs", 1), ("batch", 2), ("hidden", 1), ("regrow_epochs", 0), ("rounded_epochs", 0)):
             if getattr(self, name) < least:
                 raise SparsenetError(f"expected {name} >= {least}, got {getattr(self, name)}")
         if self.learning_rate <= 0 or not 0 < self.warm_up < 1 or not 0 <= self.teacher_weight <= 1:

@@ -17,7 +17,7 @@ from sparsenet.speech.front_end import FrontEnd
 from sparsenet.speech.prepared import PreparedWords
 from sparsenet.speech.training.data import measuring_sets, training_data
 from sparsenet.speech.training.evaluate import measure
-from sparsenet.speech.training.fit import Epoch, fit
+from sparsenet.speech.training.fit import Epoch, fit, fit_rounded
 from sparsenet.speech.training.model import as_network
 from sparsenet.speech.training.recipe import Recipe
 from sparsenet.speech.training.run_files import FLOAT32_FILE, INT8_FILE, RESULTS_FILE
@@ -55,7 +55,7 @@ def train(
     folder.mkdir(parents=True, exist_ok=True)
     data = training_data(words, recipe)
     teachers = tuple(load(path) for path in recipe.teachers)
-    trained = fit(recipe, data, folder, teachers, tell)
+    trained = fit_rounded(fit(recipe, data, folder, teachers, tell), recipe, data, teachers, tell)
     network = as_network(trained.model, _details(recipe))
     measured = measure(trained.model, network, measuring_sets(words, recipe), data, recipe, recordings)
     network.save(folder / FLOAT32_FILE)

@@ -113,3 +113,13 @@ def test_a_run_learns_exports_and_measures(tmp_path):
     assert kept_weights(network) == kept_weights(int8) == results["kept_weights"]
     assert kept_weights(network) == 1600 + 6 * 64 * 64 + 32 * 64 + 12 * 32
     assert int8.byte_valued
+
+
+def test_rounded_epochs_follow_and_keep_the_masks(tmp_path):
+    recipe = toy_recipe(epochs=3, rounded_epochs=2)
+    results = train(recipe, toy_words(), tmp_path)
+    assert [epoch["number"] for epoch in results["history"]] == list(range(5))
+    network, masks = load(tmp_path / "network.safetensors"), masks_of(recipe)
+    for name, mask in masks.items():
+        assert np.array_equal(network[name].weight != 0, mask.keep), name
+    assert results["export_difference"] < 1e-3  # as above
