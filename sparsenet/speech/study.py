@@ -3,6 +3,7 @@
     python -m sparsenet.speech.study --words words.npz --runs runs --recordings recordings --jobs 2
     python -m sparsenet.speech.study --words words.npz --runs runs --time
     python -m sparsenet.speech.study --words words.npz --runs runs --report study.md --plot front.svg
+    python -m sparsenet.speech.study --words words.npz --runs runs --bundle sparsenet/models
 
 Finished runs are skipped, runs that were cut off go on where they were.
 """
@@ -35,8 +36,11 @@ def study(
     time: Annotated[bool, typer.Option("--time", help="Time the finished networks; train nothing.")] = False,
     report: Annotated[Path | None, typer.Option(help="Write the tables as Markdown; train nothing.")] = None,
     plot: Annotated[Path | None, typer.Option(help="Draw the front; train nothing.")] = None,
+    bundle: Annotated[
+        Path | None, typer.Option(help="Write the networks that ship to a folder; train nothing.")
+    ] = None,
 ) -> None:
-    """Train the study's networks, or time them, or report on them."""
+    """Train the study's networks, or time them, report on them, make the bundled networks of them."""
     prepared = PreparedWords.load(words)
     planned = _chosen(_planned(prepared, runs, fold), only)
     if time:
@@ -49,7 +53,11 @@ def study(
             report.write_text(f"{folds_as_markdown(rows)}\n\n{as_markdown(rows)}\n", encoding="utf-8")
         if plot is not None:
             draw_front(rows, plot)
-    if not time and report is None and plot is None:
+    if bundle is not None:
+        from sparsenet.speech.training.bundle import bundle as write_bundle
+
+        write_bundle(planned, runs, prepared, bundle, _say)
+    if not time and report is None and plot is None and bundle is None:
         failed = run_all(planned, runs, words, recordings, jobs, _say)
         if failed:
             raise SparsenetError(f"not finished: {', '.join(failed)}")

@@ -41,10 +41,13 @@ class Measured:
     results : dict
         Plain values: ``accuracy[set][arithmetic]``, ``noise[arithmetic][level]``, kept weights, formats and their fill,
         and the largest difference between the scores of the module and of the exported network.
+    scores : dict of str to array (n, 12), float32
+        Of the module, by set.
     """
 
     quantized: Network
     results: dict[str, Any]
+    scores: dict[str, Floats]
 
 
 def measure(
@@ -87,7 +90,7 @@ def measure(
     }
     if recordings is not None and recipe.held_out:
         results["noise"] = _noise_sweep({key: runs[key] for key in ("float32", "int8")}, recordings, recipe)
-    return Measured(quantized, results)
+    return Measured(quantized, results, {name: by["torch"] for name, by in scores.items()})
 
 
 def kept_weights(network: Network) -> int:

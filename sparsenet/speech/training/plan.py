@@ -18,7 +18,7 @@ from sparsenet.speech.training.run_files import FLOAT32_FILE
 
 __all__ = ["GROUPS", "Run", "planned_runs"]
 
-FOLD_EPOCHS, COMPARED_EPOCHS, FINAL_EPOCHS = 45, 30, 90
+FOLD_EPOCHS, COMPARED_EPOCHS, FINAL_EPOCHS = 45, 30, 60
 FALLING_SHARE = 1 / 3
 """Of all epochs, so many have more winners than the network will have."""
 

@@ -1,9 +1,12 @@
 """One training from data to files: a folder with the network in float32 and int8, and what was measured.
 
-folder/checkpoint.pt              while it is trained, and afterwards
-folder/network.safetensors        float32, batch norms folded
-folder/network-int8.safetensors
-folder/results.json               written last: where it is, the training is finished
+    folder/checkpoint.pt              while it is trained, and afterwards
+    folder/network.safetensors        float32, batch norms folded
+    folder/network-int8.safetensors
+    folder/scores.npz                 of the module, for all that measured it
+    folder/results.json               written last: where it is, the training is finished
+
+A training that was cut off goes on from the checkpoint.
 """
 
 from __future__ import annotations
@@ -13,6 +16,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from sparsenet.speech.front_end import FrontEnd
 from sparsenet.speech.prepared import PreparedWords
 from sparsenet.speech.training.data import measuring_sets, training_data
@@ -20,7 +25,7 @@ from sparsenet.speech.training.evaluate import measure
 from sparsenet.speech.training.fit import Epoch, fit, fit_rounded
 from sparsenet.speech.training.model import as_network
 from sparsenet.speech.training.recipe import Recipe
-from sparsenet.speech.training.run_files import FLOAT32_FILE, INT8_FILE, RESULTS_FILE
+from sparsenet.speech.training.run_files import FLOAT32_FILE, INT8_FILE, RESULTS_FILE, SCORES_FILE
 from sparsenet.storage import load
 
 __all__ = ["train"]
@@ -60,6 +65,8 @@ def train(
     measured = measure(trained.model, network, measuring_sets(words, recipe), data, recipe, recordings)
     network.save(folder / FLOAT32_FILE)
     measured.quantized.save(folder / INT8_FILE)
+    scores: dict[str, Any] = measured.scores
+    np.savez(folder / SCORES_FILE, **scores)
     results = {
         "recipe": recipe.to_dict(),
         "history": [vars(epoch) for epoch in trained.history],
