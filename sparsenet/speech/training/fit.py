@@ -199,8 +199,9 @@ def _run_epoch(training: _Training, samples: Samples, r: np.random.Generator) ->
 def _loss(training: _Training, x: torch.Tensor, classes: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """Return the loss of a batch, and its scores."""
     recipe = training.recipe
+    x = x.contiguous(memory_format=torch.channels_last)
     with torch.autocast("cpu", torch.bfloat16, enabled=recipe.bfloat16):
-        scores = training.model(x.contiguous(memory_format=torch.channels_last)).float()
+        scores = training.model(x).float()
         taught = _taught(training.teachers, x, recipe.temperature)
     loss = functional.cross_entropy(scores, classes, label_smoothing=recipe.label_smoothing)
     if taught is not None:
