@@ -39,3 +39,10 @@ def test_numba_keeps_its_settings():
         "from numba import config; before = dict(vars(config)); import sparsenet; assert dict(vars(config)) == before"
     )
     subprocess.run([sys.executable, "-c", script], check=True)
+
+
+def test_without_torch_its_modules_say_how_to_get_it():
+    script = "import sys; sys.modules['torch'] = None; import sparsenet.nn"
+    ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert "ModuleNotFoundError: sparsenet.nn needs PyTorch" in ran.stderr
+    assert 'pip install "sparsenet[train]"' in ran.stderr

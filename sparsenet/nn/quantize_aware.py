@@ -33,7 +33,9 @@ def quantize_aware(module: nn.Module, calibration: torch.Tensor | Iterable[torch
 
         network = without_rounding(copy)
 
-    is the float32 network to export, and to give to :func:`sparsenet.quantize` with calibration data of its own.
+    is the float32 network to export, and to give to :func:`sparsenet.quantize` with the same calibration data. It has
+    learned to be rounded and clipped, and may be worse without. Where plain rounding already costs nothing, so does
+    this help nothing: look at the quantised network's accuracy first.
 
     Parameters
     ----------
@@ -92,7 +94,7 @@ def without_rounding(module: fx.GraphModule) -> fx.GraphModule:
             graph.graph.erase_node(node)
             graph.delete_submodule(node.target)
         elif isinstance(called, FakeQuantizedConv2d | FakeQuantizedLinear):
-            graph.set_submodule(node.target, called.layer)
+            graph.add_submodule(node.target, called.layer)
     graph.recompile()
     return graph
 
@@ -123,7 +125,7 @@ def _round(draft: _Draft, node: fx.Node) -> None:
         _round_conv2d(draft, node)
     elif node.args and isinstance(node.args[0], fx.Node) and node.args[0] in draft.steps:
         if kind == "linear":
-            graph.set_submodule(node.target, FakeQuantizedLinear(module_of(graph, node)))
+            graph.add_submodule(node.target, FakeQuantizedLinear(module_of(graph, node)))
         elif _works_on_bytes(graph, node, kind, draft.steps[node.args[0]].zero):
             draft.steps[node] = draft.steps[node.args[0]]
 
@@ -147,7 +149,7 @@ def _round_conv2d(draft: _Draft, node: fx.Node) -> None:
     tried = [FakeQuantizedConv2d(layer, before, steps_for(lowest, highest, reach)) for reach in REACHES]
     errors = [_error_after(draft, one, tail) for one in tried]
     chosen = tried[errors.index(min(errors))]
-    graph.set_submodule(node.target, chosen)
+    graph.add_submodule(node.target, chosen)
     draft.steps[node] = chosen.steps_after()
 
 
