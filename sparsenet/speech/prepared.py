@@ -14,8 +14,6 @@ random views: their clean view is repeated, so that all clips lie in one array.
 from __future__ import annotations
 
 import os
-import zipfile
-import zlib
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -31,7 +29,6 @@ __all__ = ["PREPARED_SPLITS", "PreparedWords", "bytes_of", "features_of"]
 PREPARED_SPLITS = (*SPLITS, "people")
 
 _TEXTS = ("words", "speakers", "splits", "silence_splits")
-_DAMAGED = (ValueError, KeyError, EOFError, OSError, MemoryError, RuntimeError, zipfile.BadZipFile, zlib.error)
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,11 +82,11 @@ class PreparedWords:
         )
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write everything to one ``.npz`` file, not compressed; a file that is there is replaced when all is written."""
+        """Write everything to one ``.npz`` file, not compressed; a file that is there stays until all is written."""
         target = Path(path)
         partial = target.with_name(f"{target.name}.partial")
         with partial.open("wb") as file:
-            np.savez(file, allow_pickle=False, **{field.name: getattr(self, field.name) for field in fields(self)})
+            np.savez(file, **{field.name: getattr(self, field.name) for field in fields(self)})
         partial.replace(target)
 
     @classmethod
@@ -120,7 +117,7 @@ def bytes_of(features: ArrayLike) -> NDArray[np.uint8]:
     array([  0, 128, 255], dtype=uint8)
     """
     steps = (np.asarray(features, np.float32) + 1) * 127.5 + 0.5
-    return np.clip(steps, 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(steps, 0, 255), np.uint8)
 
 
 def features_of(images: ArrayLike) -> NDArray[np.float32]:
@@ -131,7 +128,7 @@ def features_of(images: ArrayLike) -> NDArray[np.float32]:
     >>> features_of(np.array([0, 255], np.uint8))
     array([-1.,  1.], dtype=float32)
     """
-    return np.asarray(images, np.float32) / np.float32(127.5) - 1
+    return np.asarray(np.asarray(images, np.float32) / 127.5 - 1, np.float32)
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -140,7 +137,7 @@ def _read(path: Path) -> dict[str, Any]:
         try:
             with np.load(file, allow_pickle=False) as arrays:
                 return {field.name: arrays[field.name] for field in fields(PreparedWords)}
-        except (*_DAMAGED, TypeError, AttributeError) as error:  # TypeError, AttributeError: one .npy array, no archive
+        except Exception as error:  # a damaged archive raises whatever zipfile, zlib, tokenize and ast do
             raise SparsenetError(
                 f"expected prepared words in {path} ({error}); python -m sparsenet.speech.prepare makes such a file"
             ) from error
@@ -148,10 +145,10 @@ def _read(path: Path) -> dict[str, Any]:
 
 def _check_type(name: str, array: object) -> None:
     """Refuse what is not an array of text or bytes, as the field wants."""
-    kind, size = ("U", None) if name in _TEXTS else ("u", 1)
-    if not isinstance(array, np.ndarray) or array.dtype.kind != kind or (size or array.itemsize) != array.itemsize:
+    wanted = np.str_ if name in _TEXTS else np.uint8
+    if not isinstance(array, np.ndarray) or not np.issubdtype(array.dtype, wanted):
         got = array.dtype if isinstance(array, np.ndarray) else type(array).__name__
-        raise TypeError(f"expected {name} as an array of {'text' if kind == 'U' else 'uint8'}, got {got}")
+        raise TypeError(f"expected {name} as an array of {wanted.__name__}, got {got}")
 
 
 def _check_shapes(prepared: PreparedWords) -> None:
