@@ -100,6 +100,7 @@ def _ingredients(compared: Recipe) -> list[Run]:
         "rounded": replace(compared, rounded_epochs=3),
         "wider": wider,
         "more-winners": replace(compared, active=(9, 12, 225)),
+        "many-winners": replace(compared, active=(12, 16, 300)),
         "fewer-winners": replace(compared, active=(4, 6, 100)),
         "longer": _with_epochs(compared, FINAL_EPOCHS),
     }
