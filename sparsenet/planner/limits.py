@@ -22,7 +22,7 @@ import numpy.typing as npt
 from sparsenet.planner.machine import Machine, machine
 from sparsenet_kernels.cache import cache_directory
 
-__all__ = ["Limits", "limits", "measure_limits"]
+__all__ = ["Limits", "kept_limits", "limits", "measure_limits"]
 
 Floats = npt.NDArray[np.float32]
 Clock = Callable[[], int]
@@ -87,14 +87,20 @@ def limits() -> Limits:
     >>> limits().multiply_adds_per_s > 0
     True
     """
-    path = _path(machine())
-    kept = None if path is None else _read(path)
+    kept = kept_limits(machine())
     if kept is not None:
         return kept
+    path = _path(machine())
     measured = _measured_visibly()
     if path is not None:
         _keep(path, measured)
     return measured
+
+
+def kept_limits(here: Machine) -> Limits | None:
+    """Give the limits that were measured on such a machine and kept; None where nobody has measured them."""
+    path = _path(here)
+    return None if path is None else _read(path)
 
 
 def measure_limits(
