@@ -11,8 +11,12 @@ from typing import Any
 
 import numpy as np
 from numba import config
-from numba import cuda as numba_cuda
 from numpy.typing import NDArray
+
+try:
+    from numba import cuda as numba_cuda
+except ImportError:  # a Numba that leaves its CUDA target to numba-cuda, which is not installed
+    numba_cuda = None
 
 __all__ = [
     "Device",
@@ -59,6 +63,8 @@ def device_function(function: Callable[..., Any]) -> Any:
 
 def missing() -> str:
     """Say what is missing before kernels can run on a GPU; "" where nothing is."""
+    if cuda is None:
+        return "Numba's CUDA target is not installed"
     if cuda.is_available():
         return ""
     reason = getattr(cuda, "cuda_error", lambda: None)()

@@ -4,14 +4,19 @@ from collections.abc import Iterable, Iterator, Mapping
 from os import PathLike
 from typing import Any
 
+from sparsenet.bench.gpu.counts import counts_of
 from sparsenet.bench.gpu.forms import FORMS
 from sparsenet.bench.gpu.layer import Layer
 from sparsenet.bench.gpu.limits import advantage, best_of, binding
 from sparsenet.bench.gpu.peers import DENSE, PEERS
+from sparsenet.errors import SparsenetError
 
-__all__ = ["as_markdown", "plot_crossover"]
+__all__ = ["as_markdown", "counted_at_real_sizes", "plot_crossover"]
 
 Record = Mapping[str, Any]
+
+REAL_SIZES = tuple(Layer(2048, 0.05, 0.1, batch) for batch in (1, 64, 512))
+"""What is counted where nothing can be timed."""
 
 
 def as_markdown(record: Record) -> str:
@@ -24,7 +29,7 @@ def as_markdown(record: Record) -> str:
     """
     parts = [_head(record)]
     if record["device"]["simulated"]:
-        parts.append(_counted(record))
+        parts += [_counted(record), counted_at_real_sizes()]
     else:
         parts += [_limits(record["limits"]), *_maps(record), _network(record["network"])]
     return "\n\n".join(part for part in parts if part) + "\n"
@@ -52,6 +57,24 @@ def _counted(record: Record) -> str:
     ]
     heads = ("size", "density", "active", "batch", "form", "multiplications", "bytes", "routed additions")
     return _table((*heads, "largest error, of that allowed"), rows)
+
+
+def counted_at_real_sizes(layers: Iterable[Layer] = REAL_SIZES) -> str:
+    """Write what every form must do at sizes that a device would be given, by count: no device is needed for it."""
+    rows = [
+        (
+            layer.size,
+            f"{layer.density:.0%}",
+            f"{layer.active:.0%}",
+            layer.batch,
+            form,
+            *vars(counts_of(form, layer)).values(),
+        )
+        for layer in layers
+        for form in ("active", "batched", "csr", "dense")
+    ]
+    heads = ("size", "density", "active", "batch", "form", "multiplications", "bytes", "routed additions")
+    return "## By count, at real sizes\n\n" + _table(heads, rows)
 
 
 def _where(point: Record) -> tuple[object, ...]:
@@ -143,11 +166,15 @@ def plot_crossover(record: Record, path: str | PathLike[str]) -> None:
     ------
     ModuleNotFoundError
         When matplotlib is not installed.
+    SparsenetError
+        When the study holds no times of a dense layer.
     """
     from matplotlib.colors import TwoSlopeNorm
     from matplotlib.figure import Figure
 
     points = [point for point in record["points"].values() if advantage(point) is not None]
+    if not points:
+        raise SparsenetError("expected a study with times of dense layers, got none; it takes a GPU and torch")
     sizes, densities, actives, batches = (
         sorted({point["layer"][name] for point in points}) for name in ("size", "density", "active", "batch")
     )
