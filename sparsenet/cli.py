@@ -139,6 +139,59 @@ def profile(
     profile_model(model, batch, json)
 
 
+Model = Annotated[str, typer.Argument(help="Name of a bundled network, or path of a file.", metavar="[MODEL]")]
+Watts = Annotated[
+    float | None,
+    typer.Option(min=0.001, max=100_000, help="What one busy core draws, as you know it, where no counter tells."),
+]
+
+
+@app.command(epilog="Example: sparsenet roofline spoken-digits --plot roofline.png")
+def roofline(
+    model: Model = "spoken-digits",
+    batch: Annotated[int, typer.Option(min=1, max=4096, help="Samples of one call.")] = 1,
+    anew: Annotated[bool, typer.Option("--anew", help="Measure the core's limits again.")] = False,
+    plot: Annotated[Path | None, typer.Option(help="Draw a figure: png, svg or pdf; needs matplotlib.")] = None,
+    json: Json = False,
+) -> None:
+    """Measure what one core can do at most, and hold every layer against it."""
+    from sparsenet.commands.roofline_command import roofline_of
+
+    roofline_of(model, batch, anew, plot, json)
+
+
+@app.command(epilog="Example: sparsenet residency spoken-digits spoken-digits-dense")
+def residency(
+    models: Annotated[
+        list[str] | None,
+        typer.Argument(help="Names of bundled networks, or paths of files.", metavar="[MODEL]...", show_default=False),
+    ] = None,
+    sizes: Annotated[str, typer.Option(help="Linear layers of n x n, with commas between; 0 for none.")] = (
+        "512,1024,2048,4096"
+    ),
+    seconds: Annotated[float, typer.Option(min=0.01, max=3_600, help="For each row of the table, about.")] = 1.0,
+    json: Json = False,
+) -> None:
+    """Say how much of the speed is cache: hot, with caches displaced before each word, and with ever larger layers."""
+    from sparsenet.commands.residency_command import residency_of
+
+    residency_of(models or ["spoken-digits"], sizes, seconds, json)
+
+
+@app.command(epilog="Example: sparsenet energy spoken-digits --watts 5")
+def energy(
+    model: Model = "spoken-digits",
+    watts: Watts = None,
+    batch: Annotated[int, typer.Option(min=1, max=4096, help="Samples of one call of the larger run.")] = 64,
+    seconds: Annotated[float, typer.Option(min=0.01, max=86_400, help="For each run.")] = 3.0,
+    json: Json = False,
+) -> None:
+    """Say what a word costs in joules, and how many days of sound a second hears."""
+    from sparsenet.commands.energy_command import energy_of
+
+    energy_of(model, watts, batch, seconds, json)
+
+
 @app.command(epilog="Example: sparsenet info --json")
 def info(json: Json = False) -> None:
     """Show versions, machine, threads and kernel cache, as a bug report should."""

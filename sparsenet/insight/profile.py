@@ -11,8 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from sparsenet.errors import SparsenetError
-from sparsenet.insight.roofline import roof
-from sparsenet.insight.step_work import activation_bytes, multiplications, weight_bytes
+from sparsenet.insight.roof import roof
+from sparsenet.insight.step_work import activation_bytes, arithmetic_unit, multiplications, weight_bytes
 from sparsenet.insight.steps import OneStep, Steps
 from sparsenet.insight.work import LayerWork, work
 from sparsenet.network import INPUT
@@ -44,13 +44,15 @@ class StepProfile:
     Attributes
     ----------
     layer, kernel : str
+    unit : str
+        What multiplies in it: "float32", vectors of "bytes", or "tiles" of them.
     median_us, minimum_us : float
         Of one call with all its samples.
     active : float or None
         The share of its inputs that were active, on average; None where the kernel reads all of them.
     multiplications : int
         Those the kernel did, for all samples: counted from the weights, and from the active inputs where it skips the
-        others.
+        others. Vectors and tiles of bytes multiply the zeros in them too.
     weight_bytes, activation_bytes : int
         Weights, and inputs with outputs, that were touched, each counted once.
     multiplications_per_s, bytes_per_s : float
@@ -67,6 +69,7 @@ class StepProfile:
 
     layer: str
     kernel: str
+    unit: str
     median_us: float
     minimum_us: float
     active: float | None
@@ -286,11 +289,12 @@ def _step_profile(
     seconds = max(median_us, 1e-3) / 1e6  # a nanosecond is as little as the clock can tell
     # activations were written by the step before, so they come from as near as their size allows
     read = Counter({level: weights}) + Counter({limits().level_for(activations): activations})
-    # the limit of arithmetic is that of float32; kernels of bytes are held against reading only
-    least = roof(products if step.kernel.dtype == "f32" else 0, read, limits())
+    unit = arithmetic_unit(step.kernel)
+    least = roof(products, read, limits(), unit)
     return StepProfile(
         layer=step.layer or INPUT,
         kernel=step.kernel.name,
+        unit=unit,
         median_us=median_us,
         minimum_us=float(times_us.min()),
         active=active,

@@ -15,10 +15,11 @@ PARTS_AND_WHOLE = (
     "a call that does nothing takes ({call:.2f} µs) was taken off; the whole also copies its input and checks it."
 )
 LIMITS = (
-    "products: multiplications done, of all samples. Limits of this core, measured: {clock:.1f} GHz, {rate:.0f} "
-    "billion float32 multiply-adds a second, {reads}. least: the multiplications at that rate, or the bytes, whichever "
-    "takes longer: weights read from {level}, which holds the whole network, activations from as near as their size "
-    "allows. of limit: least over median; more than 100 % where weights were still in a nearer cache."
+    "products: multiplications done, of all samples, zeros inside of vectors and tiles included. Limits of this core, "
+    "measured: {clock:.1f} GHz; {rates} billion multiply-adds a second; {reads}. least: the multiplications at the "
+    "rate of what multiplies, or the bytes, whichever takes longer: weights read from {level}, which holds the whole "
+    "network, activations from as near as their size allows. of limit: least over median; more than 100 % where "
+    "weights were still in a nearer cache."
 )
 
 
@@ -85,5 +86,7 @@ def _cells(step: StepProfile, parts_us: float) -> tuple[str, ...]:
 def _caption(found: Profile) -> str:
     limits = found.limits
     reads = ", ".join(f"{rate / 1e9:,.0f} GB/s from {level}" for level, rate in limits.read_bytes_per_s.items())
-    about = {"clock": limits.clock_hz / 1e9, "rate": limits.multiply_adds_per_s / 1e9, "reads": reads}
+    rates = {"float32": limits.multiply_adds_per_s, **limits.byte_multiply_adds_per_s}
+    said = ", ".join(f"{rate / 1e9:,.0f} of {unit}" for unit, rate in rates.items())
+    about = {"clock": limits.clock_hz / 1e9, "rates": said, "reads": reads}
     return LIMITS.format(**about, level=found.level) + "\n" + PARTS_AND_WHOLE.format(call=found.call_us)

@@ -1,62 +1,165 @@
-"""The least time that work can take on one core: its multiply-adds, or the bytes it reads, whichever takes longer.
+"""The limits of one core of this machine, measured, and every step of a network held against them."""
 
-rate ▲          ______________  multiply-adds in registers
-     │        /
-     │      /   reading from the level that holds the network
-     └──────────────────────▶   multiplications for each byte
-"""
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+import numpy.typing as npt
 
+from sparsenet.insight.profile import Profile, StepProfile, profile
 from sparsenet.planner.limits import Limits
+from sparsenet.planner.memory import Memory, memory
 
-__all__ = ["Roof", "roof"]
+if TYPE_CHECKING:
+    from rich.console import Console, ConsoleOptions, RenderResult
+
+    from sparsenet.engine.engine import Engine
+
+__all__ = ["Roofline", "RooflineStep", "roofline"]
+
+Clock = Callable[[], int]
 
 
 @dataclass(frozen=True)
-class Roof:
-    """The least time that some work can take.
+class RooflineStep:
+    """One step of a network against the limits of the core it ran on.
 
     Attributes
     ----------
-    arithmetic_us, reading_us : float
-        For the multiply-adds alone, for the bytes alone.
+    layer, kernel, unit : str
+        See :class:`~sparsenet.insight.profile.StepProfile`.
+    multiplications, touched_bytes : int
+        Of one call; bytes of weights, inputs and outputs, each once.
+    median_us, least_us : float
+        What it took, and what this core could not have gone below.
+    share_of_limit : float
+        ``least_us`` over the median.
+    bound : str
+        "arithmetic", "reading", or "" where there is nothing to do.
+    intensity : float
+        Multiplications for each byte: where it stands on the roofline.
+    rate_per_s, roof_per_s : float
+        Multiplications a second: done, and those that the limits allow at this intensity.
     """
 
-    arithmetic_us: float
-    reading_us: float
+    layer: str
+    kernel: str
+    unit: str
+    multiplications: int
+    touched_bytes: int
+    median_us: float
+    least_us: float
+    share_of_limit: float
+    bound: str
+    intensity: float
+    rate_per_s: float
+    roof_per_s: float
+
+
+@dataclass(frozen=True)
+class Roofline:
+    """What one core can do at most, and what each step of a network makes of it.
+
+    Attributes
+    ----------
+    limits : Limits
+    steps : tuple of RooflineStep
+    samples : int
+        That went through the steps together.
+    whole_median_us : float
+        Of one native call that runs all steps.
+    level : str
+        The memory level that holds the whole network, and from which weights are taken to be read.
+    memory : Memory
+    """
+
+    limits: Limits
+    steps: tuple[RooflineStep, ...]
+    samples: int
+    whole_median_us: float
+    level: str
+    memory: Memory
 
     @property
-    def least_us(self) -> float:
-        """The longer of the two: a core does both at once."""
-        return max(self.arithmetic_us, self.reading_us)
+    def share_of_limit(self) -> float:
+        """What the limits allow for all steps, one after the other, over what the whole call took."""
+        return sum(step.least_us for step in self.steps) / max(self.whole_median_us, 1e-3)
 
-    @property
-    def bound(self) -> str:
-        """Which of the two it is: "arithmetic", "reading", or "" where there is nothing to do."""
-        if self.least_us == 0:
-            return ""
-        return "arithmetic" if self.arithmetic_us >= self.reading_us else "reading"
+    def to_dict(self) -> dict[str, Any]:
+        """Give everything by its name, ready for JSON."""
+        own = {"share_of_limit": self.share_of_limit, "memory": self.memory.to_dict()}
+        return asdict(self) | {"steps": [asdict(step) for step in self.steps]} | own
+
+    def __rich_console__(self, console: "Console", options: "ConsoleOptions") -> "RenderResult":
+        from sparsenet.insight.roofline_table import limits_table, steps_table
+
+        yield limits_table(self)
+        yield steps_table(self, options.max_width)
+
+    def _repr_html_(self) -> str:
+        from sparsenet.insight.roofline_table import limits_table, steps_table
+        from sparsenet.tables import HTML_WIDTH, as_html
+
+        return as_html(limits_table(self)) + as_html(steps_table(self, HTML_WIDTH))
 
 
-def roof(multiplications: int, read_bytes: Mapping[str, int], limits: Limits) -> Roof:
-    """Find the least time that float32 work can take on one core.
+def roofline(
+    engine: "Engine", x: npt.ArrayLike, *, rounds: int | None = None, clock: Clock = time.perf_counter_ns
+) -> Roofline:
+    """Hold every step of an engine against this core's limits of arithmetic and of reading.
 
     Parameters
     ----------
-    multiplications : int
-    read_bytes : mapping of str to int
-        By the memory level that they come from, a key of ``limits.read_bytes_per_s``.
-    limits : Limits
+    engine : Engine
+    x : array (n, *input_shape)
+        Inputs that take turns, as many together as the engine puts through its steps at once.
+    rounds : int, optional
+        How often every step is timed; as often as fits into a second or two when left out.
+    clock : callable
+        Gives nanoseconds.
+
+    Returns
+    -------
+    Roofline
+        Prints as tables in a terminal and in a notebook; :func:`sparsenet.insight.roofline_plot.plot_roofline` draws
+        it.
+
+    Raises
+    ------
+    SparsenetError
+        When there is no input, or it does not fit the network.
 
     Examples
     --------
-    >>> limits = Limits(4e9, 1e11, {"L1": 4e11, "memory": 1e10}, {"L1": 2**15, "memory": 2**28})
-    >>> found = roof(1_000_000, {"L1": 400_000, "memory": 4_000_000}, limits)
-    >>> round(found.arithmetic_us), round(found.reading_us), found.bound
-    (10, 401, 'reading')
+    >>> import numpy as np
+    >>> import sparsenet as sn
+    >>> engine = sn.compile(sn.Network.sequential((64,), [sn.Linear(np.eye(64))]), threads=1)
+    >>> found = roofline(engine, np.random.default_rng(0).standard_normal((8, 64)), rounds=3)
+    >>> [step.layer for step in found.steps][-1]
+    'linear1'
     """
-    arithmetic_us = multiplications / limits.multiply_adds_per_s * 1e6
-    reading_us = sum(size / limits.read_bytes_per_s[level] for level, size in read_bytes.items()) * 1e6
-    return Roof(arithmetic_us, reading_us)
+    return _from_profile(profile(engine, x, rounds=rounds, clock=clock))
+
+
+def _from_profile(found: Profile) -> Roofline:
+    steps = tuple(_step(one) for one in found.steps)
+    return Roofline(found.limits, steps, found.samples, found.whole_median_us, found.level, memory())
+
+
+def _step(one: StepProfile) -> RooflineStep:
+    touched = one.weight_bytes + one.activation_bytes
+    return RooflineStep(
+        layer=one.layer,
+        kernel=one.kernel,
+        unit=one.unit,
+        multiplications=one.multiplications,
+        touched_bytes=touched,
+        median_us=one.median_us,
+        least_us=one.least_us,
+        share_of_limit=one.share_of_limit,
+        bound=one.bound,
+        intensity=one.multiplications / max(touched, 1),
+        rate_per_s=one.multiplications_per_s,
+        roof_per_s=one.multiplications / one.least_us * 1e6 if one.least_us else 0.0,
+    )

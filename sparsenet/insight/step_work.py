@@ -1,16 +1,28 @@
 """What one step multiplies and touches in one call, counted from its weights and from its active inputs."""
 
+from math import prod
+
 from sparsenet.insight.steps import OneStep
 from sparsenet.insight.work import LayerWork
+from sparsenet_kernels.registry import Kernel
 
-__all__ = ["activation_bytes", "multiplications", "weight_bytes"]
+__all__ = ["activation_bytes", "arithmetic_unit", "multiplications", "weight_bytes"]
 
-READ_WHOLE = ("bias", "groups", "indptr", "factor", "members")
+READ_WHOLE = ("bias", "groups", "indptr", "factor", "members", "scale")
 """Constants that are read whole even where inactive inputs are skipped."""
+
+
+def arithmetic_unit(kernel: Kernel) -> str:
+    """Say what multiplies in a kernel: "float32", vectors of "bytes", or "tiles" of them."""
+    if kernel.dtype == "f32":
+        return "float32"
+    return "tiles" if "amx-int8" in kernel.features else "bytes"
 
 
 def multiplications(step: OneStep, layer: LayerWork | None, active: float | None, samples: int) -> int:
     """Count the multiplications of one call.
+
+    Formats of bytes hold vectors and tiles, which multiply zeros along with the weights that were kept; those count.
 
     Parameters
     ----------
@@ -23,7 +35,11 @@ def multiplications(step: OneStep, layer: LayerWork | None, active: float | None
     """
     if layer is None or not step.kernel.weights:
         return 0
-    each = layer.dense if step.kernel.weights == "dense" else layer.weight_sparse
+    if step.kernel.dtype == "f32":
+        each = layer.dense if step.kernel.weights == "dense" else layer.weight_sparse
+    else:
+        places = layer.dense // layer.dense_bytes  # where a filter is put: a weight of such a layer is one byte
+        each = places * prod(step.places["weights"].shape)
     return round(samples * each * (1.0 if active is None else active))
 
 
@@ -48,5 +64,6 @@ def _touched(step: OneStep, active: float | None, samples: int) -> float:
     """Estimate the share of weights that some active input needs."""
     if active is None:
         return 1.0
-    rows = step.places["columns"].shape[1:-1]
+    columns = step.places.get("columns")
+    rows = columns.shape[1:-1] if columns else ()
     return min(1.0, active * samples * (rows[0] if rows else 1))

@@ -124,11 +124,14 @@ class Steps:
         return self._scratch[start : start + 4 * samples * size].view(np.float32).reshape(samples, size).copy()
 
     def active_inputs(self, index: int, samples: int) -> tuple[int, int] | None:
-        """Count a step's active inputs and its lists, both over all samples; None where it takes no lists.
+        """Count the inputs that a step visits and its lists, both over all samples; None where it skips none.
 
-        The steps before it must have been run.
+        A kernel of bytes visits four neighbours as soon as one of them is active. The steps before must have been run.
         """
         step = self.steps[index]
+        if "groups" in step.places:
+            x = self._array(step.places["x"], samples)
+            return 4 * int(x.reshape(-1, 4).any(axis=1).sum()), len(x)
         place = step.places.get("columns")
         if step.kernel.inputs != "active" or place is None or not place.of_samples:
             return None

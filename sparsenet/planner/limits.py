@@ -10,7 +10,7 @@ import os
 import tempfile
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import cache
 from math import isfinite
 from pathlib import Path
@@ -22,13 +22,13 @@ import numpy.typing as npt
 from sparsenet.planner.machine import Machine, machine
 from sparsenet_kernels.cache import cache_directory
 
-__all__ = ["Limits", "kept_limits", "limits", "measure_limits"]
+__all__ = ["Limits", "kept_limits", "limits", "limits_anew", "measure_limits"]
 
 Floats = npt.NDArray[np.float32]
 Clock = Callable[[], int]
 Tell = Callable[[str], object]
 
-READINGS, LONGEST_NS = 40, 120_000_000
+READINGS, FEWEST_READINGS, LONGEST_NS = 40, 8, 120_000_000
 READING_NS = 1_000_000
 """About how long one reading lasts; the shortest of many counts, which nobody else interrupted."""
 
@@ -55,12 +55,26 @@ class Limits:
         machine does not name are left out.
     level_bytes : mapping of str to int
         What fits into each cache; for memory, how much of it was read.
+    byte_multiply_adds_per_s : mapping of str to float
+        Multiply-adds of unsigned with signed bytes a second, in registers: ``bytes`` with vectors (VNNI and the like),
+        ``tiles`` with matrix tiles (AMX) where this process may use them.
     """
 
     clock_hz: float
     multiply_adds_per_s: float
     read_bytes_per_s: Mapping[str, float]
     level_bytes: Mapping[str, int]
+    byte_multiply_adds_per_s: Mapping[str, float] = field(default_factory=dict)
+
+    def rate_of(self, unit: str) -> float | None:
+        """Give the multiply-adds a second of "float32", "bytes" or "tiles"; None where that was not measured.
+
+        Examples
+        --------
+        >>> Limits(4e9, 1e11, {"memory": 1e10}, {"memory": 2**28}, {"bytes": 4e11}).rate_of("bytes")
+        400000000000.0
+        """
+        return self.multiply_adds_per_s if unit == "float32" else self.byte_multiply_adds_per_s.get(unit)
 
     def level_for(self, size_bytes: int) -> str:
         """Name the nearest level that holds so much.
@@ -88,10 +102,17 @@ def limits() -> Limits:
     True
     """
     kept = kept_limits(machine())
-    if kept is not None:
-        return kept
-    path = _path(machine())
-    measured = _measured_visibly()
+    return _measured_and_kept() if kept is None else kept
+
+
+def limits_anew() -> Limits:
+    """Measure this machine's limits again, and keep them in place of those that were kept."""
+    limits.cache_clear()
+    return _measured_and_kept()
+
+
+def _measured_and_kept() -> Limits:
+    measured, path = _measured_visibly(), _path(machine())
     if path is not None:
         _keep(path, measured)
     return measured
@@ -127,12 +148,14 @@ def measure_limits(
     clock_hz = _clock_hz(clock)
     tell("multiply-adds")
     rate = _multiply_adds_per_s(variant, clock)
+    tell("multiply-adds of bytes")
+    byte_rates = _byte_multiply_adds_per_s(variant, clock)
     sizes = _level_bytes(here, largest_bytes)
     rates = {}
     for level, (_, read_bytes) in sizes.items():
         tell(f"reading {level}")
         rates[level] = _read_bytes_per_s(variant, read_bytes, clock)
-    return Limits(clock_hz, rate, rates, {level: holds for level, (holds, _) in sizes.items()})
+    return Limits(clock_hz, rate, rates, {level: holds for level, (holds, _) in sizes.items()}, byte_rates)
 
 
 def _measured_visibly() -> Limits:
@@ -176,6 +199,23 @@ def _multiply_adds_per_s(variant: str, clock: Clock) -> float:
     return DEPTH * out.size * _turns_per_s(lambda turns: kernel(scales, numbers, out, turns), clock)
 
 
+def _byte_multiply_adds_per_s(variant: str, clock: Clock) -> dict[str, float]:
+    from sparsenet_kernels.cpu.limits import TILE_PRODUCTS, TILES, byte_multiply_adds, tile_multiply_adds
+    from sparsenet_kernels.simd.amx import amx_available
+
+    rows, vectors = TILES[variant]
+    kernel = byte_multiply_adds(variant)  # type: ignore[no-untyped-call]
+    inputs, weights = _aligned_zeros(rows * DEPTH).view(np.uint8), _aligned_zeros(DEPTH * 16 * vectors).view(np.int8)
+    sums = np.zeros(16, np.int32)
+    work = DEPTH * rows * vectors * 64
+    rates = {"bytes": work * _turns_per_s(lambda turns: kernel(inputs, weights, sums, turns), clock)}
+    if amx_available():  # type: ignore[no-untyped-call, unused-ignore]
+        left, right = _aligned_zeros(512).view(np.uint8), _aligned_zeros(512).view(np.int8)
+        tiles = np.zeros(1024, np.int32)
+        rates["tiles"] = TILE_PRODUCTS * _turns_per_s(lambda t: tile_multiply_adds(left, right, tiles, t), clock)
+    return rates
+
+
 def _read_bytes_per_s(variant: str, size_bytes: int, clock: Clock) -> float:
     from sparsenet_kernels.cpu.limits import READ_FLOATS, reads
 
@@ -199,7 +239,7 @@ def _turns_per_s(run: Callable[[int], object], clock: Clock) -> float:
     turns = 1
     while (lasted_ns := _reading_ns(run, turns, clock)) < READING_NS / 4 and turns < 2**40:
         turns *= 4
-    readings = int(min(READINGS, max(3, LONGEST_NS / max(lasted_ns, 1))))
+    readings = int(min(READINGS, max(FEWEST_READINGS, LONGEST_NS / max(lasted_ns, 1))))
     turns = max(1, int(turns * READING_NS / max(lasted_ns, 1)))
     shortest_ns = min(_reading_ns(run, turns, clock) for _ in range(readings))
     return turns / max(shortest_ns, 1) * 1e9
@@ -229,7 +269,9 @@ def _read(path: Path) -> Limits | None:
         sizes = {str(name): int(_positive(size)) for name, size in kept["level_bytes"].items()}
         if sizes.keys() != rates.keys() or "memory" not in rates:
             return None
-        return Limits(_positive(kept["clock_hz"]), _positive(kept["multiply_adds_per_s"]), rates, sizes)
+        byte_rates = {str(name): _positive(rate) for name, rate in kept["byte_multiply_adds_per_s"].items()}
+        clock_hz, rate = _positive(kept["clock_hz"]), _positive(kept["multiply_adds_per_s"])
+        return Limits(clock_hz, rate, rates, sizes, byte_rates) if "bytes" in byte_rates else None
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
 

@@ -10,7 +10,7 @@ from sparsenet.planner import limits as module
 from sparsenet.planner.limits import Limits, limits, measure_limits
 from sparsenet.planner.machine import machine
 
-SOME = Limits(4e9, 1e11, {"L1": 4e11, "memory": 1e10}, {"L1": 2**15, "memory": 2**28})
+SOME = Limits(4e9, 1e11, {"L1": 4e11, "memory": 1e10}, {"L1": 2**15, "memory": 2**28}, {"bytes": 4e11})
 
 
 @pytest.fixture
@@ -29,7 +29,13 @@ def test_limits_are_measured_for_every_level():
     assert {"L1", "L2", "memory"} <= set(found.read_bytes_per_s)
     assert found.read_bytes_per_s.keys() == found.level_bytes.keys()
     assert all(rate > 0 for rate in (found.clock_hz, found.multiply_adds_per_s, *found.read_bytes_per_s.values()))
-    assert told == ["clock", "multiply-adds", *(f"reading {level}" for level in found.read_bytes_per_s)]
+    assert found.byte_multiply_adds_per_s["bytes"] > 0
+    assert told == [
+        "clock",
+        "multiply-adds",
+        "multiply-adds of bytes",
+        *(f"reading {level}" for level in found.read_bytes_per_s),
+    ]
 
 
 def test_rates_are_those_of_the_clock():
@@ -65,6 +71,9 @@ def test_limits_are_kept_and_read_again(fresh, monkeypatch):
         '{"clock_hz": 1, "multiply_adds_per_s": 1, "read_bytes_per_s": {"L1": 1}, "level_bytes": {"L1": 1}}',
         '{"clock_hz": 1, "multiply_adds_per_s": 1, "read_bytes_per_s": {"memory": 1}, "level_bytes": {}}',
         '{"clock_hz": 1, "multiply_adds_per_s": 1, "read_bytes_per_s": [], "level_bytes": []}',
+        '{"clock_hz": 1, "multiply_adds_per_s": 1, "read_bytes_per_s": {"memory": 1}, "level_bytes": {"memory": 1}}',
+        '{"clock_hz": 1, "multiply_adds_per_s": 1, "read_bytes_per_s": {"memory": 1}, "level_bytes": {"memory": 1},'
+        ' "byte_multiply_adds_per_s": {"tiles": 1}}',
     ],
 )
 def test_a_file_that_cannot_be_true_is_measured_over(fresh, monkeypatch, text):
@@ -74,6 +83,21 @@ def test_a_file_that_cannot_be_true_is_measured_over(fresh, monkeypatch, text):
     monkeypatch.setattr(module, "measure_limits", lambda *_: SOME)
     assert limits() == SOME
     assert module._read(path) == SOME
+
+
+def test_limits_measured_anew_replace_those_that_were_kept(fresh, monkeypatch):
+    monkeypatch.setattr(module, "measure_limits", lambda *_: SOME)
+    assert limits() == SOME
+    later = replace(SOME, clock_hz=3e9)
+    monkeypatch.setattr(module, "measure_limits", lambda *_: later)
+    assert limits() == SOME
+    assert module.limits_anew() == later
+    assert limits() == later
+    assert len(list(fresh.iterdir())) == 1
+
+
+def test_a_unit_that_was_not_measured_has_no_rate():
+    assert [SOME.rate_of(unit) for unit in ("float32", "bytes", "tiles")] == [1e11, 4e11, None]
 
 
 def test_another_machine_is_another_file(fresh):

@@ -1,0 +1,107 @@
+"""Run a program word by word, with the caches as they are or with something done to them before each word.
+
+    word 0                        word 1
+    read / flush   | program |    read / flush   | program |   ...
+                   ^ timed   ^                   ^ timed   ^
+
+They are not registered: nothing runs them but the measurement of what caches are worth.
+"""
+
+from functools import cache
+
+import numpy as np
+from numba import njit, prange, types
+
+from sparsenet_kernels.cache import KernelCache
+from sparsenet_kernels.cpu.limits import READ_FLOATS, reads
+from sparsenet_kernels.driver import FINISHED, run_samples
+from sparsenet_kernels.jit import compiled
+from sparsenet_kernels.simd.ticks import LINE_BYTES, fence, flush_line, ticks
+
+__all__ = ["count_ticks", "parallel_words", "serial_words"]
+
+
+@njit(nogil=True)
+def count_ticks():
+    """Read the counter that the drivers below time words with."""
+    return ticks()
+
+
+@compiled
+def flush_memory(places):
+    """Flush all lines of each place (address, bytes), and wait until that is done."""
+    for place in range(places.shape[0]):
+        start = places[place, 0]
+        for offset in range(0, places[place, 1], LINE_BYTES):
+            flush_line(start + offset)
+    if places.shape[0] > 0:
+        fence()
+
+
+def _word_timer(variant):
+    """Make the function that times words one by one, in one thread."""
+    read = reads(variant)
+
+    @compiled
+    def time_words(x, y, steps, scratch, place_in, place_out, numbers, totals, places, first, times):
+        for i in range(times.size):
+            word = (first + i) % x.shape[0]
+            if numbers.size > 0:
+                read(numbers, totals, 1)
+            flush_memory(places)
+            start = ticks()
+            answer = run_samples(x, y, steps, scratch, place_in, place_out, 1, word, word + 1)
+            times[i] = ticks() - start
+            if answer != FINISHED:
+                return answer
+        return FINISHED
+
+    return time_words
+
+
+def _words(variant):
+    time_words = _word_timer(variant)
+    floats = READ_FLOATS[variant]
+
+    def run_words(x, y, steps, scratch, scratch_bytes, place_in, place_out, numbers, places, first, times):
+        answers = np.full(times.shape[0], FINISHED, np.int64)
+        for worker in prange(times.shape[0]):
+            own, totals = scratch + worker * scratch_bytes, np.empty(floats, np.float32)
+            outputs, begin = y[worker], first + worker * x.shape[0] // times.shape[0]
+            answers[worker] = time_words(
+                x, outputs, steps, own, place_in, place_out, numbers, totals, places, begin, times[worker]
+            )
+        for answer in answers:
+            if answer != FINISHED:
+                return answer
+        return FINISHED
+
+    return run_words
+
+
+@cache
+def serial_words(variant):
+    """Return the driver that times words in the calling thread.
+
+    Its arguments: inputs (n, D) float32; outputs (workers, n, N) float32; the program's steps (steps, 2) int64; the
+    address of the scratch memory, its bytes for one worker, the offsets of input and output in it; numbers (m *
+    READ_FLOATS,) float32 that are read before each word, none where m = 0; places (p, 2) int64, address and bytes, that
+    are flushed before each word; the first word's input; times (workers, words) int64, overwritten, in ticks.
+    It answers what the engine's driver answers.
+    """
+    return _ready(njit(nogil=True, error_model="numpy")(_words(variant)), f"words_serial_{variant}")
+
+
+@cache
+def parallel_words(variant):
+    """Return the driver that times words on as many cores as there are workers, each its own words, all at once."""
+    return _ready(njit(nogil=True, error_model="numpy", parallel=True)(_words(variant)), f"words_parallel_{variant}")
+
+
+def _ready(driver, name):
+    floats, outputs = types.Array(types.float32, 2, "C"), types.Array(types.float32, 3, "C")
+    pairs, numbers = types.Array(types.int64, 2, "C"), types.Array(types.float32, 1, "C")
+    driver._cache = KernelCache(name)
+    driver.compile((floats, outputs, pairs, *[types.int64] * 4, numbers, pairs, types.int64, pairs))
+    driver.disable_compile()
+    return driver

@@ -1,0 +1,48 @@
+"""``sparsenet energy``: what a word costs."""
+
+from sparsenet.bench.inputs import inputs_for
+from sparsenet.commands.output import print_json, results, spinner
+from sparsenet.info import info, machine_line
+from sparsenet.insight.energy import Energy, energy
+from sparsenet.insight.energy_table import energy_lines, energy_table
+from sparsenet.insight.published import FIGURES
+from sparsenet.models import load
+from sparsenet.network import Network
+from sparsenet.planner.cores import usable_cores
+from sparsenet.planner.memory import memory
+from sparsenet.speech.recognize import front_end_of
+from sparsenet.tables import printable
+
+__all__ = ["energy_of"]
+
+
+def energy_of(model: str, watts: float | None, batch: int, seconds: float, as_json: bool) -> None:
+    """Print joules, words and days of sound: one word at a time on one core, and batches on all."""
+    import sparsenet
+
+    net = load(model)
+    inputs = inputs_for(net, batch)
+    found: list[Energy] = []
+    with spinner("preparing") as status:
+        for size, threads in dict.fromkeys([(1, 1), (batch, usable_cores())]):
+            status.update(f"compiling {printable(model)} for batches of {size}")
+            engine = sparsenet.compile(net, batch=size, threads=threads, examples=inputs.calibration, progress=False)
+            status.update(f"running batches of {size}")
+            found.append(energy(engine, inputs.timed, watts=watts, seconds=seconds, word_s=_word_s(net)))
+    about = info()
+    if as_json:
+        own = {"published": [figure.to_dict() for figure in FIGURES], "memory": memory().to_dict()}
+        print_json({"runs": [one.to_dict() for one in found]} | own | {"info": about.to_dict()})
+        return
+    console = results()
+    console.print(energy_table(found))
+    console.print(*map(printable, energy_lines(found)), sep="\n")
+    console.print(f"Measured on {printable(machine_line(about))}.")
+
+
+def _word_s(net: Network) -> float:
+    """Say how many seconds of sound one sample is: a network of anything else is counted as if it were one."""
+    if "front_end" not in net.details:
+        return 1.0
+    front_end = front_end_of(net)
+    return front_end.samples / front_end.sample_rate_hz

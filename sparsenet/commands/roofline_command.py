@@ -1,0 +1,37 @@
+"""``sparsenet roofline``: the limits of one core, and a network against them."""
+
+from pathlib import Path
+
+from sparsenet.bench.inputs import inputs_for
+from sparsenet.commands.output import print_json, results, spinner
+from sparsenet.info import info, machine_line
+from sparsenet.insight.roofline import roofline
+from sparsenet.models import load
+from sparsenet.planner.limits import limits_anew
+from sparsenet.tables import printable
+
+__all__ = ["roofline_of"]
+
+
+def roofline_of(model: str, batch: int, anew: bool, plot: Path | None, as_json: bool) -> None:
+    """Print the core's limits and every step of a network against them."""
+    import sparsenet
+
+    net = load(model)
+    with spinner(f"compiling {printable(model)}") as status:
+        inputs = inputs_for(net, batch)
+        engine = sparsenet.compile(net, batch=batch, threads=1, examples=inputs.calibration, progress=False)
+        if anew:
+            status.update("measuring this machine")
+            limits_anew()
+        status.update("timing every step")
+        found = roofline(engine, inputs.timed)
+    if plot:
+        from sparsenet.insight.roofline_plot import plot_roofline
+
+        plot_roofline(found, plot)
+    about = info()
+    if as_json:
+        print_json(found.to_dict() | {"info": about.to_dict()})
+        return
+    results().print(found, f"Measured on {printable(machine_line(about))}.", sep="\n")

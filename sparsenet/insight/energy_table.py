@@ -1,0 +1,98 @@
+"""What a word costs, beside what others have said of other hardware: as a table and in words."""
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from sparsenet.insight.energy import COUNTED, ESTIMATED, Energy
+from sparsenet.insight.published import DAY_S, FIGURES, LIFETIME_S, Figure
+from sparsenet.planner.memory import memory
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+__all__ = ["energy_lines", "energy_table"]
+
+HEADINGS = ("words/s", "days/s", "µJ/word", "lifetime s", "lifetime Wh")
+
+
+def energy_table(found: Sequence[Energy]) -> "Table":
+    """Lay out runs of this machine, and below them the figures of others.
+
+    Parameters
+    ----------
+    found : sequence of Energy
+
+    Returns
+    -------
+    rich.table.Table
+    """
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+
+    table = Table(title="What a word costs", title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
+    table.collapse_padding = True
+    table.add_column("where", overflow="fold")
+    for heading in HEADINGS:
+        table.add_column(heading, justify="right", no_wrap=True)
+    table.add_column("standing")
+    for i, one in enumerate(found):
+        table.add_row(*_cells(one), end_section=i == len(found) - 1)
+    for figure in FIGURES:
+        table.add_row(*_figure_cells(figure), style="dim" if figure.standing == "recalled" else "")
+    return table
+
+
+def energy_lines(found: Sequence[Energy]) -> Iterator[str]:
+    """Say where the joules come from and what cannot be compared."""
+    yield (
+        "days/s: days of sound heard in a second. lifetime: what somebody hears in 80 years of 12 hours a day, "
+        f"{LIFETIME_S:,.0f} seconds of sound."
+    )
+    yield from dict.fromkeys(line for one in found for line in _origin(one))
+    yield "Published, source: " + "; ".join(figure.source for figure in FIGURES if figure.standing == "published") + "."
+    yield (
+        "Recalled: from memory of the paper, not checked against it; do not quote them. An FPGA's watts are its "
+        "board's specification, not a measurement, and a whole chip runs many copies of the network."
+    )
+    yield from memory().lines()
+
+
+def _origin(one: Energy) -> Iterator[str]:
+    if one.standing == COUNTED:
+        above = one.joules_per_word_above_idle or 0.0
+        yield (
+            f"Batch {one.batch}: counted by {', '.join(one.zones)}: all that they used, other programs included, idle "
+            f"{one.idle_watts or 0.0:.1f} W just before; above idle {above * 1e6:,.1f} µJ a word."
+        )
+        return
+    yield f"No energy was counted: {one.reason}."
+    if one.standing == ESTIMATED:
+        yield (
+            f"Estimated: processor time multiplied by {one.stated_watts:g} W for each busy core, as stated by you; "
+            "memory and the rest of the machine are not in it."
+        )
+    else:
+        yield "Joules are unknown; say what one busy core draws (--watts, watts=) for an estimate."
+
+
+def _cells(one: Energy) -> tuple[str, ...]:
+    where = f"here, batch {one.batch}, {one.threads} core{'s' * (one.threads > 1)}"
+    each, lifetime_wh = one.joules_per_word, one.lifetime_wh
+    rates = f"{one.words_per_s:,.0f}", f"{one.days_per_s:,.2f}"
+    return where, *rates, _micro(each), f"{one.lifetime_s:,.0f}", _amount(lifetime_wh), one.standing
+
+
+def _figure_cells(figure: Figure) -> tuple[str, ...]:
+    each = figure.joules_per_word
+    lifetime_wh = None if each is None else each * LIFETIME_S / 3_600
+    rates = f"{figure.words_per_s:,.0f}", f"{figure.words_per_s / DAY_S:,.2f}"
+    seconds = f"{LIFETIME_S / figure.words_per_s:,.0f}"
+    return figure.what, *rates, _micro(each), seconds, _amount(lifetime_wh), figure.standing
+
+
+def _micro(joules: float | None) -> str:
+    return "unknown" if joules is None else f"{joules * 1e6:,.1f}"
+
+
+def _amount(number: float | None) -> str:
+    return "unknown" if number is None else f"{number:,.1f}"

@@ -1,0 +1,258 @@
+"""Is it only cache? Networks and ever larger layers, with caches hot and with caches displaced before each word.
+
+one core, all cores    x    hot, L2 displaced, L3 displaced, flushed    x    networks, linear layers n x n
+"""
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from sparsenet.errors import SparsenetError
+from sparsenet.insight.cold import Condition, Words, displacer, here_conditions, ticks_per_s
+from sparsenet.layers import Linear
+from sparsenet.network import Network
+from sparsenet.planner.cores import usable_cores
+from sparsenet.planner.machine import Machine, machine
+from sparsenet.planner.memory import Memory, memory
+
+if TYPE_CHECKING:
+    from rich.console import Console, ConsoleOptions, RenderResult
+
+    from sparsenet.engine.engine import Engine
+
+__all__ = ["Residency", "ResidencyRow", "residency"]
+
+FloatArray = npt.NDArray[np.float32]
+Clock = Callable[[], int]
+Tell = Callable[[str], object]
+
+DENSITY, ACTIVE = 0.05, 0.1
+"""Of the linear layers."""
+
+LINEAR_KERNELS = {"sparse twice": "linear_f32_blocks_active", "dense": "linear_f32_dense_dense"}
+LARGEST_SIZE = 2**15
+INPUTS = 32
+
+FEW_WORDS, MANY_WORDS, WARM_UP = 4, 64, 64
+"""Words in a row: with caches displaced; hot, and those before them that are not counted.
+
+A last cache that was filled with other memory keeps some of it for a while: after four words, dense weights of 64 MiB
+were not back yet, and took longer "hot" than displaced from the second-level cache.
+"""
+
+
+@dataclass(frozen=True)
+class ResidencyRow:
+    """One network, or one layer, under one condition.
+
+    Attributes
+    ----------
+    what : str
+        The network's name, or the layer.
+    kind : str
+        "network", or how the layer is computed: "sparse twice", "dense".
+    weight_bytes : int
+        As the kernels read them.
+    cores : int
+        That ran words of their own at the same time.
+    condition : str
+    words : int
+        That were timed, on all cores.
+    median_us, minimum_us : float
+        Of one word on one core.
+    times_hot : float
+        Its median over that of the hot row.
+    """
+
+    what: str
+    kind: str
+    weight_bytes: int
+    cores: int
+    condition: str
+    words: int
+    median_us: float
+    minimum_us: float
+    times_hot: float
+
+
+@dataclass(frozen=True)
+class Residency:
+    """How much of the speed is cache.
+
+    Attributes
+    ----------
+    rows : tuple of ResidencyRow
+    conditions : tuple of Condition
+        What they mean on this machine.
+    machine : Machine
+    usable_cores : int
+    memory : Memory
+    """
+
+    rows: tuple[ResidencyRow, ...]
+    conditions: tuple[Condition, ...]
+    machine: Machine
+    usable_cores: int
+    memory: Memory
+
+    def to_dict(self) -> dict[str, Any]:
+        """Give everything by its name, ready for JSON."""
+        own = {"machine": self.machine.to_dict(), "memory": self.memory.to_dict()}
+        lists = {"rows": [asdict(row) for row in self.rows], "conditions": [asdict(one) for one in self.conditions]}
+        return lists | own | {"usable_cores": self.usable_cores}
+
+    def __rich_console__(self, console: "Console", options: "ConsoleOptions") -> "RenderResult":
+        from sparsenet.insight.residency_table import residency_lines, residency_table
+        from sparsenet.tables import printable
+
+        yield residency_table(self, options.max_width)
+        yield "\n".join(map(printable, residency_lines(self)))
+
+    def _repr_html_(self) -> str:
+        from sparsenet.insight.residency_table import residency_table
+        from sparsenet.tables import as_html
+
+        return as_html(residency_table(self))
+
+
+def residency(
+    engines: "Mapping[str, tuple[Engine, FloatArray]]",
+    *,
+    sizes: Sequence[int] = (),
+    cores: Sequence[int] | None = None,
+    seconds: float = 1.0,
+    conditions: Sequence[Condition] | None = None,
+    tell: Tell = lambda step: None,
+    clock: Clock = time.perf_counter_ns,
+) -> Residency:
+    """Time words with the caches hot, and with caches displaced before each of them.
+
+    Parameters
+    ----------
+    engines : mapping of str to (Engine, array (n, *input_shape) of float32)
+        Networks by name, and inputs that take turns. One word goes through at a time, whatever the engine's batch.
+    sizes : sequence of int
+        Linear layers of n x n to time too, float32, 5 % of the weights and 10 % of the inputs: sparse twice, and dense.
+    cores : sequence of int, optional
+        Cores that run words at the same time; one, and all usable ones, when left out.
+    seconds : float
+        For all conditions of one network on so many cores, about, times their number; each is run at least once.
+    conditions : sequence of Condition, optional
+        The first is what the others are compared with. What this machine allows when left out.
+    tell : callable
+        Is told what is timed next.
+    clock : callable
+        Gives nanoseconds, for ``seconds``; words are timed by a counter in native code.
+
+    Returns
+    -------
+    Residency
+        Prints as a table in a terminal and in a notebook.
+
+    Raises
+    ------
+    SparsenetError
+        When there is nothing to time, an input does not fit, or a size is out of range.
+
+    Examples
+    --------
+    >>> import sparsenet as sn
+    >>> engine = sn.compile(Network.sequential((64,), [Linear(np.eye(64))]), threads=1)
+    >>> x = np.ones((4, 64), np.float32)
+    >>> found = residency({"one layer": (engine, x)}, cores=(1,), seconds=0.01, conditions=here_conditions()[:2])
+    >>> [row.condition for row in found.rows]
+    ['hot', 'L2 displaced']
+    """
+    if not engines and not sizes:
+        raise SparsenetError("expected a network or a size of a linear layer, got neither")
+    if not all(1 <= size <= LARGEST_SIZE for size in sizes):
+        raise SparsenetError(f"expected sizes of linear layers from 1 to {LARGEST_SIZE:,}, got {list(sizes)}")
+    chosen = tuple(here_conditions() if conditions is None else conditions)
+    counts = tuple(dict.fromkeys((1, usable_cores()) if cores is None else cores))
+    numbers = displacer(max(condition.read_bytes for condition in chosen))
+    rate = ticks_per_s()
+    rows: list[ResidencyRow] = []
+    for what, kind, engine, x in _subjects(engines, sizes, tell):
+        for count in counts:
+            tell(f"{what} ({kind}), cores: {count}")
+            words = Words(engine, x, count)
+            own = _allowed(chosen, count)
+            ticks = _timed(words, own, numbers, seconds * len(own), clock)
+            rows += _rows(what, kind, words, ticks, rate)
+    return Residency(tuple(rows), chosen, machine(), usable_cores(), memory())
+
+
+def _subjects(
+    engines: "Mapping[str, tuple[Engine, FloatArray]]", sizes: Sequence[int], tell: Tell
+) -> "Iterator[tuple[str, str, Engine, FloatArray]]":
+    """Give what is timed, one after the other, so that only one large layer is in memory."""
+    for name, (engine, x) in engines.items():
+        yield name, "network", engine, x
+    for size in sizes:
+        tell(f"making a linear layer {size} x {size}")
+        network, x = _linear(size)
+        for kind, kernel in LINEAR_KERNELS.items():
+            yield f"linear {size}x{size}", kind, _compiled(network, kernel), x
+
+
+def _linear(size: int) -> tuple[Network, FloatArray]:
+    """Make a layer whose mask fills blocks of 16 outputs, and inputs of which a tenth is not zero."""
+    random = np.random.default_rng(size)
+    weight = random.standard_normal((size, size), np.float32)
+    shared = random.random((-(-size // 16), size), np.float32) < DENSITY
+    weight *= shared.repeat(16, axis=0)[:size]
+    x = random.standard_normal((INPUTS, size), np.float32)
+    x *= random.random((INPUTS, size), np.float32) < ACTIVE
+    return Network.sequential((size,), [Linear(weight)]), x
+
+
+def _compiled(network: Network, kernel: str) -> "Engine":
+    from sparsenet.engine import compiling
+
+    kernels = {"linear1": kernel}
+    return compiling.compile(network, batch=1, threads=1, planner="predict", kernels=kernels, progress=False)
+
+
+def _allowed(chosen: tuple[Condition, ...], cores: int) -> tuple[Condition, ...]:
+    """Leave flushing out on several cores: it takes the weights away from all of them while others run."""
+    return tuple(condition for condition in chosen if cores == 1 or not condition.flushes)
+
+
+def _timed(
+    words: Words, chosen: Sequence[Condition], numbers: FloatArray, seconds: float, clock: Clock
+) -> dict[str, npt.NDArray[np.int64]]:
+    """Time the conditions in turn until the time is over: ticks of single words, by condition."""
+    found: dict[str, list[npt.NDArray[np.int64]]] = {condition.name: [] for condition in chosen}
+    for condition in chosen:
+        words.time(condition, numbers, 1)  # the first touches new memory
+    began_ns = clock()
+    while True:
+        for condition in chosen:
+            hot = not (condition.read_bytes or condition.flushes)
+            ticks = words.time(condition, numbers, MANY_WORDS + WARM_UP if hot else FEW_WORDS)
+            found[condition.name].append(ticks[:, WARM_UP:].ravel() if hot else ticks.ravel())
+        if clock() - began_ns > seconds * 1e9:
+            return {name: np.concatenate(parts) for name, parts in found.items()}
+
+
+def _rows(
+    what: str, kind: str, words: Words, ticks: Mapping[str, npt.NDArray[np.int64]], rate: float
+) -> Iterator[ResidencyRow]:
+    first = float(np.median(next(iter(ticks.values()))))
+    for name, readings in ticks.items():
+        median = float(np.median(readings))
+        yield ResidencyRow(
+            what=what,
+            kind=kind,
+            weight_bytes=words.weight_bytes,
+            cores=words.cores,
+            condition=name,
+            words=readings.size,
+            median_us=median / rate * 1e6,
+            minimum_us=float(readings.min()) / rate * 1e6,
+            times_hot=median / max(first, 1.0),
+        )

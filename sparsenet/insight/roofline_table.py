@@ -1,0 +1,116 @@
+"""A roofline as tables, for terminals and notebooks."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Literal
+
+from sparsenet.insight.roofline import Roofline, RooflineStep
+from sparsenet.tables import as_share, as_size, printable
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+__all__ = ["limits_table", "steps_table"]
+
+UNITS = {
+    "float32": "float32, 16 at a time",
+    "bytes": "bytes, 64 at a time",
+    "tiles": "bytes, in matrix tiles (AMX)",
+}
+WIDE = 118
+"""Columns of a terminal that has room for everything."""
+
+HEADINGS = ("layer", "kernel", "unit", "median", "least", "of limit", "products", "per byte", "10⁹/s", "roof", "bound")
+NARROW = ("layer", "kernel", "median", "of limit", "bound")
+
+STEPS = (
+    "µs for one call with {samples}. products: multiplications done, zeros inside of vectors and tiles included. "
+    "least: the products at their unit's rate, or the bytes they touch, whichever takes longer; weights from {level}, "
+    "which holds the whole network, activations from as near as their size allows. of limit: least over median; more "
+    "than 100 % where weights were still in a nearer cache. roof: what the limits allow, in 10⁹ products a second.\n"
+    "The whole call took {whole:,.2f} µs, of which the limits of all steps are {share}."
+)
+
+
+def limits_table(found: Roofline) -> "Table":
+    """Lay out what one core can do at most.
+
+    Parameters
+    ----------
+    found : Roofline
+
+    Returns
+    -------
+    rich.table.Table
+    """
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+
+    table = Table("what", "at most", title="One core of this machine, measured", title_justify="left", box=SIMPLE_HEAD)
+    table.pad_edge, table.columns[1].justify = False, "right"
+    table.caption, table.caption_justify = "\n".join(_notes(found)), "left"
+    for what, rate in _limits(found):
+        table.add_row(what, rate)
+    return table
+
+
+def _limits(found: Roofline) -> Iterator[tuple[str, str]]:
+    limits = found.limits
+    yield "clock", f"{limits.clock_hz / 1e9:.2f} GHz"
+    for unit, text in UNITS.items():
+        rate = limits.rate_of(unit)
+        if rate is not None:
+            cycles = f"{rate / limits.clock_hz:,.0f} a cycle"
+            yield f"multiply-adds of {text}", f"{rate / 1e9:,.0f} · 10⁹/s, {cycles}"
+    for level, rate in limits.read_bytes_per_s.items():
+        yield f"reading {level} ({as_size(limits.level_bytes[level])})", f"{rate / 1e9:,.0f} GB/s"
+
+
+def _notes(found: Roofline) -> Iterator[str]:
+    sizes = found.limits.level_bytes
+    caches = [size for level, size in sizes.items() if level != "memory"]
+    if caches and sizes["memory"] < 2 * max(caches):
+        yield (
+            f"To measure memory {as_size(sizes['memory'])} are read, again and again; part of that stays in a last "
+            f"cache of {as_size(max(caches))}."
+        )
+    yield from found.memory.lines()
+
+
+def steps_table(found: Roofline, columns: int = WIDE) -> "Table":
+    """Lay out every step against the limits.
+
+    Parameters
+    ----------
+    found : Roofline
+    columns : int
+        Of the terminal; with fewer than :data:`WIDE` some numbers are left out.
+
+    Returns
+    -------
+    rich.table.Table
+    """
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+
+    table = Table(title="Every step against them", title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
+    table.collapse_padding = True
+    samples = "one sample" if found.samples == 1 else f"{found.samples} samples"
+    about = {"whole": found.whole_median_us, "share": as_share(found.share_of_limit)}
+    table.caption, table.caption_justify = STEPS.format(samples=samples, level=found.level, **about), "left"
+    shown = [name for name in HEADINGS if columns >= WIDE or name in NARROW]
+    for name in shown:
+        justify: Literal["left", "right"] = "left" if name in ("layer", "kernel", "unit", "bound") else "right"
+        table.add_column(name, justify=justify, no_wrap=name != "kernel", overflow="fold")
+    for step in found.steps:
+        cells = dict(zip(HEADINGS, _cells(step), strict=True))
+        table.add_row(*(cells[name] for name in shown))
+    return table
+
+
+def _cells(step: RooflineStep) -> tuple[str, ...]:
+    times = f"{step.median_us:,.2f}", f"{step.least_us:,.2f}", as_share(step.share_of_limit)
+    work = ("", "", "", "")
+    if step.multiplications:
+        rates = f"{step.rate_per_s / 1e9:,.1f}", f"{step.roof_per_s / 1e9:,.1f}"
+        work = f"{step.multiplications:,}", f"{step.intensity:,.2f}", *rates
+    return printable(step.layer), step.kernel, step.unit if step.multiplications else "", *times, *work, step.bound

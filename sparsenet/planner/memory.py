@@ -1,0 +1,159 @@
+"""The machine's memory, as far as the system tells: how much, on which NUMA nodes, through how many channels."""
+
+import re
+import struct
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from sparsenet.planner.machine import machine
+from sparsenet.tables import as_size
+
+__all__ = ["Memory", "Node", "memory"]
+
+NODES = Path("/sys/devices/system/node")
+MODULES = Path("/sys/devices/system/edac/mc")
+FIRMWARE = Path("/sys/firmware/dmi/entries")
+
+MEMORY_DEVICE = "17-*"
+"""Entries of the firmware's table that each describe one memory slot (SMBIOS, type 17)."""
+
+SIZE_AT, SPEED_AT, CONFIGURED_SPEED_AT = 12, 21, 32
+"""Where an entry has them, 16 bits each, low byte first: size; speed and configured speed in 10⁶ transfers a second."""
+
+
+@dataclass(frozen=True)
+class Node:
+    """One NUMA node: its number, its cores as Linux lists them (``0-3,8``), and its memory."""
+
+    number: int
+    cores: str
+    size_bytes: int | None
+
+
+@dataclass(frozen=True)
+class Memory:
+    """Memory as far as the system tells; None where it does not.
+
+    Attributes
+    ----------
+    size_bytes : int or None
+    nodes : tuple of Node
+        Empty where the system lists none.
+    channels, modules : int or None
+        Channels that have a module, and modules.
+    transfers_per_s : float or None
+        Of each channel, as configured; a transfer is 8 bytes.
+    told_by : str
+        Who told of channels and modules, or why nobody did.
+    """
+
+    size_bytes: int | None
+    nodes: tuple[Node, ...]
+    channels: int | None
+    modules: int | None
+    transfers_per_s: float | None
+    told_by: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """Give every attribute by its name, ready for JSON."""
+        return asdict(self) | {"nodes": [asdict(node) for node in self.nodes]}
+
+    def lines(self) -> Iterator[str]:
+        """Say it in words, a line for each kind."""
+        nodes = "; ".join(f"node {one.number}: cores {one.cores}, {as_size(one.size_bytes)}" for one in self.nodes)
+        yield f"memory {as_size(self.size_bytes)}; NUMA: {nodes or 'the system does not tell'}"
+        if self.modules is None:
+            yield f"memory channels: unknown ({self.told_by})"
+            return
+        rate = f", {self.transfers_per_s / 1e6:,.0f} million transfers a second" if self.transfers_per_s else ""
+        yield f"memory channels: {self.channels or 'unknown'}, modules: {self.modules}{rate} ({self.told_by})"
+
+
+def memory(nodes: Path = NODES, modules: Path = MODULES, firmware: Path = FIRMWARE) -> Memory:
+    """Describe this machine's memory.
+
+    Parameters
+    ----------
+    nodes, modules, firmware : Path
+        Folders in which Linux tells of NUMA nodes, of memory controllers, and of what the firmware says.
+
+    Returns
+    -------
+    Memory
+
+    Examples
+    --------
+    >>> memory().size_bytes is None or memory().size_bytes > 0
+    True
+    """
+    found = _from_controllers(modules) or _from_firmware(firmware)
+    size_bytes = machine().memory_bytes
+    if found is None:
+        return Memory(size_bytes, _nodes(nodes), None, None, None, _why_not(modules, firmware))
+    return Memory(size_bytes, _nodes(nodes), *found)
+
+
+_Found = tuple[int | None, int | None, float | None, str]
+
+
+def _nodes(folder: Path) -> tuple[Node, ...]:
+    numbers = sorted(int(entry.name[4:]) for entry in folder.glob("node[0-9]*") if entry.name[4:].isdigit())
+    return tuple(_node(number, folder / f"node{number}") for number in numbers)
+
+
+def _node(number: int, folder: Path) -> Node:
+    total = re.search(r"MemTotal:\s+(\d+) kB", _text(folder / "meminfo"))
+    return Node(number, _text(folder / "cpulist").strip() or "none", int(total[1]) * 1024 if total else None)
+
+
+def _from_controllers(folder: Path) -> _Found | None:
+    """Count populated modules and channels as Linux's error detection knows them."""
+    places = set()
+    filled = [path for path in folder.glob("mc*/dimm*") if _text(path / "size").strip() not in ("", "0")]
+    for path in filled:
+        channel = re.search(r"channel (\d+)", _text(path / "dimm_location"))
+        if channel:
+            places.add((path.parent.name, channel[1]))
+    return (len(places) or None, len(filled), None, "Linux's memory controllers") if filled else None
+
+
+def _from_firmware(folder: Path) -> _Found | None:
+    """Count populated slots in the firmware's table; which of them share a channel it does not say."""
+    entries = [entry for entry in map(_slot, sorted(folder.glob(f"{MEMORY_DEVICE}/raw"))) if entry is not None]
+    if not entries:
+        return None
+    rates = [rate for _, rate in entries if rate]
+    # a virtual machine's firmware names one made-up module and no speed
+    return None, len(entries), min(rates) * 1e6 if rates else None, "the firmware"
+
+
+def _slot(path: Path) -> tuple[int, int] | None:
+    """Read a slot's size and speed; None where it is empty or may not be read."""
+    try:
+        raw = path.read_bytes()
+    except OSError:
+        return None
+    size, speed, configured = (_word(raw, at) for at in (SIZE_AT, SPEED_AT, CONFIGURED_SPEED_AT))
+    return (size, configured or speed) if size not in (0, 0xFFFF) else None
+
+
+def _word(raw: bytes, at: int) -> int:
+    """Read 16 bits of an entry; 0 where the entry is too short to have them. Byte 1 is the entry's length."""
+    length = raw[1] if len(raw) > 1 else 0
+    return int(struct.unpack_from("<H", raw, at)[0]) if at + 2 <= min(length, len(raw)) else 0
+
+
+def _why_not(modules: Path, firmware: Path) -> str:
+    if list(firmware.glob(MEMORY_DEVICE)):
+        return "the firmware's table may be read by root only"
+    told = "no controllers" if modules.is_dir() else "no memory controllers"
+    return f"the system lists {told}; a virtual machine sees none"
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="ascii", errors="replace")
+    except OSError:
+        return ""

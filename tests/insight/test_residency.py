@@ -1,0 +1,180 @@
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from rich.console import Console
+
+import sparsenet
+from sparsenet.errors import SparsenetError
+from sparsenet.insight.cold import Condition, Words, conditions, displacer, ticks_per_s
+from sparsenet.insight.residency import Residency, ResidencyRow, residency
+from sparsenet.insight.residency_table import residency_lines
+from sparsenet.layers import KWinners, Linear
+from sparsenet.network import Network
+from sparsenet.planner.machine import machine
+from sparsenet.planner.memory import memory
+from sparsenet_kernels.simd.ticks import can_flush
+
+random = np.random.default_rng(11)
+HOT, READ = Condition("hot", 0, False, "nothing"), Condition("read", 2**16, False, "64 KiB read")
+FLUSHED = Condition("flushed", 0, True, "flushed")
+INPUTS = random.standard_normal((5, 40)).astype(np.float32)
+
+
+@pytest.fixture(scope="module")
+def engine():
+    layers = [Linear(random.standard_normal((48, 40))), KWinners(5), Linear(random.standard_normal((7, 48)))]
+    return sparsenet.compile(Network.sequential((40,), layers), threads=1, planner="predict", progress=False)
+
+
+@pytest.mark.parametrize("cores", [1, 2])
+@pytest.mark.parametrize("condition", [HOT, READ, FLUSHED], ids=lambda one: one.name)
+def test_words_timed_one_by_one_give_what_the_engine_gives(engine, condition, cores):
+    if condition.flushes and not can_flush():
+        pytest.skip("this processor lets no program flush cache lines")
+    words = Words(engine, INPUTS, cores)
+    ticks = words.time(condition, displacer(READ.read_bytes), 7)
+    assert ticks.shape == (cores, 7)
+    assert (ticks > 0).all()
+    expected = np.concatenate([engine(INPUTS[i : i + 1]) for i in range(5)])
+    for outputs in words.outputs:
+        np.testing.assert_array_equal(outputs, expected)
+
+
+def test_inputs_take_turns_from_call_to_call(engine):
+    words = Words(engine, INPUTS)
+    for done in range(1, 6):
+        words.time(HOT, displacer(0), 1)
+        assert np.count_nonzero(words.outputs[0].any(axis=1)) == done
+
+
+@pytest.mark.parametrize("x", [np.zeros((0, 40), np.float32), np.zeros((2, 41), np.float32), np.zeros(40, np.float32)])
+def test_inputs_that_do_not_fit_are_errors(engine, x):
+    with pytest.raises(SparsenetError, match="expected inputs"):
+        Words(engine, x)
+
+
+def test_inputs_that_are_not_finite_are_errors(engine):
+    words = Words(engine, np.full((1, 40), np.nan, np.float32))
+    with pytest.raises(SparsenetError, match="finite"):
+        words.time(HOT, displacer(0), 1)
+
+
+def test_ticks_are_held_against_the_clock():
+    now_ns = iter(range(0, 10**12, 10**6))
+    rate = ticks_per_s(lambda: next(now_ns))  # 21 looks at a clock that says they took 20 ms
+    assert rate > 0
+
+
+def test_conditions_follow_from_the_caches():
+    here = replace(machine(), l2_bytes=2**20, l3_bytes=2**23, memory_bytes=2**34)
+    hot, second, last, flushed = conditions(here, flushing=True)
+    assert (hot.read_bytes, second.read_bytes, last.read_bytes) == (0, 2**22, 2**24)
+    assert flushed.flushes
+    assert "2.0 times the L3" in last.text
+    assert len(conditions(here, flushing=False)) == 3
+
+
+def test_a_cache_too_large_to_displace_is_said_to_be():
+    here = replace(machine(), l2_bytes=2**20, l3_bytes=2**30, memory_bytes=2**34)
+    last = conditions(here, flushing=False, largest_bytes=2**28)[-1]
+    assert last.read_bytes == 2**28
+    assert "does not displace an L3 of 1.0 GiB" in last.text
+    unknown = conditions(replace(here, l3_bytes=None), flushing=False)[-1]
+    assert "does not say how large its last cache is" in unknown.text
+
+
+def test_little_memory_is_not_filled():
+    here = replace(machine(), l2_bytes=2**20, l3_bytes=2**30, memory_bytes=2**25)
+    assert [one.name for one in conditions(here, flushing=False)] == ["hot", "L2 displaced"]
+
+
+@pytest.fixture(scope="module")
+def found(engine):
+    told = []
+    ticking = iter(range(0, 10**15, 10**8))
+    chosen = [HOT, READ, FLUSHED] if can_flush() else [HOT, READ]
+    measured = residency(
+        {"small": (engine, INPUTS)},
+        sizes=(20,),
+        cores=(1, 2),
+        seconds=0.2,
+        conditions=chosen,
+        tell=told.append,
+        clock=lambda: next(ticking),
+    )
+    return measured, told, [condition.name for condition in chosen]
+
+
+def test_every_network_and_layer_is_there_on_one_core_and_on_two(found):
+    measured, told, names = found
+    keys = [(row.what, row.kind, row.cores, row.condition) for row in measured.rows]
+    assert keys == [
+        (what, kind, cores, name)
+        for what, kind in (("small", "network"), ("linear 20x20", "sparse twice"), ("linear 20x20", "dense"))
+        for cores in (1, 2)
+        for name in names
+        if cores == 1 or name != "flushed"
+    ]
+    assert told.count("making a linear layer 20 x 20") == 1
+    assert "small (network), cores: 2" in told
+
+
+def test_rows_follow_from_their_readings(found):
+    measured, _, _ = found
+    for row in measured.rows:
+        assert 0 < row.minimum_us <= row.median_us
+        assert row.words % row.cores == 0
+        assert (row.condition != "hot") or row.times_hot == 1.0
+    layers = {row.kind: row.weight_bytes for row in measured.rows if row.what == "linear 20x20"}
+    assert layers["dense"] >= 4 * 20 * 20
+
+
+def test_networks_are_compared_with_the_first_one():
+    first = [row("network", "hot", 2.0, 1.0), row("network", "read", 4.0, 2.0)]
+    second = [replace(one, what="other", median_us=10 * one.median_us + 2) for one in first]
+    shown = " ".join(residency_lines(by_hand([*first, *second])))
+    assert "layer [1]: faster than other under the same condition by a factor of 11.0 (hot), 10.5 (read)" in shown
+
+
+def by_hand(rows):
+    return Residency(tuple(rows), (HOT, READ), machine(), 4, memory())
+
+
+def row(kind, condition, median_us, times_hot, cores=1):
+    return ResidencyRow("layer [1]", kind, 2**20, cores, condition, 10, median_us, median_us, times_hot)
+
+
+@pytest.mark.parametrize("width", [80, 140])
+def test_it_says_how_much_of_the_speed_is_cache(width):
+    rows = [
+        *(row("sparse twice", "hot", 2.0, 1.0), row("sparse twice", "read", 6.0, 3.0)),
+        *(row("dense", "hot", 40.0, 1.0), row("dense", "read", 60.0, 1.5)),
+        row("sparse twice", "hot", 2.0, 1.0, cores=4),
+    ]
+    console = Console(width=width)
+    with console.capture() as captured:
+        console.print(by_hand(rows))
+    text = " ".join(captured.get().split())
+    assert "layer [1], sparse twice: 2.0 µs a word hot, 6.0 at worst (read): caches are worth a factor of 3.0" in text
+    assert "by a factor of 20.0 (hot), 10.0 (read)" in text
+    for expected in ("NUMA", "memory channels", "usable cores: 4", "hot: nothing."):
+        assert expected in text
+    assert max(map(len, captured.get().splitlines())) <= width
+
+
+def test_as_html_and_json(found):
+    measured, _, _ = found
+    assert "linear 20x20" in measured._repr_html_()
+    shown = json.loads(json.dumps(measured.to_dict(), allow_nan=False))
+    assert len(shown["rows"]) == len(measured.rows)
+    assert {"conditions", "machine", "memory", "usable_cores"} <= set(shown)
+
+
+def test_nothing_to_time_and_impossible_sizes_are_errors():
+    with pytest.raises(SparsenetError, match="got neither"):
+        residency({})
+    for size in (0, -1, 2**20):
+        with pytest.raises(SparsenetError, match="sizes of linear layers from 1"):
+            residency({}, sizes=(size,))
