@@ -6,9 +6,9 @@ from llvmlite import ir
 from numba.core import types
 from numba.extending import intrinsic
 
+from sparsenet_kernels.simd.byte_code import emitted
 from sparsenet_kernels.simd.bytes import dot4, load_i8, repeat4
 from sparsenet_kernels.simd.memory import INT64
-from sparsenet_kernels.simd.byte_code import emitted
 from sparsenet_kernels.simd.types import i8x64, i32x16, u8x64
 
 __all__ = ["sums_add_outer", "sums_total"]
