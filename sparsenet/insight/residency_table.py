@@ -58,8 +58,16 @@ def residency_lines(found: Residency) -> Iterator[str]:
     yield from _verdicts(found)
     here = found.machine
     caches = (("L1d", here.l1d_bytes), ("L2", here.l2_bytes), ("L3", here.l3_bytes))
+    yield from (_larger(found, name, size) for name, size in caches[1:] if size)
     yield f"caches: {', '.join(f'{name} {as_size(size)}' for name, size in caches)}; usable cores: {found.usable_cores}"
     yield from found.memory.lines()
+
+
+def _larger(found: Residency, cache: str, size_bytes: int) -> str:
+    """Say whose weights no cache of this size can hold."""
+    names = dict.fromkeys(_name(row.what, row.kind) for row in found.rows if row.weight_bytes > size_bytes)
+    listed = ", ".join(names) or "none here; how such a one would fare, the colder columns show"
+    return f"weights larger than the {cache} of {as_size(size_bytes)}: {listed}."
 
 
 def _verdicts(found: Residency) -> Iterator[str]:

@@ -138,6 +138,13 @@ def test_networks_are_compared_with_the_first_one():
     assert "layer [1]: faster than other under the same condition by a factor of 11.0 (hot), 10.5 (read)" in shown
 
 
+def test_it_says_whose_weights_no_cache_holds():
+    here = replace(machine(), l2_bytes=2**19, l3_bytes=2**25)
+    lines = list(residency_lines(replace(by_hand([row("dense", "hot", 2.0, 1.0)]), machine=here)))
+    assert "weights larger than the L2 of 512.0 KiB: layer [1], dense." in lines
+    assert any(line.startswith("weights larger than the L3 of 32.0 MiB: none here") for line in lines)
+
+
 def by_hand(rows):
     return Residency(tuple(rows), (HOT, READ), machine(), 4, memory())
 
