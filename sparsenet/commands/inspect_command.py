@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = ["inspect_model"]
 
-CARD = ("task", "accuracy", "accuracy_of", "float32", "provenance", "licence")
+CARD = ("task", "accuracy", "accuracy_of", "float32", "speed", "provenance", "limits", "licence")
 """What of a network's details people are shown beside its title; ``--json`` has all of it.
 
 ``float32`` holds the accuracy of the network before it was rounded to 8 bits.
@@ -74,10 +74,17 @@ def _card(details: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 def _entry(entry: Any) -> str:
     match entry:
         case {"data": str(data), "share_right": float(share), "samples": int(samples)}:
-            return f"{as_share(share)} right of {samples:,}: {data}"
+            return f"{as_share(share)} right of {samples:,}{_bounds(entry)}: {data}"
         case dict():
             return ", ".join(f"{name}: {value}" for name, value in entry.items())
     return str(entry)
+
+
+def _bounds(entry: Mapping[str, Any]) -> str:
+    match entry.get("interval_95"):
+        case [float(low), float(high)]:
+            return f" ({as_share(low)} to {as_share(high)})"
+    return ""
 
 
 def _work_table(layers: Sequence[LayerWork], summed: TotalWork) -> "Table":

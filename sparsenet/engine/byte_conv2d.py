@@ -12,7 +12,7 @@ from sparsenet.engine.byte_values import VECTOR_BYTES, Bytes, byte_buffer, byte_
 from sparsenet.engine.values import Arguments, Draft, View, emit
 from sparsenet.engine.weighted import Plan
 from sparsenet.layers import QuantizedConv2d, as_pair
-from sparsenet.planner.cost import byte_conv2d_us
+from sparsenet.planner.byte_cost import byte_conv2d_us
 from sparsenet.shapes import Shape
 from sparsenet_kernels.formats.pixels import slot_rows, spread_pixels_weight
 from sparsenet_kernels.formats.tiles import Tiles

@@ -8,7 +8,7 @@ from sparsenet.engine.byte_values import byte_buffer
 from sparsenet.engine.values import Arguments, Draft, View, scratch
 from sparsenet.engine.weighted import Plan
 from sparsenet.layers import as_pair, kept_count
-from sparsenet.planner.cost import TileWork, byte_tiles_us
+from sparsenet.planner.byte_cost import TileWork, byte_tiles_us
 from sparsenet_kernels.cpu.conv2d_i8_amx import fits_tiles
 from sparsenet_kernels.cpu.conv2d_i8_amx_pixels import PIXEL_SUMS, fits_pixels
 from sparsenet_kernels.cpu.conv2d_i8_octets import fits_octets

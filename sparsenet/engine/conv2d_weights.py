@@ -115,6 +115,15 @@ def _conv2d_csr_dense(draft: Draft, geometry: Geometry, value: Value, name: str)
     ), csr.fill
 
 
+def _conv2d_blocks_dense(draft: Draft, geometry: Geometry, value: Value, name: str) -> tuple[Arguments, float]:
+    layer, planes, N = geometry.layer, geometry.planes, len(geometry.layer.weight)
+    blocks = draft.once(pack_blocks_conv2d, layer.weight, layer.groups, layer.mask)
+    indptr, columns, values = draft.once(blocks.by_tile)
+    offsets = planes.offsets(columns, layer.weight.shape[3])
+    bias = np.pad(bias_of(layer.bias, N), (0, -N % 16))
+    return (_split(draft, geometry, value), indptr, offsets, values, bias, planes.row), blocks.fill
+
+
 def _conv2d_blocks_active(draft: Draft, geometry: Geometry, value: Value, name: str) -> tuple[Arguments, float]:
     layer, padded = geometry.layer, geometry.padded_sums
     blocks = draft.once(pack_blocks_conv2d, layer.weight, layer.groups, layer.mask)
@@ -135,6 +144,7 @@ BIND_CONV2D = {
     ("dense", "active"): _conv2d_dense_active,
     ("csr", "dense"): _conv2d_csr_dense,
     ("csc", "active"): _conv2d_csc_active,
+    ("blocks", "dense"): _conv2d_blocks_dense,
     ("blocks", "active"): _conv2d_blocks_active,
     ("complementary", "dense"): _conv2d_complementary,
     ("complementary", "active"): _conv2d_complementary,

@@ -2,16 +2,17 @@
 
 A kernel's time is the larger of its arithmetic and its traffic of weights. The rates below were read off kernels of
 this package on one core of an AVX-512 server at 3.8 GHz (a whole vector of 16, or one scalar step, in nanoseconds);
-narrower vectors are charged in proportion. They decide between candidates that differ by factors; where they differ by
-less, ``planner="measure"`` asks the machine.
+another core's times are in proportion to its :mod:`pace <sparsenet.planner.pace>`. They decide between candidates that
+differ by factors; where they differ by less, ``planner="measure"`` asks the machine.
 """
 
 from dataclasses import dataclass
 from math import ceil
 
 from sparsenet.planner.machine import Machine
+from sparsenet.planner.pace import pace_of
 
-__all__ = ["WeightedWork", "predict_us"]
+__all__ = ["CALL_NS", "WeightedWork", "predict_us", "reading_ns"]
 
 VECTOR_NS = 0.18
 """A fused multiply-add of 16 numbers, in a tile that holds many sums."""
@@ -109,7 +110,8 @@ def predict_us(kernel: str, work: WeightedWork, machine: Machine) -> float:
     machine : Machine
     """
     *_, weights, inputs = kernel.split("_")
-    nanoseconds = _NANOSECONDS[weights, inputs](work, 512 / machine.vector_bits)
+    pace = pace_of(machine)
+    nanoseconds = _NANOSECONDS[weights, inputs](work, pace.vector / pace.scalar) * pace.scalar
     if work.pooled and not kernel.startswith("conv2d_pool2"):
         nanoseconds += work.out_positions * ceil(work.outputs / 16) * POOLED_VECTOR_NS + CALL_NS
     return (CALL_NS + max(nanoseconds, _traffic_ns(weights, inputs, work, machine))) / 1000
@@ -158,8 +160,11 @@ def _blocks_active(work: WeightedWork, width: float) -> float:
 
 
 def _blocks_dense(work: WeightedWork, width: float) -> float:
-    each_ns = LOOKED_UP_VECTOR_NS if work.batch < 8 else LONE_VECTOR_NS
-    return work.out_positions * (work.blocks * each_ns + ceil(work.outputs / 16) * ENTRY_NS) * width
+    if work.positions == 1 and work.taps == 1:
+        each_ns = LOOKED_UP_VECTOR_NS if work.batch < 8 else LONE_VECTOR_NS
+        return (work.blocks * each_ns + ceil(work.outputs / 16) * ENTRY_NS) * width
+    moved = work.positions * min(work.active * 2, work.channels)
+    return work.out_positions * work.blocks * VECTOR_NS * width + moved * MOVE_NS
 
 
 def _complementary_dense(work: WeightedWork, width: float) -> float:
@@ -192,115 +197,14 @@ def _traffic_ns(weights: str, inputs: str, work: WeightedWork, machine: Machine)
         size_bytes = 68 * work.blocks
     else:
         size_bytes = 8 * (work.nnz if weights != "complementary" else work.taps * work.channels * work.sets)
-    near = size_bytes <= (machine.l2_bytes or L2_BYTES)
-    read = size_bytes * min(1.0, work.active / work.channels if inputs == "active" else 1.0)
+    share = min(1.0, work.active / work.channels if inputs == "active" else 1.0)
     shared_by = min(work.batch, 6 if weights == "dense" else 16) if inputs == "dense" else 1
-    return read * (CACHED_NS_PER_BYTE if near else FAR_NS_PER_BYTE) / shared_by
+    return reading_ns(size_bytes, machine) * share / shared_by
 
 
-DOT_NS = 0.2
-"""Sixteen sums of four products of bytes, where the processor has an instruction for it."""
-SLOW_DOT_NS = 1.6
-"""The same in generic instructions."""
-LOOKUP_NS = 0.85
-"""The same with each output's own choice of inputs; a fifth of it each for eight samples at once."""
-TILE_ROW_NS = 0.37
-"""A row of inputs in a product of AMX tiles, with loading it; fewer than ten rows take as long as ten."""
-TILE_WEIGHTS_NS = 2.7
-"""Loading the weights of a product, where no other product shares them."""
-TILE_SUM_NS = 0.8
-"""Storing 16 sums of a tile, pooling them and making them bytes or floats."""
-EIGHT_SETS_NS = 7.0
-"""Taking eight sets of channels out of an image at eight positions."""
-
-
-@dataclass(frozen=True)
-class TileWork:
-    """What a layer of bytes does on AMX tiles.
-
-    Attributes
-    ----------
-    products : int
-        Products of two tiles.
-    rows : int
-        Rows of their left-hand tiles.
-    sums : int
-        Vectors of 16 sums.
-    eights : int
-        Eights of positions at which eights of sets are taken out of an image.
-    """
-
-    products: int
-    rows: int
-    sums: int
-    eights: int = 0
-
-
-def byte_tiles_us(work: TileWork, machine: Machine) -> float:
-    """Predict a convolution of bytes on AMX tiles, in microseconds a sample."""
-    products_ns = work.products * TILE_ROW_NS * max(work.rows, 10)
-    return (CALL_NS + products_ns + work.sums * TILE_SUM_NS + work.eights * EIGHT_SETS_NS) / 1000
-
-
-def byte_linear_tiles_us(tiles: int, outputs: int, machine: Machine, batch: int) -> float:
-    """Predict a linear layer of bytes on AMX tiles, in microseconds a sample.
-
-    Parameters
-    ----------
-    tiles : int
-        Tiles of 64 inputs by 16 outputs that are stored.
-    outputs : int
-    machine : Machine
-    batch : int
-        Samples that go through together.
-    """
-    rows = max(min(batch, 16), 10)
-    products_ns = ceil(batch / 16) * tiles * rows * TILE_ROW_NS + tiles * TILE_WEIGHTS_NS
-    near = 1024 * tiles <= (machine.l2_bytes or L2_BYTES)
-    traffic_ns = 1024 * tiles * (CACHED_NS_PER_BYTE if near else FAR_NS_PER_BYTE)
-    return (CALL_NS + max(products_ns, traffic_ns) / batch + ceil(outputs / 16) * TILE_SUM_NS) / 1000
-
-
-def byte_linear_us(form: str, stored: int, machine: Machine, batch: int, active: float) -> float:
-    """Predict a linear layer of bytes, in microseconds a sample.
-
-    Parameters
-    ----------
-    form : {"dense", "tiles", "lookup", "blocks"}
-    stored : int
-        Vectors of 64 weights that the format stores.
-    machine : Machine
-    batch : int
-        Samples that go through together.
-    active : float
-        Share of inputs to be expected not to be zero.
-    """
-    together = 8 if batch >= 8 and form != "blocks" else 1
-    read = stored * (1 - (1 - active) ** 4 if form == "blocks" else 1.0)
-    dot_ns = _dot_ns(machine)
-    step_ns = {
-        "dense": dot_ns,
-        "tiles": dot_ns,
-        "lookup": dot_ns + LOOKUP_NS / (together / 1.6 if together > 1 else 1),
-        "blocks": 6 * dot_ns,
-    }
-    bytes_per_vector = {"dense": 64, "tiles": 68, "lookup": 132, "blocks": 68}[form]
-    near = stored * bytes_per_vector <= (machine.l2_bytes or L2_BYTES)
-    traffic_ns = read * bytes_per_vector * (CACHED_NS_PER_BYTE if near else FAR_NS_PER_BYTE) / together
-    return (CALL_NS + max(read * step_ns[form], traffic_ns)) / 1000
-
-
-def byte_conv2d_us(products: int, machine: Machine) -> float:
-    """Predict a convolution of bytes on vectors, in microseconds a sample.
-
-    Parameters
-    ----------
-    products : int
-        Products of vectors of 64 bytes.
-    machine : Machine
-    """
-    return (CALL_NS + products * _dot_ns(machine)) / 1000
-
-
-def _dot_ns(machine: Machine) -> float:
-    return DOT_NS if "avx512vnni" in machine.features else SLOW_DOT_NS
+def reading_ns(size_bytes: int, machine: Machine) -> float:
+    """Predict how long reading all weights of a layer takes, from the nearest level that holds them."""
+    pace = pace_of(machine)
+    if size_bytes <= (machine.l2_bytes or L2_BYTES):
+        return size_bytes * CACHED_NS_PER_BYTE * pace.cached
+    return size_bytes * FAR_NS_PER_BYTE * pace.far

@@ -22,7 +22,7 @@ import numpy.typing as npt
 from sparsenet.planner.machine import Machine, machine
 from sparsenet_kernels.cache import cache_directory
 
-__all__ = ["Limits", "limits", "limits_anew", "measure_limits"]
+__all__ = ["Limits", "kept_limits", "limits", "limits_anew", "measure_limits"]
 
 Floats = npt.NDArray[np.float32]
 Clock = Callable[[], int]
@@ -101,8 +101,7 @@ def limits() -> Limits:
     >>> limits().multiply_adds_per_s > 0
     True
     """
-    path = _path(machine())
-    kept = None if path is None else _read(path)
+    kept = kept_limits(machine())
     return _measured_and_kept() if kept is None else kept
 
 
@@ -117,6 +116,12 @@ def _measured_and_kept() -> Limits:
     if path is not None:
         _keep(path, measured)
     return measured
+
+
+def kept_limits(here: Machine) -> Limits | None:
+    """Give the limits that were measured on such a machine and kept; None where nobody has measured them."""
+    path = _path(here)
+    return None if path is None else _read(path)
 
 
 def measure_limits(

@@ -11,6 +11,8 @@ DENSITIES = {
     "4 of 64 at 20": (0.05, 0.05),
     "3 of 25": (0.12, 0.0325),
     "6 of 25": (0.24, 0.0325),
+    "1 of 8 groups": (0.125, 0.0325),
+    "2 of 8 groups": (0.25, 0.0325),
     "convolution dense": (1.0, 0.0325),
     "unstructured": (0.05, 0.05),
     "16 outputs share inputs": (0.05, 0.05),
@@ -31,6 +33,13 @@ def test_taps_are_kept_whole_and_shared_by_16_outputs():
     kept = masks.reference_network(masks.KINDS[2])["conv2d2"].weight.reshape(4, 16, 64, 25) != 0
     assert np.array_equal(kept.all(axis=(1, 2)), kept.any(axis=(1, 2)))
     assert (kept.all(axis=(1, 2)).sum(axis=1) == 6).all()
+
+
+@pytest.mark.parametrize(("kind", "groups"), [(3, 1), (4, 2)])
+def test_groups_of_channels_are_kept_at_every_tap_and_shared_by_16_outputs(kind, groups):
+    kept = masks.reference_network(masks.KINDS[kind])["conv2d2"].weight.reshape(4, 16, 8, 8, 25) != 0
+    assert np.array_equal(kept.all(axis=(1, 3, 4)), kept.any(axis=(1, 3, 4)))
+    assert (kept.all(axis=(1, 3, 4)).sum(axis=1) == groups).all()
 
 
 def test_the_peer_runs_the_dense_network():

@@ -1,6 +1,8 @@
 """The study: what it counts, what its page says, that it goes on where it was; times come from a device only."""
 
 import json
+import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,11 +13,19 @@ from sparsenet.bench.gpu.counts import counts_of
 from sparsenet.bench.gpu.forms import FORMS, deviation
 from sparsenet.bench.gpu.layer import WHOLE, Grid, Layer, inputs_of, pack_random
 from sparsenet.bench.gpu.limits import advantage, binding
-from sparsenet.bench.gpu.page import as_markdown
+from sparsenet.bench.gpu.page import as_markdown, plot_crossover
 from sparsenet.bench.gpu.peers import PEERS
+from sparsenet.cli import main
 from sparsenet_kernels.cuda.api import is_simulated, missing
 from sparsenet_kernels.formats import Complementary
 
+PAGE = Path(__file__).parents[2] / "notebooks" / "gpu.md"
+WRITTEN_AS = {
+    "sparse twice": "active",
+    "sparse twice, eight samples together": "batched",
+    "compressed rows": "csr",
+    "dense": "dense",
+}
 SMALL = Grid((9,), (0.3,), (0.5,), (1, 2))
 LIMITS = {
     "copy_bytes_per_s": 2e12,
@@ -150,6 +160,44 @@ def test_page_of_a_device():
     assert "0.50 (routing)" in page
     assert "1 points were not reached" in page
     assert "2,000 GB/s" in page
+
+
+def test_crossover_is_drawn(tmp_path):
+    pytest.importorskip("matplotlib", reason="needs the extra notebooks")
+    points = [made_up(1, 10.0, **{"cuBLAS float32": 30.0}), made_up(8, 10.0, **{"cuBLAS float32": 5.0})]
+    plot_crossover({"points": dict(enumerate(points))}, tmp_path / "map.svg")
+    assert "times as fast as the best of" in (tmp_path / "map.svg").read_text(encoding="utf-8")
+
+
+def test_nothing_is_drawn_without_times(tmp_path):
+    with pytest.raises(sn.SparsenetError, match="expected a study with times of dense layers"):
+        plot_crossover({"points": {"only ours": made_up(1, 10.0)}}, tmp_path / "map.svg")
+
+
+@pytest.mark.skipif(not missing(), reason="there is a GPU, or the simulator of one")
+def test_command_says_what_is_missing(tmp_path, capsys):
+    with pytest.raises(SystemExit) as left:
+        main(["gpu-study", "--json", str(tmp_path / "study.json")])
+    assert left.value.code == 2
+    assert "expected a CUDA GPU, got none" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("device")
+@pytest.mark.skipif(not is_simulated(), reason="a device takes minutes")
+def test_command_writes_record_and_page(tmp_path):
+    with pytest.raises(SystemExit) as left:
+        main(["gpu-study", "--json", str(tmp_path / "a.json"), "--page", str(tmp_path / "a.md"), "--seconds", "0"])
+    assert left.value.code == 0
+    assert json.loads((tmp_path / "a.json").read_text())["points"] == {}
+    assert "By count, at real sizes" in (tmp_path / "a.md").read_text(encoding="utf-8")
+
+
+def test_the_written_answer_has_the_right_counts():
+    rows = re.findall(r"^\| (\d+) \| (.*?) \| (.*) \| (.*) \| (.*) \|$", PAGE.read_text(encoding="utf-8"), re.M)
+    assert len(rows) == 11
+    for batch, form, *numbers in rows:
+        counted = counts_of(WRITTEN_AS[form], Layer(2048, 0.05, 0.1, int(batch)))
+        assert [int(number.replace(",", "")) for number in numbers] == list(vars(counted).values())
 
 
 def test_the_sweep_is_the_one_that_was_asked_for():

@@ -1,5 +1,7 @@
 """Every registered kernel has a cost and is lowered: nobody registers one that the planner stumbles over."""
 
+from dataclasses import replace
+
 import pytest
 
 from sparsenet.planner.choose import candidates, choose
@@ -7,10 +9,11 @@ from sparsenet.planner.cost import WeightedWork, predict_us
 from sparsenet.planner.machine import machine
 
 CONV2D = WeightedWork(196, 100, 25, 64, 64, 1, 25_600, 6.0, 1, 6_400, 16)
+POOLED = replace(CONV2D, pooled=True)
 LINEAR = WeightedWork(1, 1, 1, 1600, 1500, 1, 72_000, 200.0, 1, 60_000, 60)
 
 
-@pytest.mark.parametrize(("operation", "work"), [("conv2d", CONV2D), ("linear", LINEAR)])
+@pytest.mark.parametrize(("operation", "work"), [("conv2d", CONV2D), ("conv2d_pool2", POOLED), ("linear", LINEAR)])
 def test_every_candidate_has_a_cost(operation, work):
     names = candidates(operation, work)
     assert f"{operation}_f32_dense_dense" in names
@@ -18,8 +21,17 @@ def test_every_candidate_has_a_cost(operation, work):
         assert 0 < predict_us(name, work, machine()) < 1e6
 
 
-@pytest.mark.parametrize(("operation", "work"), [("conv2d", CONV2D), ("linear", LINEAR)])
+@pytest.mark.parametrize(("operation", "work"), [("conv2d", CONV2D), ("conv2d_pool2", POOLED), ("linear", LINEAR)])
 def test_what_is_chosen_is_predicted_to_be_fastest_and_says_why(operation, work):
     kernel, reason, predicted = choose(operation, work, machine())
     assert predicted[kernel] == min(predicted.values())
     assert reason
+
+
+def test_kernels_that_only_convolve_are_candidates_where_none_pools_as_well():
+    names = candidates("conv2d_pool2", POOLED)
+    assert "conv2d_f32_csc_active" in names
+    assert "conv2d_f32_csr_dense" not in names
+    assert predict_us("conv2d_f32_csc_active", POOLED, machine()) > predict_us(
+        "conv2d_f32_csc_active", CONV2D, machine()
+    )

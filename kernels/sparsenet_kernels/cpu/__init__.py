@@ -11,6 +11,7 @@ def register_all() -> None:
     from sparsenet_kernels.cpu import (  # noqa: F401
         compact,
         conv2d_blocks,
+        conv2d_blocks_dense,
         conv2d_csr,
         conv2d_dense,
         conv2d_i8,

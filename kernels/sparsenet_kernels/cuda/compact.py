@@ -4,7 +4,7 @@ import numpy as np
 from numba import int32
 
 from sparsenet_kernels.cuda.api import cuda, device_function
-from sparsenet_kernels.cuda.launch import MOST_THREADS, kernel
+from sparsenet_kernels.cuda.launch import kernel
 from sparsenet_kernels.cuda.places import count_of
 
 
@@ -20,7 +20,7 @@ def compact_f32(x, columns, values):
 
     Work    one pass over x; as many values as a block has threads are listed together.
     """
-    codes = cuda.shared.array(MOST_THREADS, int32)
+    codes = cuda.shared.array(0, int32)
     _, rows, channels = x.shape
     width = columns.shape[2]
     thread, threads = cuda.threadIdx.x, cuda.blockDim.x
@@ -85,7 +85,7 @@ def flatten_active_f32(columns, values, channels, columns_out, values_out):
 
     A thread takes a position; it begins where those before it end.
     """
-    lengths = cuda.shared.array(MOST_THREADS, int32)
+    lengths = cuda.shared.array(0, int32)
     _, rows, _ = columns.shape
     thread, threads = cuda.threadIdx.x, cuda.blockDim.x
     b = cuda.blockIdx.x

@@ -10,7 +10,7 @@ import numpy as np
 from numba import int32
 
 from sparsenet_kernels.cuda.api import cuda, device_function
-from sparsenet_kernels.cuda.launch import MOST_THREADS, kernel
+from sparsenet_kernels.cuda.launch import BINS, kernel
 from sparsenet_kernels.cuda.places import count_of, smaller
 
 WINNERS = "x f32[B, R, C]; factor f32[C]; columns i32[B, R, K]; values f32[B, R, K]"
@@ -29,14 +29,14 @@ def order_key(rank):
 @device_function
 def count_digit(x, factor, b, start, n, channels, prefix, shift, counts):
     """Count, in shared memory, a digit of the keys whose higher digits are ``prefix``; begins and ends in step."""
-    for digit in range(cuda.threadIdx.x, 256, cuda.blockDim.x):
+    for digit in range(cuda.threadIdx.x, BINS, cuda.blockDim.x):
         counts[digit] = 0
     cuda.syncthreads()
     for i in range(cuda.threadIdx.x, n, cuda.blockDim.x):
         element = start + i
         key = order_key(x[b, element // channels, element % channels] * factor[i])
         if key >> (shift + 8) == prefix:
-            cuda.atomic.add(counts, (key >> shift) & 255, 1)
+            cuda.atomic.add(counts, (key >> shift) & (BINS - 1), 1)
     cuda.syncthreads()
 
 
@@ -49,11 +49,11 @@ def threshold_of(x, factor, b, start, n, channels, k, counts):
     prefix, wanted = 0, k
     for shift in (24, 16, 8, 0):
         count_digit(x, factor, b, start, n, channels, prefix, shift, counts)
-        digit = 255
+        digit = BINS - 1
         while digit > 0 and wanted > counts[digit]:
             wanted -= counts[digit]
             digit -= 1
-        prefix = prefix * 256 + digit
+        prefix = prefix * BINS + digit
         cuda.syncthreads()
     return prefix, wanted
 
@@ -69,8 +69,8 @@ def kwta_f32(x, factor, columns, values):
 
     Work    five passes over C values a position, four histograms of 256 counts.
     """
-    counts = cuda.shared.array(256, int32)
-    codes = cuda.shared.array(MOST_THREADS, int32)
+    counts = cuda.shared.array(0, int32)
+    codes = counts[BINS:]
     _, rows, channels = x.shape
     k = columns.shape[2]
     thread, threads = cuda.threadIdx.x, cuda.blockDim.x
@@ -106,7 +106,7 @@ def kwta_f32__ranked(x, factor, columns, values):
 
     Work    C * C comparisons a position, which all threads make side by side.
     """
-    codes = cuda.shared.array(MOST_THREADS, int32)
+    codes = cuda.shared.array(0, int32)
     _, rows, channels = x.shape
     k = columns.shape[2]
     thread, threads = cuda.threadIdx.x, cuda.blockDim.x
@@ -146,8 +146,8 @@ def kwta_map_f32(x, factor, k, out):
 
     Work    five passes over R * C values a sample, by one block.
     """
-    counts = cuda.shared.array(256, int32)
-    codes = cuda.shared.array(MOST_THREADS, int32)
+    counts = cuda.shared.array(0, int32)
+    codes = counts[BINS:]
     _, rows, channels = x.shape
     n = rows * channels
     thread, threads = cuda.threadIdx.x, cuda.blockDim.x

@@ -9,10 +9,17 @@ from sparsenet_kernels.cuda.api import cuda, is_simulated
 from sparsenet_kernels.registry import Kernel
 from sparsenet_kernels.registry import kernel as register
 
-__all__ = ["MOST_THREADS", "kernel", "launch", "prepared"]
+__all__ = ["BINS", "kernel", "launch", "prepared"]
 
 MOST_THREADS = 256
-"""Threads of a block, at most: shared arrays with a place for each thread have so many."""
+"""Threads of a block, at most."""
+
+BINS = 256
+"""Every block has shared memory for so many counts, and behind them a place for each thread, all int32.
+
+Its size comes with the launch. Arrays of fixed size would do, but in the simulator two threads that ask for one at the
+same time may get two.
+"""
 
 SIMULATED_THREADS = 3
 """In the simulator a thread of the device is a thread of Python: a few, and no divisor of anything usual."""
@@ -25,9 +32,7 @@ kernel = partial(register, device="cuda", jit=cuda.jit)
 
 def launch(kernel: Kernel, arguments: Sequence[Any], stream: Any = 0) -> None:
     """Run a kernel on device arrays and integers, in the order of its record; it may still run on return."""
-    blocks, threads = geometry(kernel, arguments)
-    if blocks:
-        kernel.function[blocks, threads, stream](*arguments)
+    prepared(kernel, arguments, stream)()
 
 
 def prepared(kernel: Kernel, arguments: Sequence[Any], stream: Any = 0) -> Any:
@@ -35,9 +40,10 @@ def prepared(kernel: Kernel, arguments: Sequence[Any], stream: Any = 0) -> Any:
     blocks, threads = geometry(kernel, arguments)
     if not blocks:
         return lambda: None
-    configured = kernel.function[blocks, threads, stream]
+    configuration = blocks, threads, stream, 4 * (BINS + threads)
     if is_simulated():  # whose kernels remember the last configuration only
-        return lambda: kernel.function[blocks, threads, stream](*arguments)
+        return lambda: kernel.function[configuration](*arguments)
+    configured = kernel.function[configuration]
     return lambda: configured(*arguments)
 
 

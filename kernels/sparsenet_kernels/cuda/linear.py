@@ -217,7 +217,7 @@ def linear_f32_complementary_active__atomic(columns, values, outputs, weights, b
 
     Work    2 * K * S flop and K * S atomic additions per sample.
     """
-    length = cuda.shared.array(1, int32)
+    length = cuda.shared.array(0, int32)
     b, thread, threads = cuda.blockIdx.x, cuda.threadIdx.x, cuda.blockDim.x
     sets = outputs.shape[1]
     if thread == 0:

@@ -275,6 +275,11 @@ def _complementary(kernel: Kernel, problem: Conv2dProblem, drawn: Drawn) -> Pack
 
 def _blocks(kernel: Kernel, problem: Conv2dProblem, drawn: Drawn) -> Packed:
     packed = pack_blocks_conv2d(drawn.weight, problem.groups, drawn.mask)
+    if kernel.inputs == "dense":
+        indptr, columns, values = packed.by_tile()
+        offsets = _planes_of(problem).offsets(columns, problem.kernel[1])
+        bias = np.pad(drawn.bias, (0, -problem.outputs % 16))
+        return {"indptr": indptr, "offsets": offsets, "weights": values, "bias": bias}, {}
     settings = problem.kernel, problem.stride, problem.padding, problem.dilation
     padded = PaddedSums(problem.outputs, problem.size, problem.summed, *settings)
     groups, members, offsets, values = padded.grouped(packed)
@@ -288,4 +293,4 @@ def _blocks(kernel: Kernel, problem: Conv2dProblem, drawn: Drawn) -> Packed:
 
 
 FORMATS = {"dense": _dense, "csr": _csr, "csc": _csc, "complementary": _complementary, "blocks": _blocks}
-_IMAGES = {"dense": _padded_image, "csr": _planes, "csc": _image, "complementary": _image}
+_IMAGES = {"dense": _padded_image, "csr": _planes, "blocks": _planes, "csc": _image, "complementary": _image}

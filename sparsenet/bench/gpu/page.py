@@ -9,6 +9,7 @@ from sparsenet.bench.gpu.forms import FORMS
 from sparsenet.bench.gpu.layer import Layer
 from sparsenet.bench.gpu.limits import advantage, best_of, binding
 from sparsenet.bench.gpu.peers import DENSE, PEERS
+from sparsenet.errors import SparsenetError
 
 __all__ = ["as_markdown", "counted_at_real_sizes", "plot_crossover"]
 
@@ -165,11 +166,15 @@ def plot_crossover(record: Record, path: str | PathLike[str]) -> None:
     ------
     ModuleNotFoundError
         When matplotlib is not installed.
+    SparsenetError
+        When the study holds no times of a dense layer.
     """
     from matplotlib.colors import TwoSlopeNorm
     from matplotlib.figure import Figure
 
     points = [point for point in record["points"].values() if advantage(point) is not None]
+    if not points:
+        raise SparsenetError("expected a study with times of dense layers, got none; it takes a GPU and torch")
     sizes, densities, actives, batches = (
         sorted({point["layer"][name] for point in points}) for name in ("size", "density", "active", "batch")
     )

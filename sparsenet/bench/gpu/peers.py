@@ -16,6 +16,8 @@ PEERS = {"cuBLAS float32": "dense", "cuBLAS tf32": "dense", "cuBLAS bfloat16": "
 }
 """Everybody who may take part, and how the work is counted. 2:4 computes another function: other weights are kept."""
 
+DEVICE = "cuda"
+
 Call = Callable[[int], object]
 
 
@@ -40,10 +42,10 @@ def peer_call(name: str, layer: Layer, packed: Packed, inputs: list[Inputs], cac
 
     torch.set_float32_matmul_precision("high" if name == "cuBLAS tf32" else "highest")
     kind = torch.bfloat16 if name.endswith("bfloat16") else torch.float32
-    weight = torch.from_numpy(packed.dense()).to("cuda", kind)
+    weight = torch.from_numpy(packed.dense()).to(DEVICE, kind)
     size_bytes = weight.element_size() * weight.nelement()
-    given = [torch.from_numpy(one.x).to("cuda", kind) for one in inputs]
-    bias = torch.from_numpy(packed.bias).to("cuda", kind)
+    given = [torch.from_numpy(one.x).to(DEVICE, kind) for one in inputs]
+    bias = torch.from_numpy(packed.bias).to(DEVICE, kind)
     precision = torch.get_float32_matmul_precision()
     copies = [_weights(name, weight.clone()) for _ in range(turns_for(size_bytes, cache_bytes))]
 
@@ -92,6 +94,6 @@ def cublas_rates(size: int = 4096) -> dict[str, float]:
         kind = torch.bfloat16 if name.endswith("bfloat16") else torch.float32
         torch.set_float32_matmul_precision("high" if name == "cuBLAS tf32" else "highest")
         with suppress(RuntimeError):
-            a, b = (torch.randn(size, size, device="cuda", dtype=kind) for _ in range(2))
+            a, b = (torch.randn(size, size, device=DEVICE, dtype=kind) for _ in range(2))
             rates[name] = size**3 / (device_time(lambda index: a @ b, rounds=5).median_us * 1e-6)  # noqa: B023
     return rates

@@ -1,0 +1,34 @@
+import numpy as np
+import pytest
+import soundfile
+
+from sparsenet.errors import AudioError
+from sparsenet.speech import LABELS, log_mel
+from sparsenet.speech.training.noise import LEVELS, noisy_features, people_waveforms
+
+
+@pytest.fixture
+def recordings(tmp_path):
+    for digit in (0, 7):
+        for speaker in ("ann", "bob"):
+            sound = 0.3 * np.sin(np.arange(4000) * (0.1 + digit / 50))
+            soundfile.write(tmp_path / f"{digit}_{speaker}_3.wav", sound, 8_000)
+    return tmp_path
+
+
+def test_only_the_people_asked_for_are_read(recordings):
+    waveforms, classes = people_waveforms(recordings, ["bob"])
+    assert waveforms.shape == (2, 16_000)
+    assert [LABELS[index] for index in classes] == ["zero", "seven"]
+    with pytest.raises(AudioError, match="of eve in"):
+        people_waveforms(recordings, ["eve"])
+
+
+def test_noise_grows_from_none(recordings):
+    waveforms, _ = people_waveforms(recordings, ["ann"])
+    found = dict(noisy_features(waveforms))
+    assert tuple(found) == LEVELS
+    assert (LEVELS[0], LEVELS[-1]) == (0.0, 0.5)
+    assert np.array_equal(found[0.0], log_mel(waveforms))
+    far = [float(np.square(features - found[0.0]).mean()) for features in found.values()]
+    assert far == sorted(far)
