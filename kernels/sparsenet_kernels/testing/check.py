@@ -12,8 +12,8 @@ from sparsenet_kernels.testing.call import complaints
 from sparsenet_kernels.testing.case import Case
 from sparsenet_kernels.testing.suites import suite_of
 
-MOST_SHOWN = 40
-"""Numbers of a problem's arguments that a report writes out; of larger problems it says how to make them."""
+MOST_SHOWN, MOST_OF_ONE = 200, 12
+"""Numbers that a report writes out: of larger problems none, of larger arguments the shape."""
 
 
 def check_kernel(
@@ -150,12 +150,15 @@ def _report(kernel: Kernel, wrong: list[str], problem: Any, case: Case) -> str:
 
 
 def _inputs(case: Case) -> str:
-    """Write out what went in, where that is few numbers."""
+    """Write out what went in: its numbers where they are few, its shape elsewhere."""
     skipped = case.expected.keys() | case.scratch
-    given = {name: value for name, value in case.arguments.items() if name not in skipped}
-    if sum(np.size(value) for value in given.values()) > MOST_SHOWN:
+    given = {name: np.asarray(value) for name, value in case.arguments.items() if name not in skipped}
+    if sum(array.size for array in given.values()) > MOST_SHOWN:
         return ""
-    return "\n  where " + ", ".join(f"{name} = {np.asarray(value).tolist()}" for name, value in given.items())
+    return "\n  where " + ", ".join(
+        f"{name} = {array.tolist()}" if array.size <= MOST_OF_ONE else f"{name} has shape {array.shape}"
+        for name, array in given.items()
+    )
 
 
 def _edges(broken: dict[str, str]) -> str:
