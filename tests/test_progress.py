@@ -11,7 +11,7 @@ from sparsenet import progress
 @pytest.fixture
 def notebook(monkeypatch):
     """Pretend to be in a notebook; say which modules there are."""
-    monkeypatch.setattr(Console, "is_jupyter", True)
+    monkeypatch.setattr("rich.console._is_jupyter", lambda: True)
     monkeypatch.setattr(progress, "PATIENCE_S", -1.0)
 
     def having(*modules):

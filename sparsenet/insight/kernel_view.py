@@ -14,7 +14,7 @@ from sparsenet_kernels.machine_code import MachineCode, machine_code
 from sparsenet_kernels.registry import Argument, Kernel, KernelCompileError, kernels
 
 if TYPE_CHECKING:
-    from rich.console import Group
+    from rich.console import Group, RenderableType
     from rich.table import Table
 
 __all__ = ["KernelView", "kernel_table", "show_kernel"]
@@ -72,11 +72,14 @@ class KernelView:
             "code": code,
         }
 
+    def __repr__(self) -> str:
+        return f"<KernelView of {self.kernel.name}: {', '.join(argument.name for argument in self.kernel.arguments)}>"
+
     def __rich__(self) -> "Group":
         from rich.console import Group
         from rich.syntax import Syntax
 
-        parts = [_argument_table(self.kernel), _code_table(self.code), "Its Python:", Syntax(self.source, "python")]
+        parts: list[RenderableType] = [_argument_table(self.kernel), _code_table(self.code), "Its Python:", Syntax(self.source, "python")]
         if self.definition:
             parts += ["What it must compute:", Syntax(self.definition, "python")]
         return Group(*parts)
