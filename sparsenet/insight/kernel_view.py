@@ -79,7 +79,12 @@ class KernelView:
         from rich.console import Group
         from rich.syntax import Syntax
 
-        parts: list[RenderableType] = [_argument_table(self.kernel), _code_table(self.code), "Its Python:", Syntax(self.source, "python")]
+        parts: list[RenderableType] = [
+            _argument_table(self.kernel),
+            _code_table(self.code),
+            "Its Python:",
+            Syntax(self.source, "python"),
+        ]
         if self.definition:
             parts += ["What it must compute:", Syntax(self.definition, "python")]
         return Group(*parts)
