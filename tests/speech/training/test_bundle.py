@@ -20,7 +20,7 @@ def finished(tmp_path):
     """Two small final runs, and the results of two folds, made up."""
     words = toy_words()
     dense = toy_recipe(epochs=1, active=None, conv2=None, linear=None, held_out=())
-    runs = [Run("final-dense", dense), Run("final-sparse", toy_recipe(epochs=1, held_out=()))]
+    runs = [Run("final-dense", dense), Run("final-winners", toy_recipe(epochs=1, held_out=()))]
     for run in runs:
         train(run.recipe, words, tmp_path / run.name)
     for number, who in enumerate(("ann", "bob")):
