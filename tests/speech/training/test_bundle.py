@@ -24,7 +24,7 @@ def finished(tmp_path):
     for run in runs:
         train(run.recipe, words, tmp_path / run.name)
     for number, who in enumerate(("ann", "bob")):
-        runs.append(Run(f"taps-without-{who}", toy_recipe(held_out=(who,))))
+        runs.append(Run(f"winners-without-{who}", toy_recipe(held_out=(who,))))
         right = {key: Accuracy(40 + number, 50).to_dict() for key in ("float32", "int8")}
         (tmp_path / runs[-1].name).mkdir()
         (tmp_path / runs[-1].name / "results.json").write_text(json.dumps({"accuracy": {who: right}}))
