@@ -16,6 +16,7 @@ from sparsenet.errors import (
     UnsupportedLayerError,
 )
 from sparsenet.importers import from_torch, import_report
+from sparsenet.insight.kernel_view import show_kernel
 from sparsenet.layers import (
     Add,
     AvgPool2d,
@@ -77,4 +78,5 @@ __all__ = [
     "import_report",
     "load",
     "quantize",
+    "show_kernel",
 ]

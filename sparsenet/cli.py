@@ -26,6 +26,10 @@ app = typer.Typer(
 )
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
+Use = Annotated[
+    Path | None,
+    typer.Option(help="A Python file that registers kernels of your own.", metavar="FILE.py", show_default=False),
+]
 
 
 @app.command(epilog="Example: sparsenet demo --json > results.json")
@@ -95,10 +99,13 @@ def bench(
         typer.Option("--json", help="Write JSON to a file beside the table; - for JSON only.", metavar="FILE|-"),
     ] = None,
     plot: Annotated[Path | None, typer.Option(help="Draw a figure: png, svg or pdf; needs matplotlib.")] = None,
+    use: Use = None,
 ) -> None:
     """Race this engine and its peers on the same network, in turn; whatever is installed takes part."""
     from sparsenet.commands.bench_command import Wishes, bench_layers, bench_mlperf, bench_network
+    from sparsenet.commands.kernels_command import use_file
 
+    use_file(use)
     if layers and mlperf:
         raise typer.BadParameter("expected --layers or --mlperf, got both")
     wishes = Wishes(batch or ("1,16" if layers else "1,8,64,256"), threads, rounds, seconds, json, plot)
@@ -190,6 +197,21 @@ def energy(
     from sparsenet.commands.energy_command import energy_of
 
     energy_of(model, watts, batch, seconds, json)
+
+
+@app.command(epilog="Example: sparsenet kernels linear_f32_blocks_active")
+def kernels(
+    name: Annotated[
+        str,
+        typer.Argument(help="A kernel to look at; all are listed when left out.", metavar="[NAME]", show_default=False),
+    ] = "",
+    use: Use = None,
+    json: Json = False,
+) -> None:
+    """List the kernels, or show one: its Python, its definition, and what LLVM made of it."""
+    from sparsenet.commands.kernels_command import show_kernels
+
+    show_kernels(name, use, json)
 
 
 @app.command(epilog="Example: sparsenet info --json")

@@ -2,7 +2,11 @@
 
 import time
 from collections.abc import Callable, Iterable, Iterator
-from typing import TypeVar
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, TypeVar
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 __all__ = ["tracked"]
 
@@ -23,7 +27,7 @@ def tracked(
     doing : str or callable
         What is done with them, or with the one that it is given.
     progress : bool or None
-        Always, never, or (None) in terminals and notebooks.
+        Always, never, or (None) in terminals, and in notebooks that have ipywidgets to show it with.
     total : int, optional
         How many there are, where that is known.
 
@@ -36,7 +40,7 @@ def tracked(
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
     console = Console(stderr=True)
-    if progress is False or (progress is None and not (console.is_terminal or console.is_jupyter)):
+    if progress is False or not (progress or _is_watched(console)):
         yield from items
         return
     columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()
@@ -50,3 +54,7 @@ def tracked(
             yield item
     finally:
         display.stop()
+
+
+def _is_watched(console: "Console") -> bool:
+    return find_spec("ipywidgets") is not None if console.is_jupyter else console.is_terminal

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from sparsenet.layers import KWinners, Layer, Weighted, kept_count
 
 if TYPE_CHECKING:
+    from rich.console import RenderableType
     from rich.table import Table
 
     from sparsenet.engine.cuda_engine import CudaEngine
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "as_html",
+    "as_html_of",
     "as_shape",
     "as_share",
     "as_size",
@@ -106,10 +108,21 @@ def as_html(table: "Table") -> str:
     >>> "<pre" in as_html(Table("a", "b"))
     True
     """
+    return as_html_of(table)
+
+
+def as_html_of(shown: "RenderableType") -> str:
+    """Draw anything that rich can print as HTML for notebooks, every character escaped.
+
+    Examples
+    --------
+    >>> "a &lt; b" in as_html_of("a < b")
+    True
+    """
     from rich.console import Console
 
     console = Console(record=True, file=io.StringIO(), width=HTML_WIDTH, force_jupyter=False)
-    console.print(table)
+    console.print(shown)
     style = "white-space:pre;overflow-x:auto;line-height:normal;font-family:monospace"
     return console.export_html(inline_styles=True, code_format=f'<pre style="{style}">{{code}}</pre>')
 

@@ -31,6 +31,9 @@ Your own
     ...                 out[b, n] = x[b, n] if x[b, n] > 0 else 0
     ...
     ...     check_kernel("relu_f32__mine")
+
+    A new ``variant`` of an operation of this package, as here, is a candidate for the planner. An operation of your own
+    brings the function that says what it means, ``reference=lambda x: np.maximum(x, 0)``.
 """
 
 from typing import TYPE_CHECKING, Any

@@ -46,7 +46,7 @@ def address_of(array: np.ndarray) -> int:
     return int(array.__array_interface__["data"][0])
 
 
-def compile_step(name: str, function, argument_types):
+def compile_step(name: str, function, argument_types, kept: bool = True):
     """Compile the step around a kernel, or read it from the cache; kernels of other packages are always compiled.
 
     Parameters
@@ -57,6 +57,8 @@ def compile_step(name: str, function, argument_types):
         The kernel.
     argument_types : sequence of Numba types
         ``int64`` or arrays in C order.
+    kept : bool
+        Whether to use the cache; code that was read from it cannot be shown.
 
     Returns
     -------
@@ -79,7 +81,7 @@ def compile_step(name: str, function, argument_types):
         locals={},
         options={"_nrt": False, "error_model": "numpy"},
     )
-    if _is_ours(function.py_func):  # of other sources the cache would not see changes
+    if kept and _is_ours(function.py_func):  # of other sources the cache would not see changes
         step._cache = KernelCache(f"step_{name}")  # the cfunc decorator offers Numba's own cache only
     step.compile()
     return step

@@ -17,15 +17,20 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import takewhile
 from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 from numba import types
+from numba.core.errors import NumbaError
 
 from sparsenet_kernels.jit import compiled
 
-__all__ = ["Argument", "Kernel", "kernel", "kernels", "load_all", "registered_temporarily"]
+__all__ = ["Argument", "Kernel", "KernelCompileError", "kernel", "kernels", "load_all", "registered_temporarily"]
+
+BUNDLED = ("sparsenet_kernels.cpu.", "sparsenet_kernels.cuda.")
+"""Modules whose kernels come with this package; all others are somebody's own."""
 
 DTYPES = {
     "f32": (types.float32, np.float32),
@@ -48,6 +53,9 @@ class Argument:
         """Whether this is an array rather than an integer."""
         return self.dtype != "int"
 
+    def __str__(self) -> str:
+        return f"{self.name} {self.dtype}" + (f"[{', '.join(self.axes)}]" if self.is_array else "")
+
     @property
     def numba_type(self) -> types.Type:
         """The type Numba compiles for."""
@@ -57,6 +65,10 @@ class Argument:
     def numpy_dtype(self) -> type:
         """The dtype of the array."""
         return DTYPES[self.dtype][1]
+
+
+class KernelCompileError(ValueError):
+    """Numba cannot compile a kernel; the message says why, and where."""
 
 
 @dataclass(frozen=True)
@@ -77,6 +89,8 @@ class Kernel:
     arguments : tuple of Argument
     function : callable
         The kernel, jitted but not compiled.
+    reference : callable or None
+        For operations of one's own: what it must compute, in NumPy, from the arguments it names.
     """
 
     name: str
@@ -91,13 +105,33 @@ class Kernel:
     function: Any
     blocks: str = ""
     threads: str = ""
+    reference: Callable[..., Any] | None = None
 
     @cached_property
     def step(self) -> Any:
-        """The compiled C function the engine calls; compiled, or read from the cache, when first asked for."""
+        """The compiled C function the engine calls; compiled, or read from the cache, when first asked for.
+
+        Raises
+        ------
+        KernelCompileError
+            When Numba cannot compile the kernel.
+        """
+        return self.compile_step(kept=True)
+
+    def compile_step(self, kept: bool) -> Any:
+        """Compile the step that calls this kernel; ``kept`` in the cache, or read from it, if the kernel is bundled."""
         from sparsenet_kernels.native import compile_step
 
-        return compile_step(self.name, self.function, [argument.numba_type for argument in self.arguments])
+        types_of = [argument.numba_type for argument in self.arguments]
+        try:
+            return compile_step(self.name, self.function, types_of, kept and self.bundled)
+        except NumbaError as error:
+            raise KernelCompileError(f"{self.name} cannot be compiled: {_in_short(str(error))}") from None
+
+    @property
+    def bundled(self) -> bool:
+        """Whether this kernel comes with the package, rather than from somebody who uses it."""
+        return self.source.__module__.startswith(BUNDLED)
 
     @property
     def source(self) -> Callable[..., None]:
@@ -124,9 +158,14 @@ def kernel(
     device: str = "cpu",
     blocks: str = "",
     threads: str = "",
+    reference: Callable[..., Any] | None = None,
     jit: Callable[[Callable[..., None]], Any] = compiled,
 ) -> Callable[[Callable[..., None]], Any]:
     """Register a kernel; see the module's text. Those of "cuda" come by way of ``sparsenet_kernels.cuda.launch``.
+
+    A kernel of your own, as a new ``variant``, is a candidate for the planner where its operation, weights, inputs and
+    arguments are those of a kernel of this package. An operation of your own is tested against the ``reference`` that
+    comes with it. Running a notebook's cell again registers its kernel again, in place of the earlier one.
 
     Returns
     -------
@@ -144,11 +183,11 @@ def kernel(
     def register(function: Callable[..., None]) -> Any:
         if not variant and function.__name__ != name:
             raise ValueError(f"expected a kernel called {name}, got {function.__name__}")
-        if name in _KERNELS[device]:
+        if name in _KERNELS[device] and not _is_newer(function, _KERNELS[device][name]):
             raise ValueError(f"expected a kernel name of its own, got {name} twice")
         parsed, jitted = _parse(arguments), jit(function)
         what = operation, dtype, weights, inputs, variant, device, frozenset(features)
-        _KERNELS[device][name] = Kernel(name, *what, parsed, jitted, blocks, threads)
+        _KERNELS[device][name] = Kernel(name, *what, parsed, jitted, blocks, threads, reference)
         return jitted
 
     return register
@@ -180,6 +219,23 @@ def load_all(device: str = "cpu") -> None:
     if device not in _KERNELS:
         raise ValueError(f"expected a device of {', '.join(_KERNELS)}, got {device!r}")
     (cpu if device == "cpu" else cuda).register_all()
+
+
+def _is_newer(function: Callable[..., None], known: Kernel) -> bool:
+    """Tell whether a function is somebody's own kernel as it was written again, in a notebook say."""
+    old = known.source
+    return not known.bundled and (function.__module__, function.__name__) == (old.__module__, old.__name__)
+
+
+def _in_short(message: str) -> str:
+    """Leave Numba's own inner life out of its message: what is wrong, and the line that is."""
+    lines = [line.strip() for line in message.splitlines() if line.strip() and not line.startswith("Failed in")]
+    told = list(takewhile(lambda line: not line.startswith(("There are", "File ", "During:", "This error may")), lines))
+    caret = next((number for number, line in enumerate(lines) if line == "^"), 0)
+    place = re.findall(r'^File ".*", (line \d+):', "\n".join(lines[:caret]), re.MULTILINE)
+    if not caret or lines[caret - 1].startswith("kernel(*"):  # that is native.py, which calls the kernel
+        return " ".join(told)
+    return f"{' '.join(told)}; {place[-1]}: {lines[caret - 1]}"
 
 
 def _parse(arguments: str) -> tuple[Argument, ...]:

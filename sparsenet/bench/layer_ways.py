@@ -110,10 +110,13 @@ def _network(cell: Cell, weight: FloatArray, winners: bool) -> Network:
 
 
 def _kernels_for(cell: Cell, case: str) -> list[str]:
-    """List the float32 kernels, without their variants, that skip the zeros of a case: those last that may be late."""
+    """List the float32 kernels that skip the zeros of a case, those last that may be late.
+
+    Without their variants, save for those registered elsewhere.
+    """
     weights, inputs = case in ("weights only", "both"), case in ("activations only", "both")
     names = {
-        kernel.name.partition("__")[0]
+        kernel.name.partition("__")[0] if kernel.bundled else kernel.name
         for kernel in kernels().values()
         if kernel.operation == cell.shape.operation
         and kernel.dtype == "f32"

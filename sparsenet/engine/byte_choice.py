@@ -1,12 +1,13 @@
 """Choosing among the kernels that can run a layer of bytes: each format is packed, and its size decides."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sparsenet.engine.values import Arguments, Draft
 from sparsenet.engine.weighted import Plan
 from sparsenet.errors import CompileError
 from sparsenet.planner.choose import Choice
+from sparsenet.planner.own_kernels import stand_ins
 from sparsenet_kernels.registry import kernels
 
 __all__ = ["Candidate", "choose_candidate"]
@@ -34,7 +35,12 @@ class Candidate:
 
 def choose_candidate(draft: Draft, plan: Plan, candidates: list[Candidate]) -> Candidate:
     """Choose by predicted time, or as asked for, and note the choice."""
-    by_name = {candidate.kernel: candidate for candidate in candidates}
+    own = [
+        replace(candidate, kernel=name)
+        for candidate in candidates
+        for name in stand_ins(candidate.kernel, plan.machine.features)
+    ]
+    by_name = {candidate.kernel: candidate for candidate in [*candidates, *own]}
     predicted = {name: candidate.predicted_us for name, candidate in by_name.items()}
     best = min(predicted, key=predicted.__getitem__)
     what = USES[kernels()[best].weights]

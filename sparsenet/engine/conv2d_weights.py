@@ -20,7 +20,7 @@ from sparsenet_kernels.formats import (
     panel_vectors,
 )
 
-__all__ = ["BIND_CONV2D", "Geometry", "bias_of", "share_kept", "variant_of"]
+__all__ = ["BIND_CONV2D", "Geometry", "bias_of", "share_kept"]
 
 Floats = npt.NDArray[np.float32]
 
@@ -92,7 +92,7 @@ def _conv2d_complementary(draft: Draft, geometry: Geometry, value: Value, name: 
     layer = geometry.layer
     packed = draft.once(pack_complementary_conv2d, layer.weight, layer.groups, mask=layer.mask)
     weights = packed.outputs, packed.values, bias_of(layer.bias, len(layer.weight))
-    if name.endswith("active"):
+    if name.partition("__")[0].endswith("active"):
         return (*_image_lists(draft, geometry, value), *weights, *geometry.settings()), packed.fill
     return (_image(draft, geometry, value), *weights, *geometry.settings()), packed.fill
 
@@ -189,11 +189,6 @@ def _padded(draft: Draft, geometry: Geometry, value: Value) -> View:
 
 def _conv2d_panels(draft: Draft, layer: Conv2d, name: str) -> tuple[Floats, Floats]:
     return draft.once(pack_panels_conv2d, layer.weight, layer.bias, layer.groups, vectors=panel_vectors(name))
-
-
-def variant_of(name: str) -> str:
-    """Return the variant that a kernel's name ends with."""
-    return name.partition("__")[2]
 
 
 def bias_of(bias: Floats | None, N: int) -> Floats:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 
 from sparsenet.engine.lower import Lowered
 from sparsenet.planner.choose import Choice
+from sparsenet.planner.own_kernels import is_own
 from sparsenet.progress import tracked
 
 __all__ = ["choose_by_measuring"]
@@ -95,12 +96,13 @@ def _key(choice: Choice, times_us: Mapping[str, float]) -> str:
 
 
 def _worth_trying(choice: Choice) -> list[str]:
-    """List the predicted kernel first, the dense one always, and others that may be as good."""
+    """List the predicted kernel first, the dense one always, others that may be as good, and those from elsewhere."""
     times = choice.predicted_us
-    order = sorted(times, key=times.__getitem__)
+    own = [name for name in times if is_own(name)]
+    order = sorted((name for name in times if name not in own), key=times.__getitem__)
     near = [name for name in order if times[name] <= WORTH_TRYING * times[order[0]]][:MOST_TRIED]
     dense = [name for name in order if name.endswith("_dense_dense") and name not in near]
-    return [*near, *dense]
+    return [*near, *dense, *own]
 
 
 def _least_us(runs: list[Callable[[], object]], doing: str, progress: bool | None) -> list[float]:

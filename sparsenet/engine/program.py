@@ -9,9 +9,10 @@ import numpy.typing as npt
 from sparsenet.engine.arena import lay_out
 from sparsenet.engine.lower import Lowered
 from sparsenet.engine.values import Argument, Draft, Step, View
+from sparsenet.errors import CompileError
 from sparsenet.progress import tracked
 from sparsenet_kernels.native import address_of, array_words
-from sparsenet_kernels.registry import Kernel
+from sparsenet_kernels.registry import Kernel, KernelCompileError
 
 __all__ = ["Program", "assemble", "constant_bytes"]
 
@@ -89,7 +90,10 @@ def assemble(lowered: Lowered, chunk: int, progress: bool | None = False) -> Pro
 
 def _compile(kernels: tuple[Kernel, ...], progress: bool | None) -> None:
     for kernel in tracked(kernels, lambda kernel: f"compiling {kernel.name}", progress, len(kernels)):
-        assert kernel.step.address  # asking for the step compiles it, or reads it from the cache
+        try:
+            assert kernel.step.address  # asking for the step compiles it, or reads it from the cache
+        except KernelCompileError as error:
+            raise CompileError(str(error)) from None
 
 
 def _distinct(kernels: Iterable[Kernel]) -> tuple[Kernel, ...]:

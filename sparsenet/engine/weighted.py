@@ -8,20 +8,21 @@ from typing import TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from sparsenet.engine.conv2d_weights import BIND_CONV2D, Geometry, bias_of, share_kept, variant_of
+from sparsenet.engine.conv2d_weights import BIND_CONV2D, Geometry, bias_of, share_kept
 from sparsenet.engine.values import Arguments, Draft, Value, View, active_lists, dense_buffer, emit, scratch
 from sparsenet.errors import CompileError
 from sparsenet.layers import Conv2d, Linear, kept_count
 from sparsenet.planner.choose import Choice, choose, variant_name
 from sparsenet.planner.cost import WeightedWork
 from sparsenet.planner.machine import Machine
+from sparsenet.planner.own_kernels import check_stands_in
 from sparsenet_kernels.formats import (
-    PANEL_VECTORS,
     pack_blocks,
     pack_complementary,
     pack_csc,
     pack_csr,
     pack_panels,
+    panel_vectors,
 )
 from sparsenet_kernels.registry import kernels
 
@@ -118,6 +119,7 @@ def _variant_name(draft: Draft, plan: Plan, kernel: str, outputs: int) -> str:
     if forced not in kernels():
         variants = ", ".join(name for name in kernels() if name.partition("__")[0] == kernel)
         raise CompileError(f"layer {draft.layer!r}: expected one of {variants}, got {forced!r}")
+    check_stands_in(forced, kernel)
     return forced
 
 
@@ -149,7 +151,7 @@ def _linear_inputs(draft: Draft, value: Value, inputs: str) -> Arguments:
 def _linear_weights(draft: Draft, layer: Linear, weights: str, name: str) -> tuple[Arguments, float]:
     N, D = layer.weight.shape
     if weights == "dense":
-        panels, bias = draft.once(pack_panels, layer.weight[None], layer.bias, vectors=PANEL_VECTORS[variant_of(name)])
+        panels, bias = draft.once(pack_panels, layer.weight[None], layer.bias, vectors=panel_vectors(name))
         return (panels[0], bias[0]), share_kept(layer, panels)
     if weights == "csr":
         csr = draft.once(pack_csr, layer.weight, layer.mask)
@@ -161,7 +163,7 @@ def _linear_weights(draft: Draft, layer: Linear, weights: str, name: str) -> tup
     if weights == "blocks":
         blocks = draft.once(pack_blocks, layer.weight, layer.mask)
         bias, padding = bias_of(layer.bias, N), -N % 16
-        if name.endswith("dense"):
+        if name.partition("__")[0].endswith("dense"):
             return (*draft.once(blocks.by_tile), np.pad(bias, (0, padding))), blocks.fill
         return (blocks.indptr, blocks.tiles, blocks.values, bias, scratch(draft, N + padding)), blocks.fill
     packed = draft.once(pack_complementary, layer.weight, mask=layer.mask)

@@ -15,7 +15,7 @@ from sparsenet.errors import SparsenetError
 from sparsenet.planner.machine import Machine, machine
 from sparsenet.planner.threading_layer import has_tbb
 from sparsenet.tables import as_size
-from sparsenet_kernels.driver import FINISHED
+from sparsenet_kernels.driver import FINISHED, program_table
 from sparsenet_kernels.native import address_of
 from sparsenet_kernels.simd.ticks import can_flush
 
@@ -156,6 +156,8 @@ class Words:
         self._x = np.ascontiguousarray(x.reshape(len(x), -1), np.float32)
         self._y = np.zeros((cores, len(x), size), np.float32)
         self._scratch = aligned_scratch(self._program.scratch_bytes * cores)
+        places = self._program.input_bytes, self._program.output_bytes
+        self._table = program_table(self._program.steps, *places, self._x.shape[1], size, chunk=1)
         self._run = _driver(cores)
         self._first = 0
 
@@ -185,12 +187,11 @@ class Words:
         read = numbers[: condition.read_bytes // 4 // floats * floats]
         places = self._places() if condition.flushes else np.empty((0, 2), np.int64)
         times = np.zeros((self.cores, words), np.int64)
-        program = self._program
-        own = address_of(self._scratch), program.scratch_bytes, program.input_bytes, program.output_bytes
+        own = address_of(self._table), address_of(self._scratch), self._program.scratch_bytes
         with parallel_turn() as allowed:
             if self.cores > 1 and not allowed:
                 raise SparsenetError("expected to be the only one to use Numba's threads, but another thread does")
-            answer = self._run(self._x, self._y, program.steps, *own, read, places, self._first, times)
+            answer = self._run(self._x, self._y, *own, read, places, self._first, times)
         if answer != FINISHED:
             raise SparsenetError("expected finite inputs, got NaN or infinity")
         self._first = (self._first + words) % len(self._x)
@@ -199,7 +200,7 @@ class Words:
     def _places(self) -> Ticks:
         """List the memory that one word touches: (places, 2) addresses and bytes."""
         program = self._program
-        arrays = [*program.constants, program.words, program.steps, self._scratch, self._x]
+        arrays = [*program.constants, program.words, program.steps, self._table, self._scratch, self._x]
         return np.array([(address_of(array), array.nbytes) for array in arrays], np.int64)
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from sparsenet.errors import CompileError
 from sparsenet.planner.cost import WeightedWork, predict_us
 from sparsenet.planner.machine import Machine
+from sparsenet.planner.own_kernels import is_own, stand_ins
 from sparsenet_kernels.registry import kernels
 
 __all__ = ["Choice", "candidates", "choose", "variant_name"]
@@ -55,7 +56,8 @@ def candidates(operation: str, work: WeightedWork) -> tuple[str, ...]:
 
 
 def _registered(operation: str, work: WeightedWork) -> tuple[str, ...]:
-    names = dict.fromkeys(name.partition("__")[0] for name in kernels() if name.startswith(f"{operation}_f32_"))
+    known = (name for name in kernels() if name.startswith(f"{operation}_f32_") and not is_own(name))
+    names = dict.fromkeys(name.partition("__")[0] for name in known)
     return tuple(name for name in names if work.groups == 1 or not name.endswith("dense_active"))
 
 
@@ -95,7 +97,10 @@ def choose(operation: str, work: WeightedWork, machine: Machine, forced: str = "
     # nobody packs sets to find out how many there are: where some are full, csc does the same work in less memory
     predicted = {name: predict_us(name, work, machine) for name in possible if "complementary" not in name}
     best = min(predicted, key=predicted.__getitem__)
-    return best, _reason(best, predicted, operation), predicted
+    reason = _reason(best, predicted, operation)
+    # nothing is known of kernels registered elsewhere, so measuring alone can choose them
+    own = {own: predicted[name] for name in predicted for own in stand_ins(name, machine.features)}
+    return best, reason, predicted | own
 
 
 def _reason(best: str, predicted: Mapping[str, float], operation: str) -> str:

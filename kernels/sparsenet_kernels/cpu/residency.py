@@ -43,14 +43,14 @@ def _word_timer(variant):
     read = reads(variant)
 
     @compiled
-    def time_words(x, y, steps, scratch, place_in, place_out, numbers, totals, places, first, times):
+    def time_words(x, y, program, scratch, numbers, totals, places, first, times):
         for i in range(times.size):
             word = (first + i) % x.shape[0]
             if numbers.size > 0:
                 read(numbers, totals, 1)
             flush_memory(places)
             start = ticks()
-            answer = run_samples(x, y, steps, scratch, place_in, place_out, 1, word, word + 1)
+            answer = run_samples(x, y, program, scratch, word, word + 1)
             times[i] = ticks() - start
             if answer != FINISHED:
                 return answer
@@ -63,14 +63,12 @@ def _words(variant):
     time_words = _word_timer(variant)
     floats = READ_FLOATS[variant]
 
-    def run_words(x, y, steps, scratch, scratch_bytes, place_in, place_out, numbers, places, first, times):
+    def run_words(x, y, program, scratch, scratch_bytes, numbers, places, first, times):
         answers = np.full(times.shape[0], FINISHED, np.int64)
         for worker in prange(times.shape[0]):
             own, totals = scratch + worker * scratch_bytes, np.empty(floats, np.float32)
             outputs, begin = y[worker], first + worker * x.shape[0] // times.shape[0]
-            answers[worker] = time_words(
-                x, outputs, steps, own, place_in, place_out, numbers, totals, places, begin, times[worker]
-            )
+            answers[worker] = time_words(x, outputs, program, own, numbers, totals, places, begin, times[worker])
         for answer in answers:
             if answer != FINISHED:
                 return answer
@@ -83,8 +81,8 @@ def _words(variant):
 def serial_words(variant):
     """Return the driver that times words in the calling thread.
 
-    Its arguments: inputs (n, D) float32; outputs (workers, n, N) float32; the program's steps (steps, 2) int64; the
-    address of the scratch memory, its bytes for one worker, the offsets of input and output in it; numbers (m *
+    Its arguments: inputs (n, D) float32; outputs (workers, n, N) float32; the address of the program's table,
+    made for chunks of one sample; the address of the scratch memory, its bytes for one worker; numbers (m *
     READ_FLOATS,) float32 that are read before each word, none where m = 0; places (p, 2) int64, address and bytes, that
     are flushed before each word; the first word's input; times (workers, words) int64, overwritten, in ticks.
     It answers what the engine's driver answers.
@@ -102,6 +100,6 @@ def _ready(driver, name):
     floats, outputs = types.Array(types.float32, 2, "C"), types.Array(types.float32, 3, "C")
     pairs, numbers = types.Array(types.int64, 2, "C"), types.Array(types.float32, 1, "C")
     driver._cache = KernelCache(name)
-    driver.compile((floats, outputs, pairs, *[types.int64] * 4, numbers, pairs, types.int64, pairs))
+    driver.compile((floats, outputs, *[types.int64] * 3, numbers, pairs, types.int64, pairs))
     driver.disable_compile()
     return driver

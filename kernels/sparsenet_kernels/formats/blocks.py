@@ -11,8 +11,10 @@ from .blocks4x16 import check_run_ends, check_steps
 from .bytes import TILE, padded_size
 from .compressed import lines_of, run_pointers
 from .entries import Entries, conv2d_entries, linear_entries
+from .shown import shown
 
 
+@shown
 @dataclass(frozen=True, eq=False)
 class Blocks:
     """Weights column by column, 16 outputs at a time: an active input reads one run of (first output, 16 weights).

@@ -9,8 +9,10 @@ from numpy.typing import ArrayLike, NDArray
 from .arrays import check_array, check_range, check_shape, lock_arrays, rebuild, total_bytes
 from .bytes import TABLE, TILE, byte_weights, check_sums, padded_size, tiled
 from .compressed import lines_of, run_pointers
+from .shown import shown
 
 
+@shown
 @dataclass(frozen=True, eq=False)
 class Blocks4x16:
     """Eight-bit weights group by group of four inputs: a group reads one run of blocks, each a vector of 64 weights.

@@ -9,8 +9,10 @@ from numpy.typing import ArrayLike, NDArray
 from .arrays import check_array, check_finite, check_range, check_shape, first_of, lock_arrays, rebuild, total_bytes
 from .entries import Entries, conv2d_entries, linear_entries
 from .first_fit import fit_sets, overlapping_inputs
+from .shown import shown
 
 
+@shown
 @dataclass(frozen=True, eq=False)
 class Complementary:
     """Weights overlaid in S sets: one active input reads one row of S (output, value) pairs, always S.

@@ -9,8 +9,10 @@ from numpy.typing import ArrayLike, NDArray
 from .arrays import check_shape, lock_arrays, rebuild, total_bytes
 from .compressed import check_runs, lines_of, run_pointers
 from .entries import Entries, conv2d_entries, linear_entries
+from .shown import shown
 
 
+@shown
 @dataclass(frozen=True, eq=False)
 class Csc:
     """Weights column by column: one active input reads one contiguous run of (output, value).

@@ -9,8 +9,10 @@ from numpy.typing import ArrayLike, NDArray
 from .arrays import check_shape, lock_arrays, rebuild, total_bytes
 from .compressed import check_runs, lines_of, run_pointers
 from .entries import Entries, conv2d_entries, linear_entries
+from .shown import shown
 
 
+@shown
 @dataclass(frozen=True, eq=False)
 class Csr:
     """Weights row by row: one output reads one contiguous run of (input, value).

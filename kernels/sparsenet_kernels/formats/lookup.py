@@ -10,8 +10,10 @@ from .arrays import check_array, check_shape, lock_arrays, rebuild, total_bytes
 from .blocks4x16 import check_run_ends, check_steps
 from .bytes import TABLE, TILE, byte_weights, check_sums, padded_size
 from .compressed import lines_of, run_pointers
+from .shown import shown
 
 
+@shown
 @dataclass(frozen=True, eq=False)
 class Lookup:
     """Eight-bit weights by tiles of 16 outputs: a group lets every output choose four of the same 64 inputs.

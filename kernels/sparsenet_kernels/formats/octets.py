@@ -21,6 +21,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from .arrays import check_array, check_range, lock_arrays, rebuild, total_bytes
 from .compressed import lines_of, run_pointers
+from .shown import shown
 from .tiles import CHANNEL_PADDING, TILE_OUTPUTS, output_blocks
 from .tiles_conv2d import padded_conv2d_matrix
 
@@ -28,6 +29,7 @@ OCTET = 8
 """Channels of a set."""
 
 
+@shown
 @dataclass(frozen=True, eq=False)
 class Octets:
     """The kept rows of filters, run by run for each block of 16 outputs, and the sets of channels they lie on.

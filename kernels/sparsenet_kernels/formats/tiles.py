@@ -20,6 +20,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from .arrays import check_array, check_range, check_shape, lock_arrays, rebuild, total_bytes
 from .compressed import lines_of, run_pointers
+from .shown import shown
 
 TILE_OUTPUTS = 16
 """Outputs of a tile: the 32-bit sums of one vector register."""
@@ -42,6 +43,7 @@ def output_blocks(N: int) -> int:
     return -(-N // CHANNEL_PADDING) * (CHANNEL_PADDING // TILE_OUTPUTS)
 
 
+@shown
 @dataclass(frozen=True, eq=False)
 class Tiles:
     """The kept tiles of an eight-bit matrix, run by run for each block of 16 outputs.

@@ -4,12 +4,16 @@ from collections.abc import Callable
 from typing import Any
 
 import hypothesis
+import numpy as np
 from hypothesis import strategies as st
 
 from sparsenet_kernels.registry import Kernel, kernels
 from sparsenet_kernels.testing.call import complaints
 from sparsenet_kernels.testing.case import Case
 from sparsenet_kernels.testing.suites import suite_of
+
+MOST_SHOWN, MOST_OF_ONE = 200, 12
+"""Numbers that a report writes out: of larger problems none, of larger arguments the shape."""
 
 
 def check_kernel(
@@ -20,6 +24,9 @@ def check_kernel(
     seed: int | None = None,
 ) -> None:
     """Test a registered kernel against the meaning of its operation; works for your own kernels, too.
+
+    What an operation means, :mod:`sparsenet_kernels.reference` says, or the ``reference`` that a kernel for an
+    operation of your own was registered with.
 
     The kernel is called as the engine calls it: first on the edges (an empty batch, one element, one more and one fewer
     than a vector holds, nothing active, everything active, ties, ...), then on problems that hypothesis draws. Its
@@ -42,7 +49,10 @@ def check_kernel(
     Raises
     ------
     AssertionError
-        When the kernel is wrong: with the smallest problem found, what is wrong there, and the edges that break.
+        When the kernel is wrong: with the smallest problem found, its arguments where they are few numbers, what is
+        wrong there, and the edges that break.
+    KernelCompileError
+        When Numba cannot compile the kernel.
     ValueError
         When no kernel of that name is registered, or no cases for its operation are known.
 
@@ -70,7 +80,10 @@ def check_kernel(
     """
     found = _find(kernel) if isinstance(kernel, str) else kernel
     if case is not None:
-        _search(found, case, lambda drawn: drawn, max_examples, seed)
+        try:
+            _search(found, case, lambda drawn: drawn, max_examples, seed)
+        except AssertionError as error:
+            raise AssertionError(str(error)) from None  # without the frames of hypothesis
         return
     suite = suite_of(found)
     broken = {
@@ -118,19 +131,34 @@ def _search(
     @quiet
     @hypothesis.given(problems)
     def agrees(problem: Any) -> None:
-        wrong = complaints(kernel, case(problem))
-        assert not wrong, _report(kernel, wrong, problem)
+        drawn = case(problem)
+        wrong = complaints(kernel, drawn)
+        assert not wrong, _report(kernel, wrong, problem, drawn)
 
     (agrees if seed is None else hypothesis.seed(seed)(agrees))()
 
 
 def _wrong(kernel: Kernel, case: Callable[[Kernel, Any], Case], problem: Any) -> str:
-    wrong = complaints(kernel, case(kernel, problem))
-    return _report(kernel, wrong, problem) if wrong else ""
+    drawn = case(kernel, problem)
+    wrong = complaints(kernel, drawn)
+    return _report(kernel, wrong, problem, drawn) if wrong else ""
 
 
-def _report(kernel: Kernel, wrong: list[str], problem: Any) -> str:
-    return f"{kernel.name} is wrong:\n    " + "\n    ".join(wrong) + f"\n  for {problem}"
+def _report(kernel: Kernel, wrong: list[str], problem: Any, case: Case) -> str:
+    said = "" if problem is case else f"\n  for {problem}"
+    return f"{kernel.name} is wrong:\n    " + "\n    ".join(wrong) + said + _inputs(case)
+
+
+def _inputs(case: Case) -> str:
+    """Write out what went in: its numbers where they are few, its shape elsewhere."""
+    skipped = case.expected.keys() | case.scratch
+    given = {name: np.asarray(value) for name, value in case.arguments.items() if name not in skipped}
+    if sum(array.size for array in given.values()) > MOST_SHOWN:
+        return ""
+    return "\n  where " + ", ".join(
+        f"{name} = {array.tolist()}" if array.size <= MOST_OF_ONE else f"{name} has shape {array.shape}"
+        for name, array in given.items()
+    )
 
 
 def _edges(broken: dict[str, str]) -> str:

@@ -18,6 +18,7 @@ from sparsenet_kernels.testing import (
     kwta_cases,
     layout_cases,
     linear_cases,
+    own_cases,
     pool_cases,
 )
 from sparsenet_kernels.testing.case import Case
@@ -114,6 +115,9 @@ SUITES: Mapping[str, Suite] = {
 """The suite of each operation in each number type: ``<operation>_<dtype>``, as kernels' names begin."""
 
 
+OWN = Suite(own_cases.own_edges, own_cases.own_problems, own_cases.own_case)
+"""For operations that are registered with a reference of their own."""
+
 FORMATS = {
     "linear_f32": linear_cases.FORMATS,
     "linear_i8": byte_linear_cases.FORMATS,
@@ -133,10 +137,13 @@ def suite_of(kernel: Kernel) -> Suite:
     ValueError
         When there is none: the operation, or the format of the weights, is not one of this package's.
     """
+    if kernel.reference is not None:
+        return OWN
     name = f"{kernel.operation}_{kernel.dtype}"
     if name not in SUITES:
         raise ValueError(
-            f"expected one of the operations {', '.join(SUITES)}, got {name!r}; pass cases of your own as case="
+            f"expected one of the operations {', '.join(SUITES)}, or a kernel registered with its reference=, got "
+            f"{name!r}; pass cases of your own as case="
         )
     known = FORMATS.get(name)
     if known is not None and kernel.weights not in known:

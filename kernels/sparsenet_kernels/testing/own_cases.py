@@ -1,0 +1,107 @@
+"""Cases of operations that are not this package's: from the kernel's line of arguments and the reference beside it."""
+
+import inspect
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+from hypothesis import strategies as st
+
+from sparsenet_kernels.registry import Argument, Kernel
+from sparsenet_kernels.testing.case import Array, Case, Expected, leftovers
+from sparsenet_kernels.testing.contents import ORDINARY, numbers
+from sparsenet_kernels.testing.tolerance import gamma
+
+SIZES = (1, 2, 3, 7, 8, 9, 15, 16, 17, 31, 32, 33, 65)
+DRAWN = ("f32", "u8", "i8")
+"""Inputs that can be drawn; what integers mean, only whoever wrote the kernel knows."""
+
+
+@dataclass(frozen=True)
+class OwnProblem:
+    """The size of each letter of the arguments, and what the inputs hold."""
+
+    sizes: tuple[tuple[str, int], ...]
+    content: str = "normal"
+    seed: int = 0
+
+
+def own_edges(kernel: Kernel) -> Mapping[str, OwnProblem]:
+    """Return the problems that are always tried: one letter after the other at every size around a vector's."""
+    base = OwnProblem(tuple((letter, 3 if letter == "B" else 20) for letter in _letters(kernel)))
+    sizes = {
+        f"{letter} = {size}": replace(base, sizes=tuple({**dict(base.sizes), letter: size}.items()))
+        for letter in _letters(kernel)
+        for size in ((0, *SIZES) if letter == "B" else SIZES)
+    }
+    contents = {f"content: {content}": replace(base, content=content) for content in ORDINARY if content != "normal"}
+    return sizes | {"one of everything": replace(base, sizes=tuple((letter, 1) for letter, _ in base.sizes))} | contents
+
+
+def own_problems(kernel: Kernel) -> st.SearchStrategy[OwnProblem]:
+    """Draw sizes and contents."""
+    sizes = st.tuples(*(st.tuples(st.just(letter), st.integers(letter != "B", 40)) for letter in _letters(kernel)))
+    return st.builds(OwnProblem, sizes, st.sampled_from(ORDINARY), st.integers(0, 2**16))
+
+
+def own_case(kernel: Kernel, problem: OwnProblem) -> Case:
+    """Build a kernel's arguments: what its reference names is an input, the last argument is written, others scratch.
+
+    The reference is given float64, and a float32 output may differ from it by as many roundings as its largest argument
+    has elements in a sample, of the largest number that goes in or comes out.
+    """
+    rng, sizes = np.random.default_rng(problem.seed), dict(problem.sizes)
+    inputs = {argument.name: _drawn(rng, argument, sizes, problem.content) for argument in _inputs(kernel)}
+    rest = [argument for argument in kernel.arguments if argument.name not in inputs]
+    written = {argument.name: leftovers(_shape(argument, sizes), argument.numpy_dtype) for argument in rest}
+    assert kernel.reference is not None
+    values = np.asarray(kernel.reference(**{name: _wide(array) for name, array in inputs.items()}))
+    out = rest[-1]
+    if values.shape != written[out.name].shape:
+        raise ValueError(
+            f"expected the reference of {kernel.name} to return {written[out.name].shape}, got {values.shape}"
+        )
+    allowed = _allowed(kernel, sizes, [*inputs.values(), values]) if out.dtype == "f32" else 0
+    scratch = frozenset(argument.name for argument in rest[:-1])
+    return Case(inputs | written, {out.name: Expected(values, allowed)}, scratch)
+
+
+def _inputs(kernel: Kernel) -> list[Argument]:
+    assert kernel.reference is not None
+    named = inspect.signature(kernel.reference).parameters
+    inputs = [argument for argument in kernel.arguments if argument.name in named]
+    strange = [argument.name for argument in inputs if argument.dtype not in DRAWN]
+    strange += [argument.name for argument in kernel.arguments if not argument.is_array]
+    if strange or len(inputs) != len(named) or kernel.arguments[-1] in inputs:
+        raise ValueError(
+            f"expected the reference of {kernel.name} to take arrays of {', '.join(DRAWN)} among its arguments, save "
+            f"for the last, and no integers, got {', '.join(strange or named)}; pass cases of your own as case="
+        )
+    return inputs
+
+
+def _letters(kernel: Kernel) -> list[str]:
+    axes = [axis for argument in kernel.arguments for axis in argument.axes if not axis.isdigit()]
+    return list(dict.fromkeys(axes))
+
+
+def _shape(argument: Argument, sizes: Mapping[str, int]) -> tuple[int, ...]:
+    return tuple(int(axis) if axis.isdigit() else sizes[axis] for axis in argument.axes)
+
+
+def _drawn(rng: np.random.Generator, argument: Argument, sizes: Mapping[str, int], content: str) -> Array:
+    shape = _shape(argument, sizes)
+    if argument.dtype == "f32":
+        return numbers(rng, shape, content)
+    info = np.iinfo(argument.numpy_dtype)
+    return rng.integers(info.min, info.max + 1, shape).astype(argument.numpy_dtype) * (content != "zeros")
+
+
+def _wide(array: Array) -> Array:
+    return array.astype(np.float64 if array.dtype == np.float32 else np.int64)
+
+
+def _allowed(kernel: Kernel, sizes: Mapping[str, int], arrays: list[Array]) -> float:
+    without_samples = [_shape(argument, {**sizes, "B": 1}) for argument in kernel.arguments]
+    terms = max(int(np.prod(shape)) for shape in without_samples)
+    return gamma(terms + 2) * max((float(np.abs(array).max(initial=0.0)) for array in arrays), default=0.0)

@@ -1,0 +1,188 @@
+"""A kernel as it is: its arguments, its Python, its NumPy definition, and the instructions that LLVM made of it."""
+
+import inspect
+import textwrap
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from sparsenet.errors import SparsenetError
+from sparsenet.tables import as_html_of, printable
+from sparsenet_kernels.definition import definition_of
+from sparsenet_kernels.machine_code import MachineCode, machine_code
+from sparsenet_kernels.registry import Argument, Kernel, KernelCompileError, kernels
+
+if TYPE_CHECKING:
+    from rich.console import Group
+    from rich.table import Table
+
+__all__ = ["KernelView", "kernel_table", "show_kernel"]
+
+
+@dataclass(frozen=True)
+class KernelView:
+    """One kernel to look at; it prints itself in terminals and notebooks.
+
+    Attributes
+    ----------
+    kernel : Kernel
+        Its record.
+    source : str
+        The Python that is compiled.
+    definition : str
+        The NumPy function that says what it must compute; empty where it only moves numbers.
+    """
+
+    kernel: Kernel
+    source: str
+    definition: str
+
+    @cached_property
+    def code(self) -> MachineCode:
+        """The machine code, compiled when first asked for.
+
+        Raises
+        ------
+        SparsenetError
+            When Numba cannot compile the kernel, or it is for another device.
+        """
+        try:
+            return machine_code(self.kernel)
+        except KernelCompileError as error:
+            raise SparsenetError(str(error)) from None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Give everything by its name, ready for JSON."""
+        record = {name: getattr(self.kernel, name) for name in ("name", "operation", "dtype", "weights", "inputs")}
+        arguments = [str(argument) for argument in self.kernel.arguments]
+        code = {
+            "vector_bits": self.code.vector_bits,
+            "vectors": {str(bits): count for bits, count in self.code.vectors.items()},
+            "instructions": dict(self.code.instructions),
+        }
+        features = sorted(self.kernel.features)
+        return record | {
+            "variant": self.kernel.variant,
+            "device": self.kernel.device,
+            "features": features,
+            "arguments": arguments,
+            "source": self.source,
+            "definition": self.definition,
+            "code": code,
+        }
+
+    def __rich__(self) -> "Group":
+        from rich.console import Group
+        from rich.syntax import Syntax
+
+        parts = [_argument_table(self.kernel), _code_table(self.code), "Its Python:", Syntax(self.source, "python")]
+        if self.definition:
+            parts += ["What it must compute:", Syntax(self.definition, "python")]
+        return Group(*parts)
+
+    def _repr_html_(self) -> str:
+        return as_html_of(self.__rich__())
+
+
+def show_kernel(name: str) -> KernelView:
+    """Look at a kernel: its arguments, its Python, its NumPy definition, the instructions LLVM made of it.
+
+    Parameters
+    ----------
+    name : str
+        As ``engine.plan`` and ``sparsenet kernels`` say it.
+
+    Returns
+    -------
+    KernelView
+        It prints itself; ``code`` holds the machine code, ``code.text`` the assembly.
+
+    Raises
+    ------
+    SparsenetError
+        When there is no such kernel, or it cannot be compiled.
+
+    Examples
+    --------
+    >>> import sparsenet as sn
+    >>> view = sn.show_kernel("linear_f32_csc_active")
+    >>> view.definition.startswith("def linear(x")
+    True
+    """
+    if name not in kernels():
+        close = [known for known in kernels() if name and name in known]
+        raise SparsenetError(
+            f"expected the name of a kernel, such as {', '.join(close or list(kernels())[:3])}; got {name!r}"
+        )
+    kernel = kernels()[name]
+    return KernelView(kernel, _source_of(kernel.source), _source_of(definition_of(kernel)))
+
+
+def kernel_table() -> "Table":
+    """List all kernels of the CPU, those of one's own, too.
+
+    Examples
+    --------
+    >>> kernel_table().row_count == len(kernels())
+    True
+    """
+    from rich.table import Table
+
+    title = "Kernels: <operation>_<dtype>_<weights>_<inputs>__<variant>"
+    table = Table("kernel", "defined by", "needs", "comes with", title=title, title_justify="left")
+    for kernel in sorted(kernels().values(), key=lambda kernel: kernel.name):
+        definition = definition_of(kernel)
+        named = "" if definition is None else getattr(definition, "__name__", "")
+        origin = "sparsenet" if kernel.bundled else kernel.source.__module__
+        table.add_row(kernel.name, printable(named), ", ".join(sorted(kernel.features)), printable(origin))
+    return table
+
+
+def _source_of(function: Callable[..., Any] | None) -> str:
+    if function is None:
+        return ""
+    try:
+        return textwrap.dedent(inspect.getsource(function)).rstrip()
+    except (OSError, TypeError):  # typed in where nobody keeps it
+        return f"# the source of {getattr(function, '__name__', function)} was not kept"
+
+
+def _argument_table(kernel: Kernel) -> "Table":
+    from rich.table import Table
+
+    lines = [line.strip() for line in (kernel.source.__doc__ or "").splitlines()]
+    table = Table("argument", "dtype", "shape", "", title=kernel.name, title_justify="left")
+    for argument in kernel.arguments:
+        table.add_row(argument.name, argument.dtype, _shape(argument), printable(_said_of(argument, lines)))
+    return table
+
+
+def _shape(argument: Argument) -> str:
+    return f"({', '.join(argument.axes)})" if argument.is_array else ""
+
+
+def _said_of(argument: Argument, lines: list[str]) -> str:
+    """Find what the docstring's table of shapes says of an argument: behind its name, shape and dtype."""
+    for line in lines:
+        name, _, rest = line.partition(" ")
+        if name == argument.name:
+            _, found, said = rest.partition(f" {argument.dtype} ")
+            return said.strip() if found else ""
+    return ""
+
+
+def _code_table(code: MachineCode) -> "Table":
+    from rich.table import Table
+
+    title = f"As compiled here: {sum(code.instructions.values()):,} instructions, vectors of {_widths(code.vectors)}"
+    table = Table("instruction", "", title=title, title_justify="left")
+    table.add_column("in the code", justify="right")
+    for name, (count, word) in code.notable().items():
+        table.add_row(name, word, f"{count:,}")
+    return table
+
+
+def _widths(vectors: Mapping[int, int]) -> str:
+    used = [f"{bits} bits in {count:,}" for bits, count in vectors.items() if count]
+    return ", ".join(used) or "no width"

@@ -1,0 +1,78 @@
+"""Kernels that somebody else registered: which of them can stand in for one of this package's."""
+
+from collections.abc import Iterable
+
+from sparsenet.errors import CompileError
+from sparsenet_kernels.registry import Kernel, kernels
+
+__all__ = ["check_stands_in", "is_own", "stand_ins"]
+
+
+def is_own(name: str) -> bool:
+    """Tell whether a kernel was registered outside of this package.
+
+    Examples
+    --------
+    >>> is_own("linear_f32_csc_active")
+    False
+    """
+    return name in kernels() and not kernels()[name].bundled
+
+
+def stand_ins(name: str, features: Iterable[str]) -> tuple[str, ...]:
+    """List the kernels registered outside of this package that take what one of its kernels takes.
+
+    Parameters
+    ----------
+    name : str
+        A kernel of this package, with its variant or without.
+    features : iterable of str
+        What the processor has; a kernel that needs more is left out.
+
+    Examples
+    --------
+    >>> stand_ins("linear_f32_csc_active", ())
+    ()
+    """
+    bundled, has = _example_of(name), frozenset(features)
+    return tuple(
+        own.name
+        for own in kernels().values()
+        if not own.bundled and bundled is not None and _stands_in(own, bundled) and own.features <= has
+    )
+
+
+def check_stands_in(name: str, instead_of: str) -> None:
+    """Check that a kernel registered outside of this package takes what the one takes that it replaces.
+
+    Raises
+    ------
+    CompileError
+        When it takes other arguments.
+    """
+    bundled = _example_of(instead_of)
+    if is_own(name) and bundled is not None and not _stands_in(kernels()[name], bundled):
+        raise CompileError(
+            f"expected {name} to take the arguments of {bundled.name}, {_written(bundled)}; got "
+            f"{_written(kernels()[name])}"
+        )
+
+
+def _example_of(name: str) -> Kernel | None:
+    """Find a kernel of this package by its name, or any variant of it: all variants take the same arguments."""
+    form = name.partition("__")[0]
+    found = [kernel for kernel in kernels().values() if kernel.bundled and kernel.name.partition("__")[0] == form]
+    return next((kernel for kernel in found if kernel.name == name), found[0] if found else None)
+
+
+def _stands_in(own: Kernel, bundled: Kernel) -> bool:
+    return own.name.partition("__")[0] == bundled.name.partition("__")[0] and _taken(own) == _taken(bundled)
+
+
+def _taken(kernel: Kernel) -> list[tuple[str, str, int]]:
+    """Give the arguments without their letters, which are but names."""
+    return [(argument.name, argument.dtype, len(argument.axes)) for argument in kernel.arguments]
+
+
+def _written(kernel: Kernel) -> str:
+    return "; ".join(str(argument) for argument in kernel.arguments)

@@ -1,0 +1,57 @@
+import json
+
+import pytest
+
+from sparsenet_kernels.registry import kernels, registered_temporarily
+
+MINE = """
+from sparsenet_kernels import kernel
+
+@kernel("relu", variant="mine", arguments="x f32[B, N]; out f32[B, N]")
+def mine(x, out):
+    for b in range(x.shape[0]):
+        for n in range(x.shape[1]):
+            out[b, n] = max(x[b, n], 0)
+"""
+
+
+def test_all_kernels_are_listed(run):
+    outcome = run("kernels")
+    assert (outcome.code, outcome.err) == (0, "")
+    assert "linear_f32_blocks_active" in outcome.out
+    assert set(json.loads(run("kernels", "--json").out)) == set(kernels())
+
+
+def test_one_kernel_is_shown(run):
+    outcome = run("kernels", "linear_f32_csc_active")
+    assert outcome.code == 0
+    assert "def linear_f32_csc_active" in outcome.out
+    shown = json.loads(run("kernels", "linear_f32_csc_active", "--json").out)
+    assert shown["arguments"][0] == "columns i32[B, K]"
+    assert sum(shown["code"]["instructions"].values()) > 10
+
+
+def test_kernels_of_a_file_are_shown_with_their_source(run, tmp_path):
+    path = tmp_path / "mine.py"
+    path.write_text(MINE, encoding="utf-8")
+    with registered_temporarily():
+        outcome = run("kernels", "relu_f32__mine", "--use", path)
+        assert outcome.code == 0
+        assert "max(x[b, n], 0)" in outcome.out
+        assert "kernels_of_mine" in run("kernels", "--use", path).out
+
+
+@pytest.mark.parametrize(("name", "text"), [("mine.txt", ""), ("absent.py", None), ("broken.py", "1 / 0")])
+def test_files_that_register_nothing_are_refused(run, tmp_path, name, text):
+    path = tmp_path / name
+    if text is not None:
+        path.write_text(text, encoding="utf-8")
+    outcome = run("kernels", "--use", path)
+    assert outcome.code == 2
+    assert "registers kernels" in outcome.err or "ZeroDivisionError" in outcome.err
+
+
+def test_an_unknown_kernel_is_one_sentence(run):
+    outcome = run("kernels", "no_such")
+    assert outcome.code == 2
+    assert "expected the name of a kernel" in outcome.err

@@ -1,0 +1,71 @@
+import numpy as np
+import pytest
+from numba import config
+from rich.console import Console
+
+import sparsenet as sn
+from sparsenet.errors import SparsenetError
+from sparsenet.insight.kernel_view import kernel_table
+from sparsenet_kernels.registry import kernel, kernels, registered_temporarily
+
+pytestmark = pytest.mark.skipif(bool(config.DISABLE_JIT), reason="shows compiled code")
+
+
+def printed(shown):
+    console = Console(width=140, record=True, file=open_nothing())
+    console.print(shown)
+    return console.export_text()
+
+
+def open_nothing():
+    import io
+
+    return io.StringIO()
+
+
+def test_a_kernel_shows_arguments_source_definition_and_code():
+    view = sn.show_kernel("linear_f32_csc_active")
+    shown = printed(view)
+    for expected in (
+        "columns",
+        "(B, K)",
+        "0 <= columns < D; -1 ends a short row",
+        "def linear_f32_csc_active",
+        "def linear(",
+    ):
+        assert expected in shown
+    assert "As compiled here" in shown
+
+
+def test_in_a_notebook_it_is_escaped_html():
+    html = sn.show_kernel("linear_f32_csc_active")._repr_html_()
+    assert html.startswith("<pre")
+    assert "0 &lt;= columns &lt; D" in html
+
+
+def test_a_kernel_of_ones_own_shows_its_own_reference():
+    with registered_temporarily():
+
+        @kernel("twice", arguments="x f32[B, N]; out f32[B, N]", reference=lambda x: 2 * x)
+        def twice_f32(x, out):
+            for b in range(x.shape[0]):
+                for n in range(x.shape[1]):
+                    out[b, n] = np.float32(2) * x[b, n]
+
+        view = sn.show_kernel("twice_f32")
+        assert "reference=lambda x: 2 * x" in view.definition
+        assert view.to_dict()["code"]["vector_bits"] >= 0
+        assert "twice_f32" in printed(kernel_table())
+
+
+def test_a_kernel_that_only_moves_numbers_has_no_definition():
+    assert sn.show_kernel("swap_axes_f32").definition == ""
+
+
+def test_a_part_of_a_name_leads_to_the_whole():
+    with pytest.raises(SparsenetError, match=r"such as .*linear_f32_csc_active.*; got 'csc_active'"):
+        sn.show_kernel("csc_active")
+
+
+def test_the_list_has_all_kernels():
+    assert kernel_table().row_count == len(kernels())

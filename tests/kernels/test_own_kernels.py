@@ -1,0 +1,137 @@
+"""Kernels that users write: registered again, with a reference of their own, and wrong in ways that must be said."""
+
+import numpy as np
+import pytest
+from numba import config
+
+from sparsenet_kernels.registry import KernelCompileError, kernel, kernels, registered_temporarily
+from sparsenet_kernels.testing import check_kernel
+
+pytestmark = pytest.mark.skipif(bool(config.DISABLE_JIT), reason="these kernels are compiled")
+
+RELU = "x f32[B, N]; out f32[B, N]"
+DOT = "x f32[B, D]; weights f32[D]; out f32[B]"
+
+
+@pytest.fixture(autouse=True)
+def _registry_as_it_was():
+    with registered_temporarily():
+        yield
+
+
+def register_dot(step=1, reference=lambda x, weights: x @ weights):
+    @kernel("dot", arguments=DOT, reference=reference)
+    def dot_f32(x, weights, out):
+        for b in range(x.shape[0]):
+            total = np.float32(0.0)
+            for d in range(x.shape[1] // step * step):
+                total += x[b, d] * weights[d]
+            out[b] = total
+
+
+def test_an_operation_with_its_reference_is_tested_like_any_other():
+    register_dot()
+    check_kernel("dot_f32")
+
+
+def test_the_edge_that_breaks_is_named_and_the_numbers_shown():
+    register_dot(step=8)
+    with pytest.raises(AssertionError) as caught:
+        check_kernel("dot_f32")
+    message = str(caught.value)
+    assert "dot_f32 is wrong" in message
+    assert "sizes=(('B', 1), ('D', 1))" in message
+    assert "where x = [[" in message
+    assert "D = 7" in message
+    assert "D = 8;" not in message
+    assert len(message.splitlines()) < 8
+
+
+def test_a_failure_is_told_without_the_frames_that_found_it():
+    register_dot(step=8)
+    with pytest.raises(AssertionError) as caught:
+        check_kernel("dot_f32")
+    assert caught.value.__suppress_context__
+    assert len(caught.traceback) == 2  # this test and check_kernel
+
+
+def test_bytes_are_compared_exactly():
+    def register(low):
+        @kernel(
+            "brighten", dtype="u8", arguments="x u8[B, N]; out u8[B, N]", reference=lambda x: np.minimum(x + 9, 255)
+        )
+        def brighten_u8(x, out):
+            for b in range(x.shape[0]):
+                for n in range(x.shape[1]):
+                    out[b, n] = min(max(np.int32(x[b, n]), low) + 9, 255)
+
+    register(0)
+    check_kernel("brighten_u8")
+    register(1)
+    with pytest.raises(AssertionError, match="brighten_u8 is wrong"):
+        check_kernel("brighten_u8", max_examples=300)
+
+
+def test_a_reference_of_another_shape_is_refused():
+    register_dot(reference=lambda x, weights: x * weights)
+    with pytest.raises(ValueError, match=r"expected the reference of dot_f32 to return \(0,\), got \(0, 20\)"):
+        check_kernel("dot_f32")
+
+
+def test_arguments_that_only_the_author_understands_need_cases():
+    @kernel("pick", arguments="x f32[B, N]; place int; out f32[B]", reference=lambda x: x[:, 0])
+    def pick_f32(x, place, out):
+        for b in range(x.shape[0]):
+            out[b] = x[b, place]
+
+    with pytest.raises(ValueError, match="no integers, got place; pass cases of your own as case="):
+        check_kernel("pick_f32")
+
+
+def test_a_cell_that_runs_again_registers_its_kernel_again():
+    register_dot(step=8)
+    first = kernels()["dot_f32"]
+    register_dot()
+    assert kernels()["dot_f32"] is not first
+    check_kernel("dot_f32")
+
+
+def test_another_function_may_not_take_the_name():
+    @kernel("relu", variant="mine", arguments=RELU)
+    def mine(x, out):
+        """Say nothing."""
+
+    with pytest.raises(ValueError, match="got relu_f32__mine twice"):
+
+        @kernel("relu", variant="mine", arguments=RELU)
+        def other(x, out):
+            """Say nothing."""
+
+
+def test_what_numba_cannot_compile_is_said_in_a_line():
+    @kernel("relu", variant="mine", arguments=RELU)
+    def mine(x, out):
+        for b in range(x.shape[0]):
+            out[b, 0] = x[b, 0] + "a"
+
+    with pytest.raises(KernelCompileError) as caught:
+        check_kernel("relu_f32__mine")
+    message = str(caught.value)
+    assert message.startswith("relu_f32__mine cannot be compiled: No implementation of function")
+    assert message.endswith('out[b, 0] = x[b, 0] + "a"')
+    assert "\n" not in message
+
+
+def test_a_name_that_nobody_knows_is_said_in_a_line():
+    @kernel("relu", variant="mine", arguments=RELU)
+    def mine(x, out):
+        out[0, 0] = missing  # noqa: F821
+
+    with pytest.raises(KernelCompileError, match=r"cannot be compiled: NameError: name 'missing' is not defined$"):
+        check_kernel("relu_f32__mine")
+
+
+def test_kernels_know_whether_they_came_with_the_package():
+    register_dot()
+    assert not kernels()["dot_f32"].bundled
+    assert kernels()["relu_f32"].bundled

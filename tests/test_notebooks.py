@@ -1,0 +1,89 @@
+"""The notebooks are small, hold no results, and run from top to bottom as a new user would run them."""
+
+import json
+import re
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+FOLDER = Path(__file__).parent.parent / "notebooks"
+NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
+NAMES = [path.stem for path in NOTEBOOKS]
+
+MOST_CELLS = 15
+CELL_S = 300
+"""The longest that one cell may take, compiling included."""
+
+NEEDED = ("nbclient", "nbformat", "ipykernel", "matplotlib")
+NEEDED_BY = {"08": ("soundfile",)}
+
+
+def cells(path, kind=None):
+    found = json.loads(path.read_text(encoding="utf-8"))["cells"]
+    return [cell for cell in found if kind is None or cell["cell_type"] == kind]
+
+
+def text_of(cell):
+    return "".join(cell["source"])
+
+
+def test_they_are_numbered_from_one_to_ten():
+    assert [name[:2] for name in NAMES] == [f"{number:02}" for number in range(1, 11)]
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=NAMES)
+def test_a_notebook_is_small_and_stripped(path):
+    content = json.loads(path.read_text(encoding="utf-8"))
+    assert content["nbformat"] == 4
+    assert len(content["cells"]) <= MOST_CELLS
+    assert len({cell["id"] for cell in content["cells"]}) == len(content["cells"])
+    for cell in cells(path, "code"):
+        assert (cell["outputs"], cell["execution_count"]) == ([], None)
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=NAMES)
+def test_the_first_cell_says_the_idea(path):
+    first = cells(path)[0]
+    assert first["cell_type"] == "markdown"
+    assert text_of(first).startswith(f"# {path.stem[:2]} ")
+    assert len(text_of(first).split()) > 40
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=NAMES)
+def test_all_code_is_python(path):
+    for number, cell in enumerate(cells(path, "code")):
+        python = re.sub(r"^%.*$", "", text_of(cell), flags=re.MULTILINE)  # magics are IPython's
+        compile(python, f"{path.name}, code cell {number}", "exec")
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=NAMES)
+def test_there_is_one_figure(path):
+    drawn = sum(len(re.findall(r"plt\.subplots|plot_roofline\(", text_of(cell))) for cell in cells(path, "code"))
+    assert drawn == 1
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=NAMES)
+def test_the_notebooks_that_one_points_to_exist(path):
+    for cell in cells(path, "markdown"):
+        for target in re.findall(r"\]\(([^)]+\.ipynb)\)", text_of(cell)):
+            assert (FOLDER / target).is_file(), target
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=NAMES)
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of the tools that run notebooks, not of the notebooks
+@pytest.mark.filterwarnings("ignore:Parsing dates")
+def test_a_notebook_runs(path, tmp_path):
+    missing = [name for name in (*NEEDED, *NEEDED_BY.get(path.stem[:2], ())) if find_spec(name) is None]
+    if missing:
+        pytest.skip(f"running notebooks needs {', '.join(missing)}: pip install sparsenet[notebooks]")
+    import nbformat
+    from nbclient import NotebookClient
+
+    notebook = nbformat.read(path, as_version=4)
+    elsewhere = {"metadata": {"path": tmp_path}}
+    NotebookClient(notebook, timeout=CELL_S, kernel_name="python3", resources=elsewhere).execute()
+    said = [output for cell in notebook.cells for output in cell.get("outputs", [])]
+    assert not [output["text"] for output in said if output.get("name") == "stderr"]
+    pictures = [output for output in said if "image/png" in output.get("data", {})]
+    assert len(pictures) == (0 if path.stem.startswith("04") and find_spec("torch") is None else 1)
