@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from sparsenet.errors import SparsenetError
 from sparsenet.network import Network
+from sparsenet.speech.dataset import LABELS
 from sparsenet.speech.front_end import FrontEnd
 from sparsenet.speech.prepared import PreparedWords, features_of
 from sparsenet.speech.training.accuracy import Accuracy
@@ -180,7 +181,10 @@ def _golden(rows: Mapping[str, Row], folder: Path, words: PreparedWords) -> dict
     """Return features of some test clips, and the scores of the modules as they were trained."""
     samples = measuring_sets(words, rows["sparse"].run.recipe)["test"]
     chosen = np.linspace(0, len(samples) - 1, min(GOLDEN_CLIPS, len(samples))).astype(int)
-    golden: dict[str, Any] = {"features": features_of(samples.images[chosen])[:, None]}
+    golden: dict[str, Any] = {
+        "features": features_of(samples.images[chosen])[:, None],
+        "said": np.array(LABELS)[samples.classes[chosen]],
+    }
     for name, row in rows.items():
         with np.load(folder / row.run.name / SCORES_FILE) as scores:
             golden[name] = scores["test"][chosen]
