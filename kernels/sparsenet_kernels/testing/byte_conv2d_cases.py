@@ -78,7 +78,10 @@ def byte_conv2d_edges(kernel: Kernel) -> Mapping[str, ByteConv2dProblem]:
     }
     every = widths | heights | outputs | held | kept | shifts | filters | extremes | named
     strided = {} if _only_plain(kernel) else _strided_edges(kernel)
-    return {name: _fitted(kernel, problem) for name, problem in (every | strided).items()}
+    names: dict[ByteConv2dProblem, str] = {}
+    for name, problem in (every | strided).items():
+        names.setdefault(_fitted(kernel, problem), name)  # what is changed to fit may equal another edge
+    return {name: problem for problem, name in names.items()}
 
 
 def byte_conv2d_problems(kernel: Kernel) -> st.SearchStrategy[ByteConv2dProblem]:

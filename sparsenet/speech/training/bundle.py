@@ -1,7 +1,7 @@
 """The networks that ship, made of the study's last runs: their files, and the cards that say what they are.
 
-spoken-digits.safetensors           final-sparse, rounded to 8 bits
-spoken-digits-float32.safetensors   final-sparse
+spoken-digits.safetensors           final-winners, rounded to 8 bits
+spoken-digits-float32.safetensors   final-winners
 spoken-digits-dense.safetensors     final-dense, its weights stored as int8
 golden.npz                          features of test clips, and what the trainer answered, for tests
 """
@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from sparsenet.errors import SparsenetError
 from sparsenet.network import Network
+from sparsenet.speech.dataset import LABELS
 from sparsenet.speech.front_end import FrontEnd
 from sparsenet.speech.prepared import PreparedWords, features_of
 from sparsenet.speech.training.accuracy import Accuracy
@@ -76,17 +77,17 @@ def bundle(
         When a final run is not finished.
     """
     rows = {row.run.name: row for row in read_rows(runs, folder)}
-    missing = [name for name in ("final-sparse", "final-dense") if name not in rows]
+    missing = [name for name in ("final-winners", "final-dense") if name not in rows]
     if missing:
-        raise SparsenetError(f"expected finished runs final-sparse and final-dense, {missing[0]} is not")
-    sparse, dense = rows["final-sparse"], rows["final-dense"]
+        raise SparsenetError(f"expected finished runs final-winners and final-dense, {missing[0]} is not")
+    sparse, dense = rows["final-winners"], rows["final-dense"]
     people = sorted(np.unique(words.speakers[words.splits == "people"]).tolist())
-    folds = {group: [row for row in rows.values() if row.run.group == group] for group in ("taps", "dense")}
+    folds = {group: [row for row in rows.values() if row.run.group == group] for group in ("winners", "dense")}
     exact = load(folder / sparse.run.name / FLOAT32_FILE)
     rounded = load(folder / sparse.run.name / INT8_FILE)
     twin = load(folder / dense.run.name / FLOAT32_FILE)
-    float32_card = _card("Spoken digits, sparse twice, float32", sparse, folds["taps"], "float32", people)
-    int8_card = _card("Spoken digits, sparse twice, int8", sparse, folds["taps"], "int8", people)
+    float32_card = _card("Spoken digits, sparse twice, float32", sparse, folds["winners"], "float32", people)
+    int8_card = _card("Spoken digits, sparse twice, int8", sparse, folds["winners"], "int8", people)
     int8_card |= {"quantization": rounded.details["quantization"], "float32": {"accuracy": float32_card["accuracy"]}}
     dense_card = _card("Spoken digits, dense twin", dense, folds["dense"], "float32", people)
     dense_card |= {"accuracy_of": "the float32 network; this file keeps its weights as int8"}
@@ -180,7 +181,10 @@ def _golden(rows: Mapping[str, Row], folder: Path, words: PreparedWords) -> dict
     """Return features of some test clips, and the scores of the modules as they were trained."""
     samples = measuring_sets(words, rows["sparse"].run.recipe)["test"]
     chosen = np.linspace(0, len(samples) - 1, min(GOLDEN_CLIPS, len(samples))).astype(int)
-    golden: dict[str, Any] = {"features": features_of(samples.images[chosen])[:, None]}
+    golden: dict[str, Any] = {
+        "features": features_of(samples.images[chosen])[:, None],
+        "said": np.array(LABELS)[samples.classes[chosen]],
+    }
     for name, row in rows.items():
         with np.load(folder / row.run.name / SCORES_FILE) as scores:
             golden[name] = scores["test"][chosen]

@@ -1,7 +1,8 @@
 """The trainings of the study, by name: what is compared with what.
 
 dense-without-ann       the dense twin, each person held out in turn; also the teacher of that fold
-taps-without-ann        the sparse form that ships, in every fold
+taps-without-ann        the sparse form with the paper's winners, in every fold
+winners-without-ann     the same with twice as many winners: the form that ships
 family-...              other masks, on one fold, all trained alike
 ingredient-...          the sparse form without, or with, one thing more
 final-...               what ships: nobody held out
@@ -19,6 +20,7 @@ from sparsenet.speech.training.run_files import FLOAT32_FILE
 __all__ = ["GROUPS", "Run", "planned_runs"]
 
 FOLD_EPOCHS, COMPARED_EPOCHS, FINAL_EPOCHS = 45, 30, 60
+MANY_WINNERS = (12, 16, 300)
 FALLING_SHARE = 1 / 3
 """Of all epochs, so many have more winners than the network will have."""
 
@@ -54,7 +56,7 @@ class Run:
         return self.name.partition("-")[0]
 
 
-GROUPS = ("dense", "taps", "family", "ingredient", "final")
+GROUPS = ("dense", "taps", "winners", "family", "ingredient", "final")
 
 
 def planned_runs(folder: Path, people: Sequence[str], fold: str) -> tuple[Run, ...]:
@@ -71,9 +73,13 @@ def planned_runs(folder: Path, people: Sequence[str], fold: str) -> tuple[Run, .
     """
     dense = [Run(f"dense-without-{who}", dense_recipe(held_out=(who,))) for who in people]
     taps = [Run(f"taps-without-{who}", _taught(folder, who, FOLD_EPOCHS)) for who in people]
+    winners = [
+        Run(f"winners-without-{who}", replace(_taught(folder, who, COMPARED_EPOCHS), active=MANY_WINNERS))
+        for who in people
+    ]
     compared = _taught(folder, fold, COMPARED_EPOCHS)
     family = [Run(f"family-{name}", replace(compared, conv2=c, linear=n)) for name, (c, n) in FAMILIES.items()]
-    return (*dense, *taps, *family, *_ingredients(compared), *_finals(folder))
+    return (*dense, *taps, *winners, *family, *_ingredients(compared), *_finals(folder))
 
 
 def _taught(folder: Path, who: str, epochs: int) -> Recipe:
@@ -100,7 +106,6 @@ def _ingredients(compared: Recipe) -> list[Run]:
         "rounded": replace(compared, rounded_epochs=3),
         "wider": wider,
         "more-winners": replace(compared, active=(9, 12, 225)),
-        "many-winners": replace(compared, active=(12, 16, 300)),
         "fewer-winners": replace(compared, active=(4, 6, 100)),
         "longer": _with_epochs(compared, FINAL_EPOCHS),
     }
@@ -109,5 +114,5 @@ def _ingredients(compared: Recipe) -> list[Run]:
 
 def _finals(folder: Path) -> list[Run]:
     dense = Run("final-dense", dense_recipe())
-    sparse = _with_epochs(Recipe(teachers=(_file(folder, dense.name),)), FINAL_EPOCHS)
-    return [dense, Run("final-sparse", sparse)]
+    sparse = _with_epochs(Recipe(active=MANY_WINNERS, teachers=(_file(folder, dense.name),)), FINAL_EPOCHS)
+    return [dense, Run("final-winners", sparse)]

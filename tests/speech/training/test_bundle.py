@@ -20,11 +20,11 @@ def finished(tmp_path):
     """Two small final runs, and the results of two folds, made up."""
     words = toy_words()
     dense = toy_recipe(epochs=1, active=None, conv2=None, linear=None, held_out=())
-    runs = [Run("final-dense", dense), Run("final-sparse", toy_recipe(epochs=1, held_out=()))]
+    runs = [Run("final-dense", dense), Run("final-winners", toy_recipe(epochs=1, held_out=()))]
     for run in runs:
         train(run.recipe, words, tmp_path / run.name)
     for number, who in enumerate(("ann", "bob")):
-        runs.append(Run(f"taps-without-{who}", toy_recipe(held_out=(who,))))
+        runs.append(Run(f"winners-without-{who}", toy_recipe(held_out=(who,))))
         right = {key: Accuracy(40 + number, 50).to_dict() for key in ("float32", "int8")}
         (tmp_path / runs[-1].name).mkdir()
         (tmp_path / runs[-1].name / "results.json").write_text(json.dumps({"accuracy": {who: right}}))

@@ -29,7 +29,7 @@ def test_teachers_come_first_and_never_heard_who_is_held_out(runs, tmp_path):
 
 
 def test_every_fold_is_there(runs):
-    for group in ("dense", "taps"):
+    for group in ("dense", "taps", "winners"):
         assert [run.recipe.held_out for run in runs if run.group == group] == [(who,) for who in PEOPLE]
     assert all(run.recipe.held_out == () for run in runs if run.group == "final")
 
