@@ -12,7 +12,7 @@ from sparsenet.engine.lower import Lowered
 from sparsenet.planner.choose import Choice
 from sparsenet.progress import tracked
 
-__all__ = ["choose_by_measuring"]
+__all__ = ["choose_by_measuring", "least_us"]
 
 WORTH_TRYING = 5.0
 """A kernel that is predicted to take this many times as long as the best is not tried, save for the dense one."""
@@ -75,7 +75,7 @@ def choose_by_measuring(
         trials = [Trial(name, lowered := lower_with({**chosen, choice.layer: name}), runner(lowered)) for name in names]
         doing = f"timing {len(trials)} kernels for {choice.layer}"
         times_us = [
-            time_us / first.draft.batch for time_us in _least_us([trial.run for trial in trials], doing, progress)
+            time_us / first.draft.batch for time_us in least_us([trial.run for trial in trials], doing, progress)
         ]
         fastest = min(range(len(trials)), key=times_us.__getitem__)
         winner = fastest if times_us[fastest] < BETTER * times_us[0] else 0
@@ -103,7 +103,9 @@ def _worth_trying(choice: Choice) -> list[str]:
     return [*near, *dense]
 
 
-def _least_us(runs: list[Callable[[], object]], doing: str, progress: bool | None) -> list[float]:
+def least_us(
+    runs: list[Callable[[], object]], doing: str, progress: bool | None, longest_s: float = LONGEST_S
+) -> list[float]:
     """Time the functions in turn, and return each one's shortest time."""
     least = [float("inf")] * len(runs)
     began = time.perf_counter()
@@ -114,7 +116,7 @@ def _least_us(runs: list[Callable[[], object]], doing: str, progress: bool | Non
                 run()
                 if turn > 0:  # the first turn warms up
                     least[i] = min(least[i], (time.perf_counter_ns() - start) / 1000)
-        if turn >= 3 and time.perf_counter() - began > LONGEST_S:
+        if turn >= 3 and time.perf_counter() - began > longest_s:
             break
     return least
 
