@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from sparsenet.layers import KWinners, Layer, Weighted, kept_count
 
 if TYPE_CHECKING:
+    from rich.console import RenderableType
     from rich.table import Table
 
     from sparsenet.engine.cuda_engine import CudaEngine
@@ -93,12 +94,12 @@ def plan_table(engine: "Engine | CudaEngine") -> "Table":
     return table
 
 
-def as_html(table: "Table") -> str:
-    """Draw a table as HTML for notebooks, every character escaped.
+def as_html(table: "RenderableType") -> str:
+    """Draw a table, or anything else that prints itself, as HTML for notebooks, every character escaped.
 
     Parameters
     ----------
-    table : rich.table.Table
+    table : rich.console.RenderableType
 
     Examples
     --------

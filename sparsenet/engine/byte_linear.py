@@ -10,7 +10,7 @@ from sparsenet.engine.byte_values import Bytes, in_memory_order
 from sparsenet.engine.values import Arguments, Draft, Value, View, emit, scratch
 from sparsenet.engine.weighted import Plan
 from sparsenet.layers import QuantizedLinear, kept_count
-from sparsenet.planner.cost import byte_linear_tiles_cost, byte_linear_cost
+from sparsenet.planner.cost import byte_linear_cost, byte_linear_tiles_cost
 from sparsenet.planner.predicted import Cost
 from sparsenet_kernels.cpu.linear_i8_tiles import TOTALS
 from sparsenet_kernels.cpu.tile_sums import TILE_SUMS

@@ -1,6 +1,7 @@
 """What the planner predicts for a network, layer by layer, without compiling anything."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from sparsenet.engine.lower import Lowered, lower
@@ -10,7 +11,7 @@ from sparsenet.passes import fold_batchnorm
 from sparsenet.planner.choose import Choice
 from sparsenet.planner.machine import machine
 
-__all__ = ["Packs", "dense_choices", "dense_kernels", "predicted_choices", "predicted_us", "without"]
+__all__ = ["DensePlan", "Packs", "dense_plan", "predicted_choices", "predicted_us", "without"]
 
 Packs = dict[tuple[str, str], Any]
 """Weights as they were packed for the formats, by layer and packer."""
@@ -43,7 +44,7 @@ def predicted_choices(net: Network, batch: int = 1, packs: Packs | None = None) 
     >>> predicted_us(chosen["linear1"]) > 0
     True
     """
-    return {choice.layer: choice for choice in _lowered(net, batch, packs).plan.choices}
+    return {choice.layer: choice for choice in _lowered(net, batch, packs, {}).plan.choices}
 
 
 def predicted_us(choice: Choice) -> float:
@@ -52,25 +53,41 @@ def predicted_us(choice: Choice) -> float:
     return min(times) if times else choice.cost.us if choice.cost else 0.0
 
 
-def dense_kernels(net: Network, batch: int = 1) -> tuple[Network, dict[str, str]]:
-    """Find the kernels that skip nothing: the fastest predicted for each layer, and the network that they suit.
+@dataclass(frozen=True, eq=False)
+class DensePlan:
+    """A network's plan with kernels that skip nothing.
 
-    Returns
-    -------
-    Network
+    Attributes
+    ----------
+    network : Network
         Without zero weights where formats would leave them out.
-    dict of str to str
-        By layer.
+    choices : mapping of str to Choice
+        The fastest predicted kernel of each layer with weights.
     """
-    full = all_kept(net)
-    return full, {layer: _fastest_dense(choice) for layer, choice in predicted_choices(full, batch).items()}
+
+    network: Network
+    choices: Mapping[str, Choice]
+
+    @property
+    def kernels(self) -> dict[str, str]:
+        """The kernel of each layer, as :func:`sparsenet.compile` takes them."""
+        return {layer: choice.kernel for layer, choice in self.choices.items()}
 
 
-def dense_choices(net: Network, batch: int = 1) -> dict[str, Choice]:
-    """Predict what each layer would take with kernels that skip nothing."""
-    full, kernels = dense_kernels(net, batch)
-    lowered = lower(fold_batchnorm(full), min(batch, LARGEST_CHUNK), machine(), kernels)
-    return {choice.layer: choice for choice in lowered.plan.choices}
+def dense_plan(net: Network, batch: int = 1) -> DensePlan:
+    """Plan a network for kernels that skip nothing: what its zeros are held against.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sparsenet.layers import Linear
+    >>> dense_plan(Network.sequential((4,), [Linear(np.eye(4))])).choices["linear1"].format
+    'dense'
+    """
+    full, packs = all_kept(net), Packs()
+    fastest = {layer: _fastest_dense(choice) for layer, choice in predicted_choices(full, batch, packs).items()}
+    lowered = _lowered(full, batch, packs, fastest)
+    return DensePlan(full, {choice.layer: choice for choice in lowered.plan.choices})
 
 
 def without(packs: Packs, layers: Iterable[str]) -> Packs:
@@ -79,8 +96,8 @@ def without(packs: Packs, layers: Iterable[str]) -> Packs:
     return {key: packed for key, packed in packs.items() if key[0] not in changed}
 
 
-def _lowered(net: Network, batch: int, packs: Packs | None) -> Lowered:
-    return lower(fold_batchnorm(net), min(batch, LARGEST_CHUNK), machine(), {}, packs)
+def _lowered(net: Network, batch: int, packs: Packs | None, kernels: Mapping[str, str]) -> Lowered:
+    return lower(fold_batchnorm(net), min(batch, LARGEST_CHUNK), machine(), kernels, packs)
 
 
 def _fastest_dense(choice: Choice) -> str:

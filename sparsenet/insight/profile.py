@@ -210,6 +210,7 @@ def chunks_of(engine: "Engine", x: npt.ArrayLike, most: int) -> list[FloatArray]
 
 
 def rounds_that_fit(steps: Steps, chunks: Sequence[FloatArray], clock: Clock) -> int:
+    """Find how often all steps can be timed in a second or two."""
     for chunk in chunks[:2]:  # the first finds cold caches
         began = clock()
         _run_all(steps, chunk)

@@ -130,7 +130,7 @@ def masked(layer: Weighted, keep: npt.NDArray[np.bool_], seed: int = 0) -> Weigh
     """
     own = layer.weight[layer.weight != 0]
     drawn = np.random.default_rng(seed).choice(own if own.size else np.ones(1, own.dtype), keep.shape)
-    larger = sqrt(max(np.count_nonzero(keep), 1) / max(kept_count(layer), 1))  # how much sums of random signs grow
+    larger = sqrt(max(int(keep.sum()), 1) / max(kept_count(layer), 1))  # how much sums of random signs grow
     if isinstance(layer, Conv2d | Linear):
         return replace(layer, weight=np.where(keep, drawn / np.float32(larger), np.float32(0)), mask=keep)
     weight = np.where(keep, drawn, np.int8(0))
