@@ -16,6 +16,8 @@ from sparsenet.errors import (
     UnsupportedLayerError,
 )
 from sparsenet.importers import from_torch, import_report
+from sparsenet.insight.crossover import crossover
+from sparsenet.insight.what_if import what_if
 from sparsenet.layers import (
     Add,
     AvgPool2d,
@@ -72,9 +74,11 @@ __all__ = [
     "UnsupportedLayerError",
     "__version__",
     "compile",
+    "crossover",
     "fold_batchnorm",
     "from_torch",
     "import_report",
     "load",
     "quantize",
+    "what_if",
 ]

@@ -12,7 +12,7 @@ from sparsenet.engine.lower import Lowered
 from sparsenet.planner.choose import Choice
 from sparsenet.progress import tracked
 
-__all__ = ["choose_by_measuring", "least_us"]
+__all__ = ["choose_by_measuring", "least_us", "worth_trying"]
 
 WORTH_TRYING = 5.0
 """A kernel that is predicted to take this many times as long as the best is not tried, save for the dense one."""
@@ -71,7 +71,7 @@ def choose_by_measuring(
     for choice in sorted(first.plan.choices, key=_predicted, reverse=True):
         if choice.layer in forced:
             continue
-        names = _worth_trying(choice)
+        names = worth_trying(choice)
         trials = [Trial(name, lowered := lower_with({**chosen, choice.layer: name}), runner(lowered)) for name in names]
         doing = f"timing {len(trials)} kernels for {choice.layer}"
         times_us = [
@@ -94,7 +94,7 @@ def _key(choice: Choice, times_us: Mapping[str, float]) -> str:
     return choice.kernel if choice.kernel in times_us else choice.kernel.partition("__")[0]
 
 
-def _worth_trying(choice: Choice) -> list[str]:
+def worth_trying(choice: Choice) -> list[str]:
     """List the predicted kernel first, the dense one always, and others that may be as good."""
     times = choice.predicted_us
     order = sorted(times, key=times.__getitem__)

@@ -1,6 +1,6 @@
 """Which change would help a layer most: each is planned and predicted as if it had been made."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from sparsenet.errors import SparsenetError
@@ -19,8 +19,9 @@ SHAPED = "partitioned", "subsets", "taps", "blocks"
 DENSITY_TRIED, ACTIVE_TRIED, BATCH_TRIED = 0.1, 0.1, 16
 """What is tried where no weight is zero, where all inputs count as active, and where calls have one sample."""
 
-WORTH_SAYING = 0.9
-"""A change is advised where the layer would take less than this share of its time; less is within the model's error."""
+WORTH_SAYING, WORTH_DOING = 0.9, 0.01
+"""A change is advised where the layer would take less than this share of its time, for less is within the model's
+error, and where that saves at least this share of the whole network's."""
 
 NEARLY_ALL = 0.9
 """A format that stores more than this share of all places leaves nothing out to speak of."""
@@ -54,7 +55,7 @@ class Advice:
         return f"{self.change} would take {self.then_us:,.2f} µs instead of {self.now_us:,.2f}, predicted"
 
 
-def advice_for(net: Network, node: Node, batch: int, choice: Choice, packs: Packs) -> Advice | None:
+def advice_for(net: Network, node: Node, batch: int, predicted: Mapping[str, Choice], packs: Packs) -> Advice | None:
     """Find the change that is predicted to help a layer most.
 
     Parameters
@@ -65,20 +66,23 @@ def advice_for(net: Network, node: Node, batch: int, choice: Choice, packs: Pack
         With weights.
     batch : int
         Samples that go through the layers together.
-    choice : Choice
-        What is predicted for the layer as it is.
+    predicted : mapping of str to Choice
+        What is predicted for every layer as it is.
     packs : dict
         Weights of the network as they were packed before.
 
     Returns
     -------
     Advice or None
-        None where nothing that was tried is predicted to help by a tenth.
+        None where nothing that was tried is predicted to help by a tenth of the layer and a hundredth of the whole.
     """
-    now_us = predicted_us(choice)
+    now_us = predicted_us(predicted[node.name])
+    least_us = WORTH_DOING * sum(predicted_us(choice) for choice in predicted.values())
     tried = [Advice(change, now_us, then_us) for change, then_us in _changes(net, node, batch, packs)]
     best = min(tried, key=lambda advice: advice.then_us, default=None)
-    return best if best is not None and best.then_us < WORTH_SAYING * now_us else None
+    if best is None or best.then_us >= WORTH_SAYING * now_us or now_us - best.then_us < least_us:
+        return None
+    return best
 
 
 def _changes(net: Network, node: Node, batch: int, packs: Packs) -> Iterator[tuple[str, float]]:

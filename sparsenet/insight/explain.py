@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Explanation", "LayerExplanation", "explain"]
 
+LEAST_TOLD_US = 0.05
+"""The clock cannot tell shorter times of single layers from none."""
+
 GAINS = 1.1
 """A network gains something when dense kernels take this many times as long; less is noise."""
 
@@ -91,7 +94,8 @@ class LayerExplanation:
     def speedup(self) -> float | None:
         """How many times as long the dense kernel takes: measured, or as predicted where nothing was."""
         if self.measured_us is not None:
-            return self.dense_us / max(self.measured_us, 1e-3) if self.dense_us is not None else None
+            told = self.dense_us is not None and max(self.measured_us, self.dense_us) > LEAST_TOLD_US
+            return self.dense_us / max(self.measured_us, LEAST_TOLD_US) if told and self.dense_us else None
         if self.predicted_us is None or self.dense_predicted_us is None:
             return None
         return self.dense_predicted_us / self.predicted_us
@@ -123,16 +127,18 @@ class Explanation:
     dense_whole_us: float | None
 
     @property
-    def speedup(self) -> float:
+    def speedup(self) -> float | None:
         """How many times as long the network takes with dense kernels: measured, or predicted for layers with weights.
 
-        Predictions leave out the layers without weights.
+        None where nothing was measured and nothing is predicted for some kernel.
         """
         if self.whole_us is not None and self.dense_whole_us is not None:
             return self.dense_whole_us / self.whole_us
-        pairs = [(row.predicted_us, row.dense_predicted_us) for row in self.layers]
-        known = [(own, dense) for own, dense in pairs if own is not None and dense is not None]
-        return sum(dense for _, dense in known) / max(sum(own for own, _ in known), 1e-9) if known else 1.0
+        weighted = [row for row in self.layers if row.density is not None]
+        if any(row.predicted_us is None for row in weighted):
+            return None
+        own_us = sum(row.predicted_us or 0.0 for row in weighted)
+        return sum(row.dense_predicted_us or 0.0 for row in weighted) / own_us if own_us else 1.0
 
     @property
     def best_advice(self) -> tuple[str, Advice] | None:
@@ -290,7 +296,7 @@ def _layer_explanation(parts: _Parts, node: Node) -> LayerExplanation:
 def _advice(parts: _Parts, node: Node) -> Advice | None:
     if parts.packs is None or not isinstance(node.layer, Weighted):
         return None
-    return advice_for(parts.net, node, parts.engine._chunk, parts.predicted[node.name], parts.packs)
+    return advice_for(parts.net, node, parts.engine._chunk, parts.predicted, parts.packs)
 
 
 def _measured(parts: _Parts, layer: str) -> tuple[float | None, float | None]:

@@ -32,7 +32,7 @@ MEASURED = (
     " Measured on {inputs}, both in turn, each layer's steps called one by one: their sum is not the whole, and what "
     "one layer takes depends on what the others leave in the caches."
 )
-NOTHING = "Nothing that was tried is predicted to help by a tenth."
+NOTHING = "Nothing that was tried is predicted to save a tenth of this layer, or a hundredth of the network."
 
 
 def explanation_parts(found: Explanation, columns: int = WIDE) -> "Iterator[RenderableType]":
@@ -78,7 +78,7 @@ def explanation_table(found: Explanation, columns: int = WIDE) -> "Table":
         "layer": "whole",
         "measured": _time(found.whole_us),
         "dense,\nmeasured": _time(found.dense_whole_us),
-        "times\nfaster": f"{found.speedup:,.2f}",
+        "times\nfaster": "" if found.speedup is None else f"{found.speedup:,.2f}",
     }
     shown = _shown(found, columns)
     for name in shown:

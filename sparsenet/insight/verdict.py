@@ -19,6 +19,9 @@ def verdict(found: "Explanation", gains: float) -> str:
     gains : float
         The speed-up over dense kernels from which on it is a gain.
     """
+    if found.speedup is None:
+        unknown = next(row for row in found.layers if row.density is not None and row.predicted_us is None)
+        return f"What zeros gain here is known only by measuring: nothing is predicted for {unknown.kernel}."
     how = "measured" if found.whole_us is not None else "predicted for the layers with weights"
     if found.speedup >= gains:
         most = max(found.layers, key=_saved_us)
