@@ -21,7 +21,7 @@ from sparsenet_kernels.native import address_of
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from sparsenet.insight.explain import Explanation
+    from sparsenet.insight.explanation import Explanation
     from sparsenet.insight.profile import Profile
 
 __all__ = ["Engine", "FloatArray", "converted"]

@@ -11,7 +11,7 @@ from sparsenet.network import INPUT, Network, Node
 from sparsenet.planner.choose import Choice
 from sparsenet.tables import as_share
 
-__all__ = ["Advice", "advice_for", "stored_share", "where_zeros_lie"]
+__all__ = ["Advice", "Question", "advice_for", "where_zeros_lie"]
 
 SHAPED = "partitioned", "subsets", "taps", "blocks"
 """Families of masks that fill a format; the others leave zeros anywhere."""
@@ -55,10 +55,11 @@ class Advice:
         return f"{self.change} would take {self.then_us:,.2f} µs instead of {self.now_us:,.2f}, predicted"
 
 
-def advice_for(net: Network, node: Node, batch: int, predicted: Mapping[str, Choice], packs: Packs) -> Advice | None:
-    """Find the change that is predicted to help a layer most.
+@dataclass(frozen=True, eq=False)
+class Question:
+    """What is asked: what would help this layer.
 
-    Parameters
+    Attributes
     ----------
     net : Network
         Its batch norms folded.
@@ -66,6 +67,22 @@ def advice_for(net: Network, node: Node, batch: int, predicted: Mapping[str, Cho
         With weights.
     batch : int
         Samples that go through the layers together.
+    active : float
+        The largest share of the layer's inputs that can be non-zero.
+    """
+
+    net: Network
+    node: Node
+    batch: int
+    active: float
+
+
+def advice_for(question: Question, predicted: Mapping[str, Choice], packs: Packs) -> Advice | None:
+    """Find the change that is predicted to help a layer most.
+
+    Parameters
+    ----------
+    question : Question
     predicted : mapping of str to Choice
         What is predicted for every layer as it is.
     packs : dict
@@ -76,18 +93,18 @@ def advice_for(net: Network, node: Node, batch: int, predicted: Mapping[str, Cho
     Advice or None
         None where nothing that was tried is predicted to help by a tenth of the layer and a hundredth of the whole.
     """
-    now_us = predicted_us(predicted[node.name])
+    now_us = predicted_us(predicted[question.node.name])
     least_us = WORTH_DOING * sum(predicted_us(choice) for choice in predicted.values())
-    tried = [Advice(change, now_us, then_us) for change, then_us in _changes(net, node, batch, packs)]
+    tried = [Advice(change, now_us, then_us) for change, then_us in _changes(question, packs)]
     best = min(tried, key=lambda advice: advice.then_us, default=None)
     if best is None or best.then_us >= WORTH_SAYING * now_us or now_us - best.then_us < least_us:
         return None
     return best
 
 
-def _changes(net: Network, node: Node, batch: int, packs: Packs) -> Iterator[tuple[str, float]]:
+def _changes(question: Question, packs: Packs) -> Iterator[tuple[str, float]]:
     """Give each change in words, and the layer's predicted time with it."""
-    layer = node.layer
+    net, node, batch, layer = question.net, question.node, question.batch, question.node.layer
     assert isinstance(layer, Weighted)
     density = kept_count(layer) / layer.weight.size
     for family in SHAPED:
@@ -98,7 +115,7 @@ def _changes(net: Network, node: Node, batch: int, packs: Packs) -> Iterator[tup
             continue
         then = predicted_choices(changed, batch, without(packs, [node.name]))
         yield f"a {family} mask ({as_share(mask.density)} kept)", predicted_us(then[node.name])
-    if node.inputs[0] != INPUT and not _is_sparse(net, node):
+    if node.inputs[0] != INPUT and question.active == 1:
         then = predicted_choices(with_winners_before(net, node.name, ACTIVE_TRIED), batch, packs)
         yield f"k-winners before it ({as_share(ACTIVE_TRIED)} active)", predicted_us(then[node.name])
     if batch == 1:
@@ -106,25 +123,13 @@ def _changes(net: Network, node: Node, batch: int, packs: Packs) -> Iterator[tup
         yield f"one of {BATCH_TRIED} samples in one call", predicted_us(then[node.name])
 
 
-def _is_sparse(net: Network, node: Node) -> bool:
-    from sparsenet.insight.work import work
-
-    return next(row.active for row in work(net) if row.name == node.name) < 1
-
-
-def stored_share(choice: Choice, density: float) -> float | None:
-    """Tell which share of all places a layer's format stores; above 1 where it pads."""
-    return density / choice.fill if choice.fill else None
-
-
 def where_zeros_lie(choice: Choice, density: float) -> str:
     """Say in words what the format makes of a layer's zero weights."""
     if density == 1:
         return "no weight is zero"
-    stored, fill = stored_share(choice, density), choice.fill
-    if stored is None or fill is None:
+    if not choice.fill:
         return f"{as_share(density)} of the weights are kept"
-    if stored > NEARLY_ALL:
+    if density > NEARLY_ALL * choice.fill:
         where = f"where the {choice.format} format cannot leave the others out"
         return f"{as_share(density)} of the weights are kept, {where}"
-    return f"the mask fills the {choice.format} format {as_share(min(fill, 1.0))}"
+    return f"the mask fills the {choice.format} format {as_share(min(choice.fill, 1.0))}"

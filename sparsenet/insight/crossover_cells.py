@@ -24,6 +24,9 @@ LAYER = "layer"
 ROUNDS = 60
 """How often every step is timed each time that its engine has its turn."""
 
+LEAST_US = 0.01
+"""The clock cannot tell shorter times from none."""
+
 Times = dict[str, float]
 
 
@@ -71,7 +74,7 @@ def _measured(cell: Cell, dense: "Engine") -> Times:
     # zeros and negative numbers would make inputs inactive where all should be active
     x = np.random.default_rng(0).uniform(0.1, 1, (max(MOST_INPUTS, 2 * cell.batch), cell.size)).astype(np.float32)
     times = time_layers([dense, *engines], x, rounds=ROUNDS, progress=False)
-    return {name: found.layers[LAYER] for name, found in zip((DENSE, *names), times, strict=True)}
+    return {name: max(found.layers[LAYER], LEAST_US) for name, found in zip((DENSE, *names), times, strict=True)}
 
 
 def _compiled(net: Network, batch: int, kernels: dict[str, str]) -> "Engine":

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Literal
 
-from sparsenet.insight.explain import Explanation, LayerExplanation
+from sparsenet.insight.explanation import Explanation, LayerExplanation
 from sparsenet.tables import as_shape, as_share, plain, printable
 
 if TYPE_CHECKING:

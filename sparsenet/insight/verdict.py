@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from sparsenet.tables import as_share
 
 if TYPE_CHECKING:
-    from sparsenet.insight.explain import Explanation, LayerExplanation
+    from sparsenet.insight.explanation import Explanation, LayerExplanation
 
 __all__ = ["verdict"]
 

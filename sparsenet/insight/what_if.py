@@ -1,7 +1,7 @@
 """How fast a network would be with other masks or fewer winners, before anyone trains it."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from itertools import cycle
 from typing import TYPE_CHECKING, Any
 
@@ -13,19 +13,19 @@ from sparsenet.errors import SparsenetError
 from sparsenet.insight.layer_times import made_up_inputs
 from sparsenet.insight.predictions import dense_plan, predicted_choices, predicted_us
 from sparsenet.insight.variants import image_channels, mask_for, masked, weighted_nodes, with_layers, with_winners
+from sparsenet.insight.what_if_answer import WhatIf, WhatIfLayer, WhatIfRow
 from sparsenet.layers import Weighted, kept_count
 from sparsenet.network import INPUT, Network, Node
 from sparsenet.packing import FAMILIES
+from sparsenet.packing.arguments import checked_density
 from sparsenet.passes import fold_batchnorm
 from sparsenet.planner.choose import Choice
 from sparsenet.progress import tracked
 
 if TYPE_CHECKING:
-    from rich.console import Console, ConsoleOptions, RenderResult
-
     from sparsenet.engine.engine import Engine
 
-__all__ = ["WhatIf", "WhatIfLayer", "WhatIfRow", "what_if"]
+__all__ = ["what_if"]
 
 INSTEAD = "blocks", "uniform"
 """Families that are tried, in this order, where one has no mask for a layer."""
@@ -34,100 +34,6 @@ LONGEST_S = 3.0
 """Timing all networks in turn ends after this."""
 
 AS_IT_IS, DENSE = "as it is", "dense kernels"
-
-
-@dataclass(frozen=True)
-class WhatIfLayer:
-    """One layer with weights in a network that might be.
-
-    Attributes
-    ----------
-    layer : str
-    family : str
-        Of its mask; "" where the layer keeps its own.
-    density : float
-        The fraction of weights kept: the nearest to the one asked for that the family has.
-    kernel : str
-        The fastest predicted.
-    predicted_us : float
-        For one sample.
-    """
-
-    layer: str
-    family: str
-    density: float
-    kernel: str
-    predicted_us: float
-
-
-@dataclass(frozen=True)
-class WhatIfRow:
-    """A network that might be; times in microseconds for one sample.
-
-    Attributes
-    ----------
-    name : str
-        "as it is", "dense kernels", "its own masks", or a family of masks.
-    layers : tuple of WhatIfLayer
-    density : float
-        The fraction kept of all weights.
-    predicted_us : float
-        All layers with weights; nothing is predicted for the others.
-    measured_us : float or None
-        The whole network; None where it was not asked for.
-    notes : tuple of str
-        Layers for which the family has no mask, and what they got instead.
-    """
-
-    name: str
-    layers: tuple[WhatIfLayer, ...]
-    density: float
-    predicted_us: float
-    measured_us: float | None
-    notes: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class WhatIf:
-    """Networks that might be, beside the one there is.
-
-    Attributes
-    ----------
-    rows : tuple of WhatIfRow
-        The first is the network as it is, the second the same with kernels that skip nothing.
-    density, active : float or None
-        As asked for.
-    batch : int
-        Samples of one call.
-    """
-
-    rows: tuple[WhatIfRow, ...]
-    density: float | None
-    active: float | None
-    batch: int
-
-    @property
-    def best(self) -> WhatIfRow:
-        """The fastest network that might be: measured, or predicted where nothing was."""
-        return min(self.rows[2:], key=lambda row: row.predicted_us if row.measured_us is None else row.measured_us)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Give everything by its name, ready for JSON."""
-        rows = [asdict(row) | {"layers": [asdict(layer) for layer in row.layers]} for row in self.rows]
-        return asdict(self) | {"rows": [row | {"notes": list(row["notes"])} for row in rows], "best": self.best.name}
-
-    def __rich_console__(self, console: "Console", options: "ConsoleOptions") -> "RenderResult":
-        from sparsenet.insight.what_if_table import what_if_parts
-
-        yield from what_if_parts(self)
-
-    def _repr_html_(self) -> str:
-        from rich.console import Group
-
-        from sparsenet.insight.what_if_table import what_if_parts
-        from sparsenet.tables import as_html
-
-        return as_html(Group(*what_if_parts(self)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -205,8 +111,11 @@ def what_if(
     if not isinstance(net, Network):
         raise TypeError(f"expected a Network, got {type(net).__name__}")
     net = fold_batchnorm(net)
+    fewer = net if active is None else with_winners(net, active)
+    density = None if density is None else checked_density(density)
     wished = _wished_families(density, active, family)
-    candidates = list(_candidates(net, _changed_nodes(net, layers, density, wished), density, active, wished, batch))
+    changed = _changed_nodes(net, layers, density, wished)
+    candidates = [*_there_is(net, batch), *_might_be(fewer, changed, density, wished, batch)]
     measured: list[float | None] = [None] * len(candidates)
     if measure:
         measured = list(_measured_us(candidates, batch, examples, progress))
@@ -237,30 +146,37 @@ def _changed_nodes(
         return sparse
     if density is None or not weighted:
         raise SparsenetError("expected a network with zero weights, or a density to give it, got neither")
-    inner = tuple(node for node in weighted if node.inputs != (INPUT,) and node.name != net.output)
+    first = _first_weighted(net)
+    inner = tuple(node for node in weighted if node.name not in first and node.name != net.output)
     return inner or weighted
+
+
+def _first_weighted(net: Network) -> set[str]:
+    """Find the layers with weights that the network's input reaches through no other."""
+    reached, first = {INPUT}, set[str]()
+    for node in net.nodes:
+        if reached.issuperset(node.inputs):
+            (first if isinstance(node.layer, Weighted) else reached).add(node.name)
+    return first
 
 
 def _density(layer: Any) -> float:
     return kept_count(layer) / layer.weight.size if isinstance(layer, Weighted) else 1.0
 
 
-def _candidates(
-    net: Network,
-    changed: Sequence[Node],
-    density: float | None,
-    active: float | None,
-    families: Sequence[str],
-    batch: int,
-) -> Iterator[_Candidate]:
+def _there_is(net: Network, batch: int) -> Iterator[_Candidate]:
     yield _Candidate(AS_IT_IS, net, predicted_choices(net, batch))
     dense = dense_plan(net, batch)
     yield _Candidate(DENSE, dense.network, dict(dense.choices), dense.kernels)
-    fewer = net if active is None else with_winners(net, active)
+
+
+def _might_be(
+    net: Network, changed: Sequence[Node], density: float | None, families: Sequence[str], batch: int
+) -> Iterator[_Candidate]:
     if not families:
-        yield _Candidate("its own masks", fewer, predicted_choices(fewer, batch))
+        yield _Candidate("its own masks", net, predicted_choices(net, batch))
     for family in families:
-        yield _under_masks(fewer, changed, density, family, batch)
+        yield _under_masks(net, changed, density, family, batch)
 
 
 def _under_masks(net: Network, changed: Sequence[Node], density: float | None, family: str, batch: int) -> _Candidate:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from sparsenet.insight.what_if import WhatIf, WhatIfRow
+from sparsenet.insight.what_if_answer import WhatIf, WhatIfRow
 from sparsenet.tables import as_share, plain, printable
 
 if TYPE_CHECKING:

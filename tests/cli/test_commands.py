@@ -14,7 +14,9 @@ ONE = recordings()[1].path
 FOLDER = ONE.parent
 
 
-@pytest.mark.parametrize("command", ["demo", "recognize", "inspect", "bench", "profile", "info"])
+@pytest.mark.parametrize(
+    "command", ["demo", "recognize", "inspect", "bench", "profile", "explain", "what-if", "crossover", "info"]
+)
 def test_help_of_each_command_shows_an_example(run, command):
     outcome = run(command, "--help")
     assert outcome.code == 0
@@ -25,8 +27,20 @@ def test_help_lists_the_commands(run):
     for arguments in ((), ("--help",)):
         outcome = run(*arguments)
         assert outcome.code == 0
-        listed = re.findall(r"│ (\w+) {2,}", outcome.out)
-        assert listed[-6:] == ["demo", "recognize", "inspect", "bench", "profile", "info"]
+        listed = re.findall(r"│ ([\w-]+) {2,}", outcome.out)
+        commands = [
+            "demo",
+            "recognize",
+            "inspect",
+            "bench",
+            "gpu-study",
+            "profile",
+            "explain",
+            "what-if",
+            "crossover",
+            "info",
+        ]
+        assert listed[-10:] == commands
 
 
 def test_inspect_shows_accuracy_before_and_after_rounding(run):
