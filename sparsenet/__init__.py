@@ -16,7 +16,9 @@ from sparsenet.errors import (
     UnsupportedLayerError,
 )
 from sparsenet.importers import from_torch, import_report
+from sparsenet.insight.crossover import crossover
 from sparsenet.insight.kernel_view import show_kernel
+from sparsenet.insight.what_if import what_if
 from sparsenet.layers import (
     Add,
     AvgPool2d,
@@ -73,10 +75,12 @@ __all__ = [
     "UnsupportedLayerError",
     "__version__",
     "compile",
+    "crossover",
     "fold_batchnorm",
     "from_torch",
     "import_report",
     "load",
     "quantize",
     "show_kernel",
+    "what_if",
 ]

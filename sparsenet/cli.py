@@ -214,6 +214,60 @@ def kernels(
     show_kernels(name, use, json)
 
 
+@app.command(epilog="Example: sparsenet explain spoken-digits")
+def explain(
+    model: Annotated[str, typer.Argument(help="Name of a bundled network, or path of a file.", metavar="MODEL")],
+    batch: Annotated[int, typer.Option(min=1, max=4096, help="Samples of one call.")] = 1,
+    measure: Annotated[bool, typer.Option(help="Time every layer, or only predict.")] = True,
+    json: Json = False,
+) -> None:
+    """Say why each layer is fast or slow here: its kernel against the dense one, what binds it, what would help."""
+    from sparsenet.commands.explain_command import explain_model
+
+    explain_model(model, batch, measure, json)
+
+
+@app.command("what-if", epilog="Example: sparsenet what-if spoken-digits --density 0.05 --active 0.1 --measure")
+def what_if(
+    model: Annotated[str, typer.Argument(help="Name of a bundled network, or path of a file.", metavar="MODEL")],
+    density: Annotated[
+        float | None, typer.Option(help="Fraction of weights kept; each layer's own when left out.", show_default=False)
+    ] = None,
+    active: Annotated[
+        float | None, typer.Option(help="Fraction of winners; each layer's own when left out.", show_default=False)
+    ] = None,
+    family: Annotated[
+        str | None, typer.Option(help="Masks of one family; of each that there is when left out.", show_default=False)
+    ] = None,
+    batch: Annotated[int, typer.Option(min=1, max=4096, help="Samples of one call.")] = 1,
+    measure: Annotated[bool, typer.Option("--measure", help="Compile and time each network as well.")] = False,
+    json: Json = False,
+) -> None:
+    """Say how fast a network would be with other masks or fewer winners, before anyone trains it."""
+    from sparsenet.commands.explain_command import ask_what_if
+
+    ask_what_if(model, batch, density, active, family, measure, json)
+
+
+@app.command(epilog="Example: sparsenet crossover --sizes 512 --batches 1 --plot crossover.png")
+def crossover(
+    sizes: Annotated[str, typer.Option(help="Inputs and outputs of a linear layer, with commas between.")] = "256,1024",
+    densities: Annotated[str, typer.Option(help="Fractions of weights kept.")] = "0.02,0.05,0.1,0.2,0.5,1",
+    active: Annotated[str, typer.Option(help="Fractions of inputs active.")] = "0.02,0.05,0.1,0.2,0.5,1",
+    batches: Annotated[str, typer.Option(help="Samples of one call.")] = "1,16",
+    family: Annotated[str, typer.Option(help="Masks of this family.")] = "uniform",
+    dtype: Annotated[str, typer.Option(help="float32 or int8.")] = "float32",
+    measure: Annotated[bool, typer.Option(help="Time kernels, or only predict.")] = True,
+    again: Annotated[bool, typer.Option("--again", help="Measure anew what was measured before.")] = False,
+    json: Json = False,
+    plot: Annotated[Path | None, typer.Option(help="Draw a figure: png, svg or pdf; needs matplotlib.")] = None,
+) -> None:
+    """Map where each kernel and the dense one win on this machine, over density, active inputs, size and batch."""
+    from sparsenet.commands.crossover_command import Axes, map_crossover
+
+    map_crossover(Axes(sizes, densities, active, batches), family, dtype, measure, again, json, plot)
+
+
 @app.command(epilog="Example: sparsenet info --json")
 def info(json: Json = False) -> None:
     """Show versions, machine, threads and kernel cache, as a bug report should."""

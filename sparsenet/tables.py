@@ -95,12 +95,12 @@ def plan_table(engine: "Engine | CudaEngine") -> "Table":
     return table
 
 
-def as_html(table: "Table") -> str:
-    """Draw a table as HTML for notebooks, every character escaped.
+def as_html(table: "RenderableType") -> str:
+    """Draw a table, or anything else that prints itself, as HTML for notebooks, every character escaped.
 
     Parameters
     ----------
-    table : rich.table.Table
+    table : rich.console.RenderableType
 
     Examples
     --------

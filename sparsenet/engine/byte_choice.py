@@ -8,6 +8,7 @@ from sparsenet.engine.weighted import Plan
 from sparsenet.errors import CompileError
 from sparsenet.planner.choose import Choice
 from sparsenet.planner.own_kernels import stand_ins
+from sparsenet.planner.predicted import Cost
 from sparsenet_kernels.registry import kernels
 
 __all__ = ["Candidate", "choose_candidate"]
@@ -25,11 +26,11 @@ USES = {
 
 @dataclass(frozen=True)
 class Candidate:
-    """A kernel that can run a layer: its format's fill, its predicted time, and a function that gives its arguments."""
+    """A kernel that can run a layer: its format's fill, its predicted cost, and a function that gives its arguments."""
 
     kernel: str
     fill: float
-    predicted_us: float
+    cost: Cost
     bind: Callable[[], Arguments]
 
 
@@ -41,7 +42,7 @@ def choose_candidate(draft: Draft, plan: Plan, candidates: list[Candidate]) -> C
         for name in stand_ins(candidate.kernel, plan.machine.features)
     ]
     by_name = {candidate.kernel: candidate for candidate in [*candidates, *own]}
-    predicted = {name: candidate.predicted_us for name, candidate in by_name.items()}
+    predicted = {name: candidate.cost.us for name, candidate in by_name.items()}
     best = min(predicted, key=predicted.__getitem__)
     what = USES[kernels()[best].weights]
     reason = f"{what}: fastest of {len(candidates)} byte kernels, predicted"
@@ -52,5 +53,5 @@ def choose_candidate(draft: Draft, plan: Plan, candidates: list[Candidate]) -> C
         best, reason = forced, "asked for"
     chosen = by_name[best]
     form = kernels()[chosen.kernel].weights
-    plan.choices.append(Choice(draft.layer, chosen.kernel, form, reason, chosen.fill, predicted, {}))
+    plan.choices.append(Choice(draft.layer, chosen.kernel, form, reason, chosen.fill, predicted, {}, chosen.cost))
     return chosen

@@ -12,7 +12,8 @@ from sparsenet.engine.byte_values import VECTOR_BYTES, Bytes, byte_buffer, byte_
 from sparsenet.engine.values import Arguments, Draft, View, emit
 from sparsenet.engine.weighted import Plan
 from sparsenet.layers import QuantizedConv2d, as_pair
-from sparsenet.planner.byte_cost import byte_conv2d_us
+from sparsenet.planner.byte_cost import byte_conv2d_cost
+from sparsenet.planner.predicted import Cost
 from sparsenet.shapes import Shape
 from sparsenet_kernels.formats.pixels import slot_rows, spread_pixels_weight
 from sparsenet_kernels.formats.tiles import Tiles
@@ -25,9 +26,6 @@ Array = npt.NDArray[Any]
 
 LARGEST_PIXELS_FILTER = 8
 """Filters up to this height and width are computed on the pixels of an image of one channel."""
-
-LOOKUP_STEPS = 1.6
-"""A product with each output's own choice of inputs takes so many times a product with shared ones."""
 
 
 def lower_quantized_conv2d(
@@ -82,7 +80,7 @@ def _pixels_candidate(draft: Draft, plan: Plan, geometry: ByteGeometry, pool: bo
         return (*_listed(geometry, packed.indptr, offsets, packed.weights), kernel_height, spread)
 
     name = _vector_name("tiles_pixels", plan, pool)
-    return Candidate(name, packed.fill, _vectors_us(plan, geometry, pool, len(packed.weights)), bind)
+    return Candidate(name, packed.fill, _vectors_cost(plan, geometry, pool, len(packed.weights)), bind)
 
 
 def _fits_pixels(layer: QuantizedConv2d) -> bool:
@@ -104,7 +102,7 @@ def _fours_candidate(draft: Draft, plan: Plan, geometry: ByteGeometry, pool: boo
         return _listed(geometry, packed.indptr, window_offsets(geometry, packed.columns), packed.weights)
 
     name = _vector_name("tiles_dense", plan, pool)
-    return Candidate(name, packed.fill, _vectors_us(plan, geometry, pool, len(packed.weights)), bind)
+    return Candidate(name, packed.fill, _vectors_cost(plan, geometry, pool, len(packed.weights)), bind)
 
 
 def _lookup_candidate(draft: Draft, plan: Plan, geometry: ByteGeometry, pool: bool) -> Candidate | None:
@@ -119,8 +117,8 @@ def _lookup_candidate(draft: Draft, plan: Plan, geometry: ByteGeometry, pool: bo
         )
         return (indptr, offsets, packed.indices, *rest)
 
-    vectors_us = LOOKUP_STEPS * _vectors_us(plan, geometry, pool, len(packed.weights))
-    return Candidate(_vector_name("lookup_dense", plan, pool), packed.fill, vectors_us, bind)
+    cost = _vectors_cost(plan, geometry, pool, len(packed.weights), chosen=True)
+    return Candidate(_vector_name("lookup_dense", plan, pool), packed.fill, cost, bind)
 
 
 def _listed(geometry: ByteGeometry, indptr: Array, offsets: Array, weights: Array) -> Arguments:
@@ -135,6 +133,6 @@ def _vector_name(form: str, plan: Plan, pool: bool) -> str:
     return f"{'conv2d_pool2' if pool else 'conv2d'}_i8_{form}__{size}"
 
 
-def _vectors_us(plan: Plan, geometry: ByteGeometry, pool: bool, stored: int) -> float:
+def _vectors_cost(plan: Plan, geometry: ByteGeometry, pool: bool, stored: int, chosen: bool = False) -> Cost:
     positions = geometry.out[0] * geometry.out[1] * (4 if pool else 1)
-    return byte_conv2d_us(positions * stored, plan.machine)
+    return byte_conv2d_cost(positions * stored, plan.machine, chosen)

@@ -8,7 +8,7 @@ from sparsenet.engine.byte_values import byte_buffer
 from sparsenet.engine.values import Arguments, Draft, View, scratch
 from sparsenet.engine.weighted import Plan
 from sparsenet.layers import as_pair, kept_count
-from sparsenet.planner.byte_cost import TileWork, byte_tiles_us
+from sparsenet.planner.byte_cost import TileWork, byte_tiles_cost
 from sparsenet_kernels.cpu.conv2d_i8_amx import fits_tiles
 from sparsenet_kernels.cpu.conv2d_i8_amx_pixels import PIXEL_SUMS, fits_pixels
 from sparsenet_kernels.cpu.conv2d_i8_octets import fits_octets
@@ -38,7 +38,7 @@ def _pixels(draft: Draft, plan: Plan, geometry: ByteGeometry, pool: bool) -> Can
     height, width = geometry.out
     parts = ceil(width / 16)
     work = TileWork(4 * height * parts * len(packed), ceil(width / parts), 4 * height * width * len(packed))
-    cost = byte_tiles_us(work, plan.machine)
+    cost = byte_tiles_cost(work, plan.machine)
     return Candidate("conv2d_pool2_i8_tiles_pixels__amx", kept_count(layer) / packed.size, cost, bind)
 
 
@@ -53,7 +53,7 @@ def _tiles(draft: Draft, plan: Plan, geometry: ByteGeometry, pool: bool) -> Cand
         weights = packed.indptr, offsets, packed.weights, pack_bias(layer.bias, layer.weight, layer.shift)
         return (*weights, layer.shift, *as_pair(layer.stride), scratch(draft, TILE_SUMS))
 
-    cost = byte_tiles_us(_work(geometry, pool, len(packed.weights)), plan.machine)
+    cost = byte_tiles_cost(_work(geometry, pool, len(packed.weights)), plan.machine)
     return Candidate(_name("tiles", pool), packed.fill, cost, bind)
 
 
@@ -72,7 +72,7 @@ def _octets(draft: Draft, plan: Plan, geometry: ByteGeometry, pool: bool) -> Can
         return (*arrays, bias, layer.shift, *as_pair(layer.stride), taken, scratch(draft, TILE_SUMS))
 
     eights = len(packed.tables) * ceil(image[0] * image[1] / 8)
-    cost = byte_tiles_us(_work(geometry, pool, len(packed.weights), eights), plan.machine)
+    cost = byte_tiles_cost(_work(geometry, pool, len(packed.weights), eights), plan.machine)
     return Candidate(_name("octets", pool), packed.fill, cost, bind)
 
 

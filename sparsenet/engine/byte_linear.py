@@ -10,7 +10,8 @@ from sparsenet.engine.byte_values import Bytes, in_memory_order
 from sparsenet.engine.values import Arguments, Draft, Value, View, emit, scratch
 from sparsenet.engine.weighted import Plan
 from sparsenet.layers import QuantizedLinear, kept_count
-from sparsenet.planner.byte_cost import byte_linear_tiles_us, byte_linear_us
+from sparsenet.planner.byte_cost import byte_linear_cost, byte_linear_tiles_cost
+from sparsenet.planner.predicted import Cost
 from sparsenet_kernels.cpu.linear_i8_tiles import TOTALS
 from sparsenet_kernels.cpu.tile_sums import TILE_SUMS
 from sparsenet_kernels.formats.blocks4x16 import pack_blocks4x16
@@ -52,7 +53,7 @@ def _linear_candidates(
     dense = draft.once(pack_dense_i8, weight)
     lookup = draft.once(pack_lookup, weight, mask)
     blocks = draft.once(pack_blocks4x16, weight, mask)
-    cost = partial(byte_linear_us, machine=plan.machine, batch=draft.batch, active=active)
+    cost = partial(byte_linear_cost, machine=plan.machine, batch=draft.batch, active=active)
 
     def bind_blocks() -> Arguments:
         groups, totals = weight.shape[1] // 4, len(floats[0])
@@ -76,19 +77,17 @@ def _linear_candidates(
 def _tiles_candidates(draft: Draft, plan: Plan, weight: Array, floats: tuple[Array, Array]) -> list[Candidate]:
     fours = draft.once(pack_tiles, weight, depth=4)
     size = "wide" if plan.machine.vector_bits >= 512 else "narrow"
-    cost = byte_linear_us("tiles", len(fours.weights), plan.machine, draft.batch, 1.0)
+    cost = byte_linear_cost("tiles", len(fours.weights), plan.machine, draft.batch, 1.0)
     found = [_bound(draft, f"linear_i8_tiles_dense__{size}", fours, floats, TOTALS, cost)]
     if amx_available():
         whole = draft.once(pack_tiles, weight, depth=64)
-        cost = byte_linear_tiles_us(len(whole.weights), len(weight), plan.machine, draft.batch)
+        cost = byte_linear_tiles_cost(len(whole.weights), len(weight), plan.machine, draft.batch)
         found.append(_bound(draft, "linear_i8_tiles_dense__amx", whole, floats, TILE_SUMS, cost))
     return found
 
 
-def _bound(
-    draft: Draft, kernel: str, packed: Tiles, floats: tuple[Array, Array], sums: int, predicted_us: float
-) -> Candidate:
+def _bound(draft: Draft, kernel: str, packed: Tiles, floats: tuple[Array, Array], sums: int, cost: Cost) -> Candidate:
     def bind() -> Arguments:
         return (packed.indptr, packed.columns, packed.weights, *floats, scratch(draft, sums))
 
-    return Candidate(kernel, packed.fill, predicted_us, bind)
+    return Candidate(kernel, packed.fill, cost, bind)

@@ -21,6 +21,7 @@ from sparsenet_kernels.native import address_of
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from sparsenet.insight.explanation import Explanation
     from sparsenet.insight.profile import Profile
 
 __all__ = ["Engine", "FloatArray", "converted"]
@@ -163,11 +164,27 @@ class Engine:
         """The kernel of each layer with weights: what :func:`sparsenet.compile` takes to make this plan again."""
         return {choice.layer: choice.kernel for choice in self.plan}
 
-    def explain(self) -> "Table":
-        """Return a table of what runs for each layer, and why."""
-        from sparsenet.tables import plan_table
+    def explain(self, x: npt.ArrayLike | None = None, *, measure: bool = True, advice: bool = True) -> "Explanation":
+        """Say why the network is as fast as it is, layer by layer, and what would help most.
 
-        return plan_table(self)
+        Parameters
+        ----------
+        x : array (B, *input_shape), optional
+            Inputs to measure on, that take turns; random numbers when left out.
+        measure : bool
+            Whether every layer is timed, here and with dense kernels; else times are predicted.
+        advice : bool
+            Whether changes are tried on the cost model.
+
+        Returns
+        -------
+        Explanation
+            A row per layer: kernel, format and fill, times against the dense kernel's, what binds it; it prints as a
+            table, and ``to_dict()`` is ready for JSON.
+        """
+        from sparsenet.insight.explain import explain
+
+        return explain(self, x, measure=measure, advice=advice)
 
     def profile(self, x: npt.ArrayLike) -> "Profile":
         """Time each step on inputs like ``x`` and hold it against what this core can do.
@@ -187,12 +204,14 @@ class Engine:
         return profile(self, x)
 
     def __rich__(self) -> "Table":
-        return self.explain()
+        from sparsenet.tables import plan_table
+
+        return plan_table(self)
 
     def _repr_html_(self) -> str:
         from sparsenet.tables import as_html
 
-        return as_html(self.explain())
+        return as_html(self.__rich__())
 
     def __repr__(self) -> str:
         size = f"{len(self.program.steps)} steps, batch {self.batch}, {self.threads} threads"

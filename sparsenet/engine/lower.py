@@ -15,7 +15,7 @@ from sparsenet.layers import Conv2d, MaxPool2d, Quantize, QuantizedConv2d
 from sparsenet.network import INPUT, Network, Node
 from sparsenet.planner.machine import Machine
 
-__all__ = ["Lowered", "lower"]
+__all__ = ["Lowered", "lower", "pooled_at_once"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,7 +51,7 @@ def lower(
     draft, plan = Draft(batch, {} if packs is None else packs), Plan(machine, forced)
     source = draft.buffer(prod(net.input_shape))
     values: dict[str, Value | Bytes] = {INPUT: from_logical(draft, source, net.input_shape)}
-    pooled = _pooled_at_once(net)
+    pooled = pooled_at_once(net)
     for node in net.nodes:
         if node.name not in values:
             draft.layer = node.name
@@ -80,7 +80,7 @@ def _lower_node(
     return node.name, lower_float_layer(draft, plan, node.layer, floats, shapes, net.shapes[node.name])
 
 
-def _pooled_at_once(net: Network) -> dict[str, str]:
+def pooled_at_once(net: Network) -> dict[str, str]:
     """Find convolutions that only a 2 x 2 max pooling reads: one kernel may compute both."""
     readers: dict[str, list[Node]] = {}
     for node in net.nodes:

@@ -13,7 +13,7 @@ from sparsenet.planner.choose import Choice
 from sparsenet.planner.own_kernels import is_own
 from sparsenet.progress import tracked
 
-__all__ = ["choose_by_measuring"]
+__all__ = ["choose_by_measuring", "least_us", "worth_trying"]
 
 WORTH_TRYING = 5.0
 """A kernel that is predicted to take this many times as long as the best is not tried, save for the dense one."""
@@ -72,11 +72,11 @@ def choose_by_measuring(
     for choice in sorted(first.plan.choices, key=_predicted, reverse=True):
         if choice.layer in forced:
             continue
-        names = _worth_trying(choice)
+        names = worth_trying(choice)
         trials = [Trial(name, lowered := lower_with({**chosen, choice.layer: name}), runner(lowered)) for name in names]
         doing = f"timing {len(trials)} kernels for {choice.layer}"
         times_us = [
-            time_us / first.draft.batch for time_us in _least_us([trial.run for trial in trials], doing, progress)
+            time_us / first.draft.batch for time_us in least_us([trial.run for trial in trials], doing, progress)
         ]
         fastest = min(range(len(trials)), key=times_us.__getitem__)
         winner = fastest if times_us[fastest] < BETTER * times_us[0] else 0
@@ -95,7 +95,7 @@ def _key(choice: Choice, times_us: Mapping[str, float]) -> str:
     return choice.kernel if choice.kernel in times_us else choice.kernel.partition("__")[0]
 
 
-def _worth_trying(choice: Choice) -> list[str]:
+def worth_trying(choice: Choice) -> list[str]:
     """List the predicted kernel first, the dense one always, others that may be as good, and those from elsewhere."""
     times = choice.predicted_us
     own = [name for name in times if is_own(name)]
@@ -105,7 +105,9 @@ def _worth_trying(choice: Choice) -> list[str]:
     return [*near, *dense, *own]
 
 
-def _least_us(runs: list[Callable[[], object]], doing: str, progress: bool | None) -> list[float]:
+def least_us(
+    runs: list[Callable[[], object]], doing: str, progress: bool | None, longest_s: float = LONGEST_S
+) -> list[float]:
     """Time the functions in turn, and return each one's shortest time."""
     least = [float("inf")] * len(runs)
     began = time.perf_counter()
@@ -116,7 +118,7 @@ def _least_us(runs: list[Callable[[], object]], doing: str, progress: bool | Non
                 run()
                 if turn > 0:  # the first turn warms up
                     least[i] = min(least[i], (time.perf_counter_ns() - start) / 1000)
-        if turn >= 3 and time.perf_counter() - began > LONGEST_S:
+        if turn >= 3 and time.perf_counter() - began > longest_s:
             break
     return least
 

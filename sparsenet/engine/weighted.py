@@ -13,7 +13,7 @@ from sparsenet.engine.values import Arguments, Draft, Value, View, active_lists,
 from sparsenet.errors import CompileError
 from sparsenet.layers import Conv2d, Linear, kept_count
 from sparsenet.planner.choose import Choice, choose, variant_name
-from sparsenet.planner.cost import WeightedWork
+from sparsenet.planner.cost import WeightedWork, predict
 from sparsenet.planner.machine import Machine
 from sparsenet.planner.own_kernels import check_stands_in
 from sparsenet_kernels.formats import (
@@ -107,7 +107,9 @@ def _choose(draft: Draft, plan: Plan, operation: str, work: WeightedWork) -> str
         kernel, reason, predicted = choose(operation, work, plan.machine, forced)
     except CompileError as error:
         raise CompileError(f"layer {draft.layer!r}: {error}") from None
-    plan.choices.append(Choice(draft.layer, kernel, kernel.split("_")[-2], reason, None, predicted, {}))
+    # how many complementary sets there are is known only once they are packed
+    cost = None if "complementary" in kernel else predict(kernel, work, plan.machine)
+    plan.choices.append(Choice(draft.layer, kernel, kernel.split("_")[-2], reason, None, predicted, {}, cost))
     return kernel
 
 

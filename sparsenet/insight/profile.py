@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from sparsenet.engine.engine import Engine
 
-__all__ = ["Profile", "StepProfile", "profile"]
+__all__ = ["Profile", "StepProfile", "chunks_of", "profile", "rounds_that_fit", "timed_steps", "timed_whole"]
 
 FloatArray = npt.NDArray[np.float32]
 Times = npt.NDArray[np.float64]
@@ -173,11 +173,11 @@ def profile(
     ['kwinners1', 'linear1']
     """
     steps = Steps(engine)
-    chunks = _chunks(engine, x, steps.chunk)
+    chunks = chunks_of(engine, x, steps.chunk)
     samples = len(chunks[0])
-    turns = rounds or _rounds_that_fit(steps, chunks, clock)
-    step_us, idle_us = _timed_steps(steps, chunks, turns, clock)
-    whole_us = _timed_whole(engine, chunks, turns, clock)
+    turns = rounds or rounds_that_fit(steps, chunks, clock)
+    step_us, idle_us = timed_steps(steps, chunks, turns, clock)
+    whole_us = timed_whole(engine, chunks, turns, clock)
     active = _active_shares(engine, steps, chunks)
     level = limits().level_for(steps.resident_bytes)
     layers = {row.name: row for row in work(engine.network)}
@@ -198,7 +198,7 @@ def profile(
     )
 
 
-def _chunks(engine: "Engine", x: npt.ArrayLike, most: int) -> list[FloatArray]:
+def chunks_of(engine: "Engine", x: npt.ArrayLike, most: int) -> list[FloatArray]:
     """Cut the inputs into calls of equal size; what is left over is left out."""
     array = np.ascontiguousarray(x, np.float32)
     shape = engine.network.input_shape
@@ -212,7 +212,8 @@ def _chunks(engine: "Engine", x: npt.ArrayLike, most: int) -> list[FloatArray]:
     return [array[start : start + size] for start in range(0, len(array) - size + 1, size)]
 
 
-def _rounds_that_fit(steps: Steps, chunks: Sequence[FloatArray], clock: Clock) -> int:
+def rounds_that_fit(steps: Steps, chunks: Sequence[FloatArray], clock: Clock) -> int:
+    """Find how often all steps can be timed in a second or two."""
     for chunk in chunks[:2]:  # the first finds cold caches
         began = clock()
         _run_all(steps, chunk)
@@ -226,7 +227,7 @@ def _run_all(steps: Steps, chunk: FloatArray) -> None:
         steps.call(index, len(chunk))
 
 
-def _timed_steps(steps: Steps, chunks: Sequence[FloatArray], rounds: int, clock: Clock) -> tuple[Times, float]:
+def timed_steps(steps: Steps, chunks: Sequence[FloatArray], rounds: int, clock: Clock) -> tuple[Times, float]:
     """Time each step in the program's order: (rounds, steps) microseconds, less those of a call without samples."""
     count = len(steps.steps)
     readings, idle = np.empty((rounds, count)), np.empty((rounds, count))
@@ -245,7 +246,7 @@ def _timed_steps(steps: Steps, chunks: Sequence[FloatArray], rounds: int, clock:
     return np.maximum(readings / 1e3 - idle_us, 0.0), idle_us
 
 
-def _timed_whole(engine: "Engine", chunks: Sequence[FloatArray], rounds: int, clock: Clock) -> Times:
+def timed_whole(engine: "Engine", chunks: Sequence[FloatArray], rounds: int, clock: Clock) -> Times:
     """Time the driver on one chunk at a time: microseconds."""
     from sparsenet.engine.arena import aligned_scratch
 

@@ -3,11 +3,12 @@
 from dataclasses import dataclass
 from math import ceil
 
-from sparsenet.planner.cost import CALL_NS, reading_ns
+from sparsenet.planner.cost import cost_of, reading_ns
 from sparsenet.planner.machine import Machine
 from sparsenet.planner.pace import pace_of
+from sparsenet.planner.predicted import Cost
 
-__all__ = ["TileWork", "byte_conv2d_us", "byte_linear_tiles_us", "byte_linear_us", "byte_tiles_us"]
+__all__ = ["TileWork", "byte_conv2d_cost", "byte_linear_cost", "byte_linear_tiles_cost", "byte_tiles_cost"]
 
 DOT_NS = 0.2
 """Sixteen sums of four products of bytes, where the processor has an instruction for it."""
@@ -15,6 +16,8 @@ SLOW_DOT_NS = 1.6
 """The same in generic instructions."""
 LOOKUP_NS = 0.85
 """The same with each output's own choice of inputs; a fifth of it each for eight samples at once."""
+CHOSEN_STEPS = 1.6
+"""In a convolution, a product with each output's own choice of inputs takes so many times one with shared ones."""
 TILE_ROW_NS = 0.37
 """A row of inputs in a product of AMX tiles, with loading it; fewer than ten rows take as long as ten."""
 TILE_WEIGHTS_NS = 2.7
@@ -47,15 +50,15 @@ class TileWork:
     eights: int = 0
 
 
-def byte_tiles_us(work: TileWork, machine: Machine) -> float:
-    """Predict a convolution of bytes on AMX tiles, in microseconds a sample."""
+def byte_tiles_cost(work: TileWork, machine: Machine) -> Cost:
+    """Predict a convolution of bytes on AMX tiles, for one sample."""
     products_ns = work.products * TILE_ROW_NS * max(work.rows, 10)
-    around_ns = work.sums * TILE_SUM_NS + work.eights * EIGHT_SETS_NS
-    return (CALL_NS + (products_ns + around_ns) * pace_of(machine).scalar) / 1000
+    pace = pace_of(machine).scalar
+    return cost_of((products_ns + work.sums * TILE_SUM_NS) * pace, work.eights * EIGHT_SETS_NS * pace)
 
 
-def byte_linear_tiles_us(tiles: int, outputs: int, machine: Machine, batch: int) -> float:
-    """Predict a linear layer of bytes on AMX tiles, in microseconds a sample.
+def byte_linear_tiles_cost(tiles: int, outputs: int, machine: Machine, batch: int) -> Cost:
+    """Predict a linear layer of bytes on AMX tiles, for one sample.
 
     Parameters
     ----------
@@ -69,12 +72,12 @@ def byte_linear_tiles_us(tiles: int, outputs: int, machine: Machine, batch: int)
     rows = max(min(batch, 16), 10)
     products_ns = ceil(batch / 16) * tiles * rows * TILE_ROW_NS + tiles * TILE_WEIGHTS_NS
     pace = pace_of(machine).scalar
-    each_ns = max(products_ns * pace, reading_ns(1024 * tiles, machine)) / batch
-    return (CALL_NS + each_ns + ceil(outputs / 16) * TILE_SUM_NS * pace) / 1000
+    sums_ns = ceil(outputs / 16) * TILE_SUM_NS * pace
+    return cost_of(products_ns * pace / batch + sums_ns, 0.0, reading_ns(1024 * tiles, machine) / batch + sums_ns)
 
 
-def byte_linear_us(form: str, stored: int, machine: Machine, batch: int, active: float) -> float:
-    """Predict a linear layer of bytes, in microseconds a sample.
+def byte_linear_cost(form: str, stored: int, machine: Machine, batch: int, active: float) -> Cost:
+    """Predict a linear layer of bytes, for one sample.
 
     Parameters
     ----------
@@ -98,20 +101,23 @@ def byte_linear_us(form: str, stored: int, machine: Machine, batch: int, active:
     }
     bytes_per_vector = {"dense": 64, "tiles": 68, "lookup": 132, "blocks": 68}[form]
     traffic_ns = reading_ns(stored * bytes_per_vector, machine) * (read / max(stored, 1)) / together
-    return (CALL_NS + max(read * step_ns[form] * pace_of(machine).scalar, traffic_ns)) / 1000
+    return cost_of(read * dot_ns, read * (step_ns[form] - dot_ns), traffic_ns)
 
 
-def byte_conv2d_us(products: int, machine: Machine) -> float:
-    """Predict a convolution of bytes on vectors, in microseconds a sample.
+def byte_conv2d_cost(products: int, machine: Machine, chosen: bool = False) -> Cost:
+    """Predict a convolution of bytes on vectors, for one sample.
 
     Parameters
     ----------
     products : int
         Products of vectors of 64 bytes.
     machine : Machine
+    chosen : bool
+        Whether each output chooses its own inputs.
     """
-    return (CALL_NS + products * _dot_ns(machine) * pace_of(machine).scalar) / 1000
+    products_ns = products * _dot_ns(machine)
+    return cost_of(products_ns, (CHOSEN_STEPS - 1) * products_ns if chosen else 0.0)
 
 
 def _dot_ns(machine: Machine) -> float:
-    return DOT_NS if "avx512vnni" in machine.features else SLOW_DOT_NS
+    return (DOT_NS if "avx512vnni" in machine.features else SLOW_DOT_NS) * pace_of(machine).scalar

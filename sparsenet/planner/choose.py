@@ -4,9 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from sparsenet.errors import CompileError
-from sparsenet.planner.cost import WeightedWork, predict_us
+from sparsenet.planner.cost import WeightedWork, predict
 from sparsenet.planner.machine import Machine
 from sparsenet.planner.own_kernels import is_own, stand_ins
+from sparsenet.planner.predicted import Cost
 from sparsenet_kernels.registry import kernels
 
 __all__ = ["Choice", "candidates", "choose", "variant_name"]
@@ -33,6 +34,8 @@ class Choice:
         Predicted time for one sample, by kernel, of all candidates.
     measured_us : Mapping of str to float
         Measured time for one sample, by kernel, of those that were timed.
+    cost : Cost or None
+        What the chosen kernel's predicted time is made of; None where nothing is predicted.
     """
 
     layer: str
@@ -42,6 +45,7 @@ class Choice:
     fill: float | None
     predicted_us: Mapping[str, float]
     measured_us: Mapping[str, float]
+    cost: Cost | None = None
 
 
 def candidates(operation: str, work: WeightedWork) -> tuple[str, ...]:
@@ -95,7 +99,7 @@ def choose(operation: str, work: WeightedWork, machine: Machine, forced: str = "
             raise CompileError(f"expected one of {', '.join(possible)}, got {forced!r}")
         return forced, "asked for", {}
     # nobody packs sets to find out how many there are: where some are full, csc does the same work in less memory
-    predicted = {name: predict_us(name, work, machine) for name in possible if "complementary" not in name}
+    predicted = {name: predict(name, work, machine).us for name in possible if "complementary" not in name}
     best = min(predicted, key=predicted.__getitem__)
     reason = _reason(best, predicted, operation)
     # nothing is known of kernels registered elsewhere, so measuring alone can choose them

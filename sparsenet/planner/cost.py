@@ -11,8 +11,12 @@ from math import ceil
 
 from sparsenet.planner.machine import Machine
 from sparsenet.planner.pace import pace_of
+from sparsenet.planner.predicted import Cost
 
-__all__ = ["CALL_NS", "WeightedWork", "predict_us", "reading_ns"]
+__all__ = ["WeightedWork", "cost_of", "predict", "reading_ns"]
+
+Parts = tuple[float, float]
+"""Nanoseconds of arithmetic, and of what getting at addresses adds to it."""
 
 VECTOR_NS = 0.18
 """A fused multiply-add of 16 numbers, in a tile that holds many sums."""
@@ -99,8 +103,8 @@ class WeightedWork:
         return self.taps * self.channels // self.groups
 
 
-def predict_us(kernel: str, work: WeightedWork, machine: Machine) -> float:
-    """Predict a kernel's time for one sample, in microseconds, packing and lists included.
+def predict(kernel: str, work: WeightedWork, machine: Machine) -> Cost:
+    """Predict a kernel's time for one sample, packing and lists included.
 
     Parameters
     ----------
@@ -111,69 +115,87 @@ def predict_us(kernel: str, work: WeightedWork, machine: Machine) -> float:
     """
     *_, weights, inputs = kernel.split("_")
     pace = pace_of(machine)
-    nanoseconds = _NANOSECONDS[weights, inputs](work, pace.vector / pace.scalar) * pace.scalar
+    parts_ns = _NANOSECONDS[weights, inputs](work, pace.vector / pace.scalar)
+    arithmetic_ns, addresses_ns = (part_ns * pace.scalar for part_ns in parts_ns)
+    calls = 1
     if work.pooled and not kernel.startswith("conv2d_pool2"):
-        nanoseconds += work.out_positions * ceil(work.outputs / 16) * POOLED_VECTOR_NS + CALL_NS
-    return (CALL_NS + max(nanoseconds, _traffic_ns(weights, inputs, work, machine))) / 1000
+        arithmetic_ns += work.out_positions * ceil(work.outputs / 16) * POOLED_VECTOR_NS
+        calls = 2
+    return cost_of(arithmetic_ns, addresses_ns, _traffic_ns(weights, inputs, work, machine), calls)
 
 
-def _dense_dense(work: WeightedWork, width: float) -> float:
+def cost_of(arithmetic_ns: float, addresses_ns: float = 0.0, traffic_ns: float = 0.0, calls: int = 1) -> Cost:
+    """Put together what a kernel takes; calling it takes the same everywhere."""
+    return Cost(arithmetic_ns / 1000, addresses_ns / 1000, traffic_ns / 1000, calls * CALL_NS / 1000)
+
+
+def _looked_up(vectors: float, each_ns: float, width: float, besides_ns: float = 0.0) -> Parts:
+    """Part the time of vectors of 16: what they take in a tile of sums is arithmetic, the rest is for addresses."""
+    return vectors * VECTOR_NS * width, vectors * (each_ns - VECTOR_NS) * width + besides_ns
+
+
+def _scattered(products: float, each_ns: float, besides_ns: float = 0.0) -> Parts:
+    """Part the time of single products, of which 16 could be a vector."""
+    return products * VECTOR_NS / 16, products * (each_ns - VECTOR_NS / 16) + besides_ns
+
+
+def _dense_dense(work: WeightedWork, width: float) -> Parts:
     vectors = work.out_positions * work.dense_taps * work.dense_vectors
     alone = work.positions == 1 and work.batch < 3
-    return vectors * width * (LONE_VECTOR_NS if alone else VECTOR_NS)
+    return vectors * width * (LONE_VECTOR_NS if alone else VECTOR_NS), 0.0
 
 
-def _dense_active(work: WeightedWork, width: float) -> float:
+def _dense_active(work: WeightedWork, width: float) -> Parts:
     entries = work.out_positions * work.taps * work.active
-    return entries * (work.dense_vectors * LONE_VECTOR_NS * width + ENTRY_NS / 4)
+    return entries * work.dense_vectors * LONE_VECTOR_NS * width, entries * ENTRY_NS / 4
 
 
-def _csr_dense(work: WeightedWork, width: float) -> float:
+def _csr_dense(work: WeightedWork, width: float) -> Parts:
     if work.positions == 1 and work.taps == 1:
-        groups_of_16 = ceil(work.batch / 16)
-        return groups_of_16 * (work.nnz * 0.95 * width + 16 * work.channels * MOVE_NS) / work.batch
+        turns = ceil(work.batch / 16) / work.batch
+        return _looked_up(turns * work.nnz, 0.95, width, turns * 16 * work.channels * MOVE_NS)
     vectors = work.nnz * ceil(work.out_positions * 1.3 / 16)
     written = work.out_positions * work.outputs / (4 if work.pooled else 1)
     moved = work.positions * min(work.active * 2, work.channels) + written
-    return vectors * SHIFTED_NS * width + moved * MOVE_NS
+    return _looked_up(vectors, SHIFTED_NS, width, moved * MOVE_NS)
 
 
-def _csc_dense(work: WeightedWork, width: float) -> float:
-    return work.nnz * work.out_positions * SCATTER_NS
+def _csc_dense(work: WeightedWork, width: float) -> Parts:
+    return _scattered(work.nnz * work.out_positions, SCATTER_NS)
 
 
-def _csc_active(work: WeightedWork, width: float) -> float:
+def _csc_active(work: WeightedWork, width: float) -> Parts:
     entries = work.out_positions * work.taps * work.active
     per_column = work.nnz / (work.taps * work.channels)
-    return entries * (per_column * SCATTER_NS + ENTRY_NS)
+    return _scattered(entries * per_column, SCATTER_NS, entries * ENTRY_NS)
 
 
-def _blocks_active(work: WeightedWork, width: float) -> float:
+def _blocks_active(work: WeightedWork, width: float) -> Parts:
     entries = work.positions * work.active
     each = entries * work.blocks / work.channels  # blocks that are added
     if work.positions == 1 and work.taps == 1:
-        return each * BLOCK_NS * width + entries * ENTRY_NS
+        return _looked_up(each, BLOCK_NS, width, entries * ENTRY_NS)
     moved = 2 * work.positions * ceil(work.outputs / 16)
     groups = max(work.blocks / 4, min(work.blocks, work.channels))
-    added = each * REPEATED_BLOCK_NS + moved * LONE_VECTOR_NS
-    return added * width + entries * LISTED_NS + groups * GROUP_NS
+    listed_ns = moved * LONE_VECTOR_NS * width + entries * LISTED_NS + groups * GROUP_NS
+    return _looked_up(each, REPEATED_BLOCK_NS, width, listed_ns)
 
 
-def _blocks_dense(work: WeightedWork, width: float) -> float:
+def _blocks_dense(work: WeightedWork, width: float) -> Parts:
     if work.positions == 1 and work.taps == 1:
         each_ns = LOOKED_UP_VECTOR_NS if work.batch < 8 else LONE_VECTOR_NS
-        return (work.blocks * each_ns + ceil(work.outputs / 16) * ENTRY_NS) * width
+        return _looked_up(work.blocks, each_ns, width, ceil(work.outputs / 16) * ENTRY_NS * width)
     moved = work.positions * min(work.active * 2, work.channels)
-    return work.out_positions * work.blocks * VECTOR_NS * width + moved * MOVE_NS
+    return work.out_positions * work.blocks * VECTOR_NS * width, moved * MOVE_NS
 
 
-def _complementary_dense(work: WeightedWork, width: float) -> float:
-    return work.out_positions * work.taps * work.channels * work.sets * SCATTER_NS * 1.3
+def _complementary_dense(work: WeightedWork, width: float) -> Parts:
+    return _scattered(work.out_positions * work.taps * work.channels * work.sets, SCATTER_NS * 1.3)
 
 
-def _complementary_active(work: WeightedWork, width: float) -> float:
+def _complementary_active(work: WeightedWork, width: float) -> Parts:
     entries = work.out_positions * work.taps * work.active
-    return entries * (work.sets * SCATTER_NS * 1.3 + ENTRY_NS)
+    return _scattered(entries * work.sets, SCATTER_NS * 1.3, entries * ENTRY_NS)
 
 
 _NANOSECONDS = {

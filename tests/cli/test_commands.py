@@ -14,7 +14,9 @@ ONE = recordings()[1].path
 FOLDER = ONE.parent
 
 
-@pytest.mark.parametrize("command", ["demo", "recognize", "inspect", "bench", "profile", "info"])
+@pytest.mark.parametrize(
+    "command", ["demo", "recognize", "inspect", "bench", "profile", "explain", "what-if", "crossover", "info"]
+)
 def test_help_of_each_command_shows_an_example(run, command):
     outcome = run(command, "--help")
     assert outcome.code == 0
@@ -25,8 +27,10 @@ def test_help_lists_the_commands(run):
     for arguments in ((), ("--help",)):
         outcome = run(*arguments)
         assert outcome.code == 0
-        listed = re.findall(r"│ (\w+) {2,}", outcome.out)
-        for command in ("demo", "recognize", "inspect", "bench", "profile", "roofline", "residency", "energy", "info"):
+        listed = re.findall(r"│ ([\w-]+) {2,}", outcome.out)
+        for command in ("demo", "recognize", "inspect", "bench", "gpu-study", "profile", "roofline", "residency"):
+            assert command in listed
+        for command in ("energy", "explain", "what-if", "crossover", "kernels", "info"):
             assert command in listed
 
 

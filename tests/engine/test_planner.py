@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from sparsenet.planner.choose import candidates, choose
-from sparsenet.planner.cost import WeightedWork, predict_us
+from sparsenet.planner.cost import WeightedWork, predict
 from sparsenet.planner.machine import machine
 
 CONV2D = WeightedWork(196, 100, 25, 64, 64, 1, 25_600, 6.0, 1, 6_400, 16)
@@ -18,7 +18,9 @@ def test_every_candidate_has_a_cost(operation, work):
     names = candidates(operation, work)
     assert f"{operation}_f32_dense_dense" in names
     for name in names:
-        assert 0 < predict_us(name, work, machine()) < 1e6
+        cost = predict(name, work, machine())
+        assert 0 < cost.us < 1e6
+        assert min(cost.arithmetic_us, cost.addresses_us, cost.reading_us) >= 0
 
 
 @pytest.mark.parametrize(("operation", "work"), [("conv2d", CONV2D), ("conv2d_pool2", POOLED), ("linear", LINEAR)])
@@ -32,6 +34,5 @@ def test_kernels_that_only_convolve_are_candidates_where_none_pools_as_well():
     names = candidates("conv2d_pool2", POOLED)
     assert "conv2d_f32_csc_active" in names
     assert "conv2d_f32_csr_dense" not in names
-    assert predict_us("conv2d_f32_csc_active", POOLED, machine()) > predict_us(
-        "conv2d_f32_csc_active", CONV2D, machine()
-    )
+    alone = predict("conv2d_f32_csc_active", CONV2D, machine())
+    assert predict("conv2d_f32_csc_active", POOLED, machine()).us > alone.us

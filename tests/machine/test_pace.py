@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from sparsenet.planner import limits, pace
-from sparsenet.planner.cost import WeightedWork, predict_us
+from sparsenet.planner.cost import WeightedWork, predict
 from sparsenet.planner.limits import Limits
 from sparsenet.planner.machine import machine
 
@@ -24,9 +24,9 @@ def test_a_core_half_as_fast_takes_twice_as_long(monkeypatch):
     dense = WeightedWork(1, 1, 1, 1000, 1000, 1, 10**6, 1000.0, 1, 62_500)
     here = replace(machine(), vector_bits=512, l2_bytes=2**21)
     kept(monkeypatch, None)
-    at_full_pace = predict_us("linear_f32_dense_dense", dense, here)
+    at_full_pace = predict("linear_f32_dense_dense", dense, here).us
     kept(monkeypatch, HALF)
-    assert predict_us("linear_f32_dense_dense", dense, here) / at_full_pace > 1.9
+    assert predict("linear_f32_dense_dense", dense, here).us / at_full_pace > 1.9
     kept(monkeypatch, None)
 
 

@@ -159,16 +159,13 @@ def validate_lookup(packed: Lookup) -> None:
 def _check_weights(packed: Lookup) -> None:
     """Check what the slots say together: no weight twice, none outside of the layer, as many as `nnz` says."""
     N, D = packed.shape
-    rows, columns, weights = _entries(packed)
-    used = weights != 0
-    places = rows[used].astype(np.int64) * padded_size(D, TABLE) + columns[used]
-    if np.unique(places).size != places.size:
+    wide, used = _wide(packed), np.count_nonzero(packed.weights)
+    if np.count_nonzero(wide) != used:  # np.unique of all places took 2 s for 1500 x 1600 weights
         raise ValueError("expected one slot for each weight, got several; pack the weights anew")
-    wide = _wide(packed)
     if wide[N:].any() or wide[:, D:].any():
         raise ValueError(f"expected weights of 0 beyond {N} outputs and {D} inputs, got others")
-    if not places.size <= packed.nnz <= weights.size:
-        raise ValueError(f"expected nnz to count the kept weights, got {packed.nnz} for {places.size}")
+    if not used <= packed.nnz <= packed.weights.size:
+        raise ValueError(f"expected nnz to count the kept weights, got {packed.nnz} for {used}")
     check_sums(wide)
 
 

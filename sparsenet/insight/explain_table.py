@@ -1,0 +1,140 @@
+"""An explanation as tables, for terminals and notebooks."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Literal
+
+from sparsenet.insight.explanation import Explanation, LayerExplanation
+from sparsenet.tables import as_shape, as_share, plain, printable
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+    from rich.table import Table
+
+__all__ = ["WIDE", "explanation_parts", "explanation_table", "why_table"]
+
+WIDE = 112
+"""Columns of a terminal that has room for everything."""
+
+HEADINGS = (
+    *("layer", "output", "density", "active", "format", "fill", "predicted", "measured", "dense,\npredicted"),
+    *("dense,\nmeasured", "times\nfaster", "limit"),
+)
+NARROW = ("layer", "density", "active", "format", "fill", "times\nfaster")
+"""What is always shown; with times that were measured, or predicted where none were."""
+
+LEFT = ("layer", "format", "limit")
+
+CAPTION = (
+    "active: the largest share of inputs that can be non-zero, as far as k-winners tell. fill: kept weights over "
+    "places stored. limit: the largest part of the predicted time. dense: kernels that skip nothing."
+)
+MEASURED = (
+    " Measured on {inputs}, both in turn, each layer's steps called one by one: their sum is not the whole, and what "
+    "one layer takes depends on what the others leave in the caches."
+)
+NOTHING = "Nothing that was tried is predicted to save a tenth of this layer, or a hundredth of the network."
+
+
+def explanation_parts(found: Explanation, columns: int = WIDE) -> "Iterator[RenderableType]":
+    """Give what is printed, from top to bottom: numbers, kernels and reasons, the verdict.
+
+    Parameters
+    ----------
+    found : Explanation
+    columns : int
+        Of the terminal; with fewer than :data:`WIDE` some numbers are left out.
+    """
+    from rich.text import Text
+
+    yield explanation_table(found, columns)
+    yield why_table(found)
+    yield Text(found.verdict, style="bold")
+    if found.best_advice is not None:
+        layer, advice = found.best_advice
+        yield Text(f"What would save most time, whatever it does to accuracy: {plain(layer)}, {advice.text}.")
+
+
+def explanation_table(found: Explanation, columns: int = WIDE) -> "Table":
+    """Lay an explanation out: one row a layer, with its sparsities, times and what binds it.
+
+    Parameters
+    ----------
+    found : Explanation
+    columns : int
+        Of the terminal.
+
+    Returns
+    -------
+    rich.table.Table
+    """
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+
+    title = f"Times in µs a sample; batches of up to {found.batch:,}, {found.samples:,} at a time"
+    caption = CAPTION + (MEASURED.format(inputs=found.inputs) if found.inputs else "")
+    table = Table(title=title, title_justify="left", caption=caption, caption_justify="left", box=SIMPLE_HEAD)
+    table.show_footer, table.pad_edge, table.collapse_padding = found.whole_us is not None, False, True
+    footers = {
+        "layer": "whole",
+        "measured": _time(found.whole_us),
+        "dense,\nmeasured": _time(found.dense_whole_us),
+        "times\nfaster": "" if found.speedup is None else f"{found.speedup:,.2f}",
+    }
+    shown = _shown(found, columns)
+    for name in shown:
+        justify: Literal["left", "right"] = "left" if name in LEFT else "right"
+        table.add_column(name, footers.get(name, ""), justify=justify, no_wrap=name in LEFT)
+    for row in found.layers:
+        cells = dict(zip(HEADINGS, _cells(row), strict=True))
+        table.add_row(*(cells[name] for name in shown))
+    return table
+
+
+def why_table(found: Explanation) -> "Table":
+    """Lay out each layer's kernels, the reason of the choice, and what would help most."""
+    from rich.table import Table
+
+    table = Table.grid(padding=(0, 2, 1, 0))
+    table.add_column(no_wrap=True, overflow="ellipsis", max_width=16)
+    table.add_column()
+    for row in found.layers:
+        if row.density is not None:
+            table.add_row(f"[bold]{printable(row.layer)}[/bold]", "\n".join(_lines(row)))
+    return table
+
+
+def _shown(found: Explanation, columns: int) -> list[str]:
+    measured = {"measured", "dense,\nmeasured"}
+    if columns >= WIDE:
+        hidden = set() if found.inputs else measured
+    else:
+        hidden = set(HEADINGS) - set(NARROW) - (measured if found.inputs else {"predicted", "dense,\npredicted"})
+    return [name for name in HEADINGS if name not in hidden]
+
+
+def _cells(row: LayerExplanation) -> tuple[str, ...]:
+    if row.density is None:
+        numbers = ("", as_share(row.active), row.kind, "")
+    else:
+        fill = "" if row.fill is None else as_share(row.fill)
+        numbers = (as_share(row.density), as_share(row.active), row.format, fill)
+    times = (row.predicted_us, row.measured_us, row.dense_predicted_us, row.dense_us)
+    speedup = "" if row.speedup is None else f"{row.speedup:,.2f}"
+    return printable(row.layer), as_shape(row.shape), *numbers, *map(_time, times), speedup, row.limit
+
+
+def _lines(row: LayerExplanation) -> Iterator[str]:
+    dense = "" if row.kernel == row.dense_kernel else f", dense: {row.dense_kernel}"
+    yield f"{printable(row.kernel)}{dense}"
+    bound = f" Bound by {row.limit}." if row.limit else ""
+    yield f"{_sentence(row.reason)} {_sentence(row.zeros)}{bound}"
+    yield f"[italic]{_sentence(row.advice.text) if row.advice else NOTHING}[/italic]"
+
+
+def _sentence(text: str) -> str:
+    """Begin with a capital, end with a full stop."""
+    return printable(text[:1].upper() + text[1:] + ("" if text.endswith(".") else "."))
+
+
+def _time(time_us: float | None) -> str:
+    return "" if time_us is None else f"{time_us:,.2f}"

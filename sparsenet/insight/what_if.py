@@ -1,0 +1,254 @@
+"""How fast a network would be with other masks or fewer winners, before anyone trains it."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import cycle
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from sparsenet.engine.measure import least_us
+from sparsenet.errors import SparsenetError
+from sparsenet.insight.layer_times import made_up_inputs
+from sparsenet.insight.predictions import dense_plan, predicted_choices, predicted_us
+from sparsenet.insight.variants import image_channels, mask_for, masked, weighted_nodes, with_layers, with_winners
+from sparsenet.insight.what_if_answer import WhatIf, WhatIfLayer, WhatIfRow
+from sparsenet.layers import Weighted, kept_count
+from sparsenet.network import INPUT, Network, Node
+from sparsenet.packing import FAMILIES
+from sparsenet.packing.arguments import checked_density
+from sparsenet.passes import fold_batchnorm
+from sparsenet.planner.choose import Choice
+from sparsenet.progress import tracked
+
+if TYPE_CHECKING:
+    from sparsenet.engine.engine import Engine
+
+__all__ = ["what_if"]
+
+INSTEAD = "blocks", "uniform"
+"""Families that are tried, in this order, where one has no mask for a layer."""
+
+LONGEST_S = 3.0
+"""Timing all networks in turn ends after this."""
+
+AS_IT_IS, DENSE = "as it is", "dense kernels"
+
+
+@dataclass(frozen=True, eq=False)
+class _Candidate:
+    """A network that might be, with what is predicted for it, and the kernels it must run where it may not choose."""
+
+    name: str
+    network: Network
+    choices: dict[str, Choice]
+    kernels: dict[str, str] | None = None
+    families: tuple[tuple[str, str], ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+def what_if(
+    net: Network,
+    *,
+    density: float | None = None,
+    active: float | None = None,
+    batch: int = 1,
+    family: str | None = None,
+    layers: Sequence[str] | None = None,
+    measure: bool = False,
+    examples: npt.ArrayLike | None = None,
+    progress: bool | None = None,
+) -> WhatIf:
+    """Predict, and measure on request, how fast a network would be with other masks or fewer winners.
+
+    Nobody needs to train such a network to know its speed: layers get random weights under masks of the kind asked for.
+
+    Parameters
+    ----------
+    net : Network
+    density : float, optional
+        Fraction of weights to keep, in (0, 1]; each layer's own when left out.
+    active : float, optional
+        Fraction of winners in every k-winners layer, in (0, 1]; where there are none, every ReLU becomes k-winners.
+        Each layer's own when left out.
+    batch : int
+        Samples of one call.
+    family : str, optional
+        Masks of one family, a key of :data:`sparsenet.packing.FAMILIES`. When left out, every family has its row,
+        unless only ``active`` is asked for.
+    layers : sequence of str, optional
+        Layers that get other masks. When left out those that have zero weights; where none has, all but those that
+        read the network's input or give its output.
+    measure : bool
+        Whether every network is compiled and timed in turn, on one core.
+    examples : array (n, *input_shape), optional
+        Inputs to time on; random numbers when left out.
+    progress : bool or None
+        Whether to show progress where it takes over a second: always, never, or (None) in terminals and notebooks.
+
+    Returns
+    -------
+    WhatIf
+        Prints as a table in a terminal and in a notebook.
+
+    Raises
+    ------
+    SparsenetError
+        When a setting cannot be right, or there is nothing to change.
+    TypeError
+        When ``net`` is no network, or a number no number.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import sparsenet as sn
+    >>> net = sn.Network.sequential((256,), [sn.KWinners(25), sn.Linear(np.ones((256, 256)))])
+    >>> found = what_if(net, density=0.05, family="blocks")
+    >>> [row.name for row in found.rows], found.best.layers[0].density < 0.06
+    (['as it is', 'dense kernels', 'blocks'], True)
+    """
+    if not isinstance(net, Network):
+        raise TypeError(f"expected a Network, got {type(net).__name__}")
+    net = fold_batchnorm(net)
+    fewer = net if active is None else with_winners(net, active)
+    density = None if density is None else checked_density(density)
+    wished = _wished_families(density, active, family)
+    changed = _changed_nodes(net, layers, density, wished)
+    candidates = [*_there_is(net, batch), *_might_be(fewer, changed, density, wished, batch)]
+    measured: list[float | None] = [None] * len(candidates)
+    if measure:
+        measured = list(_measured_us(candidates, batch, examples, progress))
+    rows = [_row(candidate, time_us) for candidate, time_us in zip(candidates, measured, strict=True)]
+    return WhatIf(tuple(rows), density, active, batch)
+
+
+def _wished_families(density: float | None, active: float | None, family: str | None) -> tuple[str, ...]:
+    if family is not None and family not in FAMILIES:
+        raise SparsenetError(f"expected a family of masks ({', '.join(FAMILIES)}), got {family!r}")
+    if family is not None:
+        return (family,)
+    return () if density is None and active is not None else tuple(FAMILIES)
+
+
+def _changed_nodes(
+    net: Network, names: Sequence[str] | None, density: float | None, families: Sequence[str]
+) -> tuple[Node, ...]:
+    """Find the layers that get other masks."""
+    weighted = weighted_nodes(net)
+    if names is not None:
+        if unknown := [name for name in names if name not in {node.name for node in weighted}]:
+            known = ", ".join(node.name for node in weighted)
+            raise SparsenetError(f"expected layers with weights ({known}), got {unknown[0]!r}")
+        return tuple(node for node in weighted if node.name in names)
+    sparse = tuple(node for node in weighted if _density(node.layer) < 1)
+    if sparse or not families:
+        return sparse
+    if density is None or not weighted:
+        raise SparsenetError("expected a network with zero weights, or a density to give it, got neither")
+    first = _first_weighted(net)
+    inner = tuple(node for node in weighted if node.name not in first and node.name != net.output)
+    return inner or weighted
+
+
+def _first_weighted(net: Network) -> set[str]:
+    """Find the layers with weights that the network's input reaches through no other."""
+    reached, first = {INPUT}, set[str]()
+    for node in net.nodes:
+        if reached.issuperset(node.inputs):
+            (first if isinstance(node.layer, Weighted) else reached).add(node.name)
+    return first
+
+
+def _density(layer: Any) -> float:
+    return kept_count(layer) / layer.weight.size if isinstance(layer, Weighted) else 1.0
+
+
+def _there_is(net: Network, batch: int) -> Iterator[_Candidate]:
+    yield _Candidate(AS_IT_IS, net, predicted_choices(net, batch))
+    dense = dense_plan(net, batch)
+    yield _Candidate(DENSE, dense.network, dict(dense.choices), dense.kernels)
+
+
+def _might_be(
+    net: Network, changed: Sequence[Node], density: float | None, families: Sequence[str], batch: int
+) -> Iterator[_Candidate]:
+    if not families:
+        yield _Candidate("its own masks", net, predicted_choices(net, batch))
+    for family in families:
+        yield _under_masks(net, changed, density, family, batch)
+
+
+def _under_masks(net: Network, changed: Sequence[Node], density: float | None, family: str, batch: int) -> _Candidate:
+    layers, families, notes = {}, [], []
+    for node in changed:
+        assert isinstance(node.layer, Weighted)
+        wanted = _density(node.layer) if density is None else density
+        used, keep, note = _mask_or_another(net, node, family, wanted)
+        layers[node.name] = masked(node.layer, keep)
+        families.append((node.name, used))
+        notes += [note] * bool(note)
+    made = with_layers(net, layers)
+    return _Candidate(family, made, predicted_choices(made, batch), None, tuple(families), tuple(notes))
+
+
+def _mask_or_another(net: Network, node: Node, family: str, density: float) -> tuple[str, npt.NDArray[np.bool_], str]:
+    """Make a mask of a family, or of one that has masks for such layers; say why."""
+    assert isinstance(node.layer, Weighted)
+    channels, refused = image_channels(net, node), ""
+    for tried in dict.fromkeys((family, *INSTEAD)):
+        try:
+            mask = mask_for(node.layer, tried, density, channels)
+        except SparsenetError as error:
+            refused = refused or str(error)
+            continue
+        return tried, mask.keep, f"{node.name}: {tried} instead of {family}: {refused}" if refused else ""
+    raise SparsenetError(f"layer {node.name!r}: {refused}")
+
+
+def _measured_us(
+    candidates: Sequence[_Candidate], batch: int, examples: npt.ArrayLike | None, progress: bool | None
+) -> Iterator[float]:
+    """Compile every network and time them in turn: microseconds for one sample."""
+    net = candidates[0].network
+    x = made_up_inputs(net, batch) if examples is None else np.asarray(examples, np.float32)
+    starts = range(0, len(x), max(1, len(x) // 64))
+    calls = [np.ascontiguousarray(x[(np.arange(batch) + start) % len(x)]) for start in starts]
+
+    def runner(engine: "Engine") -> Any:
+        inputs = cycle(calls)
+        return lambda: engine(next(inputs))
+
+    todo = tracked(candidates, lambda one: f"compiling {one.name}", progress, len(candidates))
+    runs = [runner(_compiled(candidate, batch, x)) for candidate in todo]
+    for time_us in least_us(runs, "timing all in turn", progress, LONGEST_S):
+        yield time_us / batch
+
+
+def _compiled(candidate: _Candidate, batch: int, x: npt.NDArray[np.float32]) -> "Engine":
+    from sparsenet.engine import compiling
+
+    planner = "predict" if candidate.kernels else "measure"
+    settings: dict[str, Any] = {"planner": planner, "kernels": candidate.kernels, "examples": x, "progress": False}
+    return compiling.compile(candidate.network, batch, 1, **settings)
+
+
+def _row(candidate: _Candidate, measured_us: float | None) -> WhatIfRow:
+    families = dict(candidate.families)
+    of_kernel = candidate.kernels is not None
+    layers = [
+        WhatIfLayer(
+            node.name,
+            families.get(node.name, ""),
+            _density(node.layer),
+            (choice := candidate.choices[node.name]).kernel,
+            choice.cost.us if of_kernel and choice.cost else predicted_us(choice),
+        )
+        for node in weighted_nodes(candidate.network)
+    ]
+    if candidate.name == DENSE:  # zeros were filled for formats that would leave them out
+        layers = [replace(layer, density=1.0) for layer in layers]
+    sizes = [node.layer.weight.size for node in weighted_nodes(candidate.network) if isinstance(node.layer, Weighted)]
+    kept = sum(size * layer.density for size, layer in zip(sizes, layers, strict=True))
+    predicted = sum(layer.predicted_us for layer in layers)
+    return WhatIfRow(candidate.name, tuple(layers), kept / max(sum(sizes), 1), predicted, measured_us, candidate.notes)
