@@ -13,7 +13,7 @@ BLOCKS = re.findall(r"^```python\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
 
 def test_the_python_of_the_readme_runs(capsys, tmp_path, monkeypatch):
     pytest.importorskip("soundfile", reason="needs the extra speech")
-    assert len(BLOCKS) == 5
+    assert len(BLOCKS) == 6
     monkeypatch.chdir(tmp_path)
     names = {}
     for number, block in enumerate(BLOCKS, start=1):
