@@ -21,7 +21,7 @@ __all__ = ["DENSE", "Cell", "cell_times"]
 
 DENSE = "dense"
 LAYER = "layer"
-ROUNDS = 60
+ROUNDS = 30
 """How often every step is timed each time that its engine has its turn."""
 
 LEAST_US = 0.01

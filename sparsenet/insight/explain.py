@@ -73,7 +73,7 @@ def explain(
     """
     net, batch = fold_batchnorm(engine.network), engine._chunk
     packs, facts = Packs(), {row.name: row for row in work(net)}
-    predicted, dense = predicted_choices(net, batch, packs), dense_plan(net, batch)
+    predicted, dense = _predictions(net, batch, packs, progress)
     own = against = None
     if measure:
         given = made_up_inputs(net, batch) if x is None else x
@@ -105,6 +105,17 @@ class _Parts:
     own: LayerTimes | None
     against: LayerTimes | None
     packs: Packs | None
+
+
+def _predictions(net: Network, batch: int, packs: Packs, progress: bool | None) -> tuple[dict[str, Choice], DensePlan]:
+    """Plan the network as it is and with kernels that skip nothing; packing a large one takes seconds."""
+    steps = tracked(("as it is", "with dense kernels"), lambda how: f"planning {how}", progress, 2)
+    next(steps)
+    predicted = predicted_choices(net, batch, packs)
+    next(steps)
+    dense = dense_plan(net, batch)
+    next(steps, None)
+    return predicted, dense
 
 
 def _dense_engine(engine: "Engine", dense: DensePlan, progress: bool | None) -> "Engine":

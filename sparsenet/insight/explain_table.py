@@ -10,10 +10,10 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
     from rich.table import Table
 
-__all__ = ["WIDE", "explanation_parts", "explanation_table", "why_table"]
+__all__ = ["explanation_parts", "explanation_table", "why_table"]
 
-WIDE = 112
-"""Columns of a terminal that has room for everything."""
+WIDE, MIDDLING = 128, 116
+"""Columns of a terminal that has room for everything, and for all but one number."""
 
 HEADINGS = (
     *("layer", "output", "density", "active", "format", "fill", "predicted", "measured", "dense,\npredicted"),
@@ -104,11 +104,13 @@ def why_table(found: Explanation) -> "Table":
 
 
 def _shown(found: Explanation, columns: int) -> list[str]:
-    measured = {"measured", "dense,\nmeasured"}
-    if columns >= WIDE:
-        hidden = set() if found.inputs else measured
+    measured, predicted = {"measured", "dense,\nmeasured"}, {"predicted", "dense,\npredicted"}
+    if columns < MIDDLING:
+        hidden = set(HEADINGS) - set(NARROW) - (measured if found.inputs else predicted)
+    elif not found.inputs:
+        hidden = measured
     else:
-        hidden = set(HEADINGS) - set(NARROW) - (measured if found.inputs else {"predicted", "dense,\npredicted"})
+        hidden = set() if columns >= WIDE else {"dense,\npredicted"}
     return [name for name in HEADINGS if name not in hidden]
 
 

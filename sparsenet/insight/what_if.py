@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import cycle
+from itertools import chain, cycle
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -115,7 +115,8 @@ def what_if(
     density = None if density is None else checked_density(density)
     wished = _wished_families(density, active, family)
     changed = _changed_nodes(net, layers, density, wished)
-    candidates = [*_there_is(net, batch), *_might_be(fewer, changed, density, wished, batch)]
+    planned = chain(_there_is(net, batch), _might_be(fewer, changed, density, wished, batch))
+    candidates = list(tracked(planned, "planning networks", progress, 2 + max(len(wished), 1)))
     measured: list[float | None] = [None] * len(candidates)
     if measure:
         measured = list(_measured_us(candidates, batch, examples, progress))
