@@ -170,6 +170,7 @@ def test_crossover_is_drawn(tmp_path):
 
 
 def test_nothing_is_drawn_without_times(tmp_path):
+    pytest.importorskip("matplotlib", reason="needs the extra notebooks")
     with pytest.raises(sn.SparsenetError, match="expected a study with times of dense layers"):
         plot_crossover({"points": {"only ours": made_up(1, 10.0)}}, tmp_path / "map.svg")
 
