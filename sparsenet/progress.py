@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 if TYPE_CHECKING:
     from rich.console import Console
 
-__all__ = ["tracked"]
+__all__ = ["telling", "tracked"]
 
 PATIENCE_S = 0.7
 """Nothing is shown before this."""
@@ -19,7 +19,7 @@ NOTEBOOK_PAUSE_S = 0.1
 """A notebook is sent no two pictures within this."""
 
 T = TypeVar("T")
-Show = Callable[[int, str], None]
+Tell = Callable[[int, str], None]
 
 
 def tracked(
@@ -42,22 +42,34 @@ def tracked(
     >>> list(tracked([1, 2], "counting", progress=False))
     [1, 2]
     """
-    from rich.console import Console
-
-    console = Console(stderr=True)
-    if progress is False or not (progress or console.is_terminal or console.is_jupyter):
-        yield from items
-        return
-    began = time.monotonic()
-    with (_in_notebook if console.is_jupyter else _in_terminal)(console, total) as show:
+    with telling(progress, total) as tell:
         for done, item in enumerate(items):
-            if time.monotonic() - began > PATIENCE_S:
-                show(done, doing if isinstance(doing, str) else doing(item))
+            tell(done, doing if isinstance(doing, str) else doing(item))
             yield item
 
 
 @contextmanager
-def _in_terminal(console: "Console", total: int | None) -> Iterator[Show]:
+def telling(progress: bool | None, total: int | None = None) -> Iterator[Tell]:
+    """Give a function to call with how many are done, and what is done next; the arguments are those of `tracked`.
+
+    Examples
+    --------
+    >>> with telling(progress=False) as tell:
+    ...     tell(0, "counting")
+    """
+    from rich.console import Console
+
+    console = Console(stderr=True)
+    if progress is False or not (progress or console.is_terminal or console.is_jupyter):
+        yield lambda done, text: None
+        return
+    began = time.monotonic()
+    with (_in_notebook if console.is_jupyter else _in_terminal)(console, total) as show:
+        yield lambda done, text: show(done, text) if time.monotonic() - began > PATIENCE_S else None
+
+
+@contextmanager
+def _in_terminal(console: "Console", total: int | None) -> Iterator[Tell]:
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
     columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()
@@ -75,7 +87,7 @@ def _in_terminal(console: "Console", total: int | None) -> Iterator[Show]:
 
 
 @contextmanager
-def _in_notebook(console: "Console", total: int | None) -> Iterator[Show]:
+def _in_notebook(console: "Console", total: int | None) -> Iterator[Tell]:
     """Show a bar of HTML in the cell's output, and empty it in the end.
 
     rich would show it through ipywidgets, which must be installed, and leave a widget behind for each bar.

@@ -35,6 +35,12 @@ def test_they_are_numbered_from_one_to_ten():
     assert [name[:2] for name in NAMES] == [f"{number:02}" for number in range(1, 11)]
 
 
+def test_the_index_lists_every_notebook_and_page():
+    targets = re.findall(r"\]\((.+?)\)", (FOLDER / "README.md").read_text(encoding="utf-8"))
+    pages = {path.name for path in FOLDER.glob("*.md")} - {"README.md"}
+    assert sorted(targets) == sorted({path.name for path in NOTEBOOKS} | pages)
+
+
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=NAMES)
 def test_a_notebook_is_small_and_stripped(path):
     content = json.loads(path.read_text(encoding="utf-8"))
@@ -71,9 +77,9 @@ def test_the_notebooks_that_one_points_to_exist(path):
 def test_a_notebook_runs_and_shows_one_figure(path, tmp_path):
     said = outputs_of(run(path, tmp_path))
     assert not [output["text"] for output in said if output.get("name") == "stderr"]
+    assert not [text for output in said for text in texts_of(output) if "<progress" in text or "Warning" in text]
     pictures = [output for output in said if "image/png" in output.get("data", {})]
     assert len(pictures) == (0 if path.stem.startswith("04") and find_spec("torch") is None else 1)
-    assert not [output for output in said if "<progress" in "".join(output.get("data", {}).get("text/html", ""))]
 
 
 def run(path, folder):
@@ -90,3 +96,8 @@ def run(path, folder):
 
 def outputs_of(path):
     return [output for cell in cells(path, "code") for output in cell["outputs"]]
+
+
+def texts_of(output):
+    shown = output.get("data", {})
+    return ["".join(shown.get(kind, "")) for kind in ("text/html", "text/plain")]

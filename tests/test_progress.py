@@ -78,3 +78,9 @@ def test_a_bar_does_not_outlive_an_error(notebook):
     with pytest.raises(ValueError, match="a"):
         broken()
     assert notebook[0][-1] == ""
+
+
+def test_steps_that_nobody_counted_can_be_told(notebook):
+    with progress.telling(None) as tell:
+        tell(3, "measuring L2")
+    assert notebook == [["", "<progress></progress> measuring L2 3, 0 s", ""]]
