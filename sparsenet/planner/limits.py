@@ -5,6 +5,7 @@ other caches are another machine.
 """
 
 import hashlib
+import itertools
 import json
 import os
 import tempfile
@@ -20,6 +21,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sparsenet.planner.machine import Machine, machine
+from sparsenet.progress import telling
 from sparsenet_kernels.cache import cache_directory
 
 __all__ = ["Limits", "kept_limits", "limits", "limits_anew", "measure_limits"]
@@ -160,13 +162,9 @@ def measure_limits(
 
 def _measured_visibly() -> Limits:
     """Measure, and say on a terminal or in a notebook what takes this second or two."""
-    from rich.console import Console
-
-    console = Console(stderr=True)
-    if not (console.is_terminal or console.is_jupyter):
-        return measure_limits()
-    with console.status("measuring this machine") as status:
-        return measure_limits(lambda step: status.update(f"measuring this machine, once: {step}"))
+    steps = itertools.count()
+    with telling(progress=None) as tell:
+        return measure_limits(lambda step: tell(next(steps), f"measuring this machine, once: {step}"))
 
 
 def _level_bytes(here: Machine, largest_bytes: int) -> dict[str, tuple[int, int]]:

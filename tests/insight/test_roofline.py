@@ -77,7 +77,6 @@ def test_bytes_have_limits_of_their_own(found):
 
 
 def test_a_figure_is_written_in_the_format_of_its_name(found, tmp_path):
-    pytest.importorskip("matplotlib", reason="needs the extra notebooks")
     from sparsenet.insight.roofline_plot import plot_roofline
 
     figure = plot_roofline(found, tmp_path / "roofline.svg")
