@@ -27,6 +27,7 @@ from numba.extending import intrinsic
 from numba.np.arrayobj import make_array, populate_array
 
 from sparsenet_kernels.cache import KernelCache
+from sparsenet_kernels.jit import without_entries
 
 __all__ = ["SAMPLES", "address_of", "array_at", "array_words", "call_step", "compile_step", "run_step"]
 
@@ -72,7 +73,11 @@ def compile_step(name: str, function, argument_types, kept: bool = True):
     """
     if config.DISABLE_JIT:
         raise RuntimeError("expected Numba to compile, but NUMBA_DISABLE_JIT is set; unset it")
-    names = {"kernel": function, "arguments_from": _reader(tuple(argument_types)), "__name__": __name__}
+    names = {
+        "kernel": without_entries(function),
+        "arguments_from": _reader(tuple(argument_types)),
+        "__name__": __name__,
+    }
     body = FunctionType(_step_body.__code__, names, f"step_{name}")
     body.__qualname__ = body.__name__  # a name of its own in machine code, too; see jit.compiled
     step = CFunc(
