@@ -14,6 +14,8 @@ from contextlib import contextmanager
 from multiprocessing import parent_process
 from pathlib import Path
 from threading import Thread
+from types import FunctionType
+from typing import Any
 
 from sparsenet_kernels.cache import cache_directory
 from sparsenet_kernels.native import is_kept
@@ -44,16 +46,27 @@ def compile_together(wanted: Iterable[Kernel], cores: int) -> Iterator[Kernel]:
         When Numba cannot compile one of them.
     """
     left = {kernel.name: kernel for kernel in wanted if "step" not in vars(kernel)}
-    missing = deque(kernel for kernel in left.values() if kernel.bundled and not is_kept(kernel))
+    absent = (kernel for kernel in left.values() if kernel.bundled and not is_kept(kernel))
+    missing = deque(sorted(absent, key=lambda kernel: -_size(kernel.function, set())))  # none to wait for at the end
     helpers = min(cores - 1, len(missing) // KERNELS_EACH, MOST_HELPERS) if _may_start() else 0
     with _helpers(missing, helpers):
-        while missing:
-            kernel = left.pop(missing.popleft().name)
-            yield kernel
+        while kernel := _next(missing):
+            yield left.pop(kernel.name)
             assert kernel.step
     for kernel in left.values():  # what others have compiled is read from the cache
         yield kernel
         assert kernel.step
+
+
+def _size(function: Any, seen: set[FunctionType]) -> int:
+    """Count the bytes of a kernel's Python code, helpers included: about 0.3 ms each to compile."""
+    python = getattr(function, "py_func", function)
+    if not isinstance(python, FunctionType) or python in seen:
+        return 0
+    seen.add(python)
+    named = [python.__globals__.get(name) for name in python.__code__.co_names]
+    closed_over = [cell.cell_contents for cell in python.__closure__ or ()]
+    return len(python.__code__.co_code) + sum(_size(called, seen) for called in named + closed_over)
 
 
 def _may_start() -> bool:
@@ -64,7 +77,7 @@ def _may_start() -> bool:
 
 @contextmanager
 def _helpers(missing: deque[Kernel], count: int) -> Iterator[None]:
-    """Have processes take kernels from the end of a queue; wait for them at the end, or end them with an error."""
+    """Have processes take kernels from a queue, too; wait for them at the end, or end them with an error."""
     started: list[subprocess.Popen[str]] = []
     threads = [Thread(target=_feed, args=(missing, started), daemon=True) for _ in range(count)]
     for thread in threads:
@@ -98,11 +111,18 @@ def _feed(missing: deque[Kernel], started: list[subprocess.Popen[str]]) -> None:
         with process:
             assert process.stdin
             assert process.stdout
-            while process.stdout.readline() and missing:
-                process.stdin.write(f"{missing.pop().name}\n")
+            while process.stdout.readline() and (kernel := _next(missing)):
+                process.stdin.write(f"{kernel.name}\n")
                 process.stdin.flush()
-    except (OSError, IndexError):  # it could not be started or has ended, or the last kernel was taken meanwhile
+    except OSError:  # it could not be started, or has ended
         return
+
+
+def _next(missing: deque[Kernel]) -> Kernel | None:
+    try:
+        return missing.popleft()
+    except IndexError:  # whoever asks whether any are left may be told so before another takes the last
+        return None
 
 
 def _serve(directory: str) -> None:
