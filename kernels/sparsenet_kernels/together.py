@@ -11,7 +11,6 @@ import sys
 from collections import deque
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from multiprocessing import parent_process
 from pathlib import Path
 from threading import Thread
 from types import FunctionType
@@ -71,6 +70,8 @@ def _size(function: Any, seen: set[FunctionType]) -> int:
 
 def _may_start() -> bool:
     """Tell whether processes may be started here, and would find what they compile for: the cache, and Python."""
+    from multiprocessing import parent_process  # which nobody needs whose kernels are compiled
+
     is_python = Path(sys.executable or "").stem.lower().startswith("python")  # and not a program around it
     return is_python and parent_process() is None and cache_directory() is not None
 

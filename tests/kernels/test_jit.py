@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from sparsenet_kernels.jit import compiled, helper, index
-from sparsenet_kernels.registry import kernels
+from sparsenet_kernels.registry import KernelCompileError, kernel, kernels, registered_temporarily
 
 compiling = pytest.mark.skipif("NUMBA_DISABLE_JIT" in os.environ, reason="nothing is compiled")
 
@@ -34,3 +34,22 @@ def test_a_step_holds_no_way_in_but_its_own():
     library = kernels()["relu_f32"].compile_step(kept=False)._library
     entries = [name for name in (function.name for function in library.get_defined_functions()) if "cpython" in name]
     assert entries == []
+
+
+@helper
+def length_of(x):
+    """Ask for what no array has."""
+    return x.there_is_no_such_thing
+
+
+@compiling
+def test_what_is_wrong_in_a_helper_is_told():
+    def lengths_f32(x, out):
+        out[0] = length_of(x)
+
+    with registered_temporarily():
+        kernel("lengths", arguments="x f32[B]; out f32[B]")(lengths_f32)
+        with pytest.raises(
+            KernelCompileError, match=r"^lengths_f32 cannot be compiled: Unknown attribute 'there_is_no"
+        ):
+            assert kernels()["lengths_f32"].step
