@@ -1,35 +1,45 @@
-"""Which change would help a layer most: each is planned and predicted as if it had been made."""
+"""Which change would help most: each is planned and predicted as if it had been made."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from sparsenet.errors import SparsenetError
-from sparsenet.insight.predictions import Packs, predicted_choices, predicted_us, without
+from sparsenet.insight.layer_times import made_up_inputs
+from sparsenet.insight.predictions import Forecast, Packs, forecast, without
 from sparsenet.insight.variants import image_channels, mask_for, masked, with_layers, with_winners_before
-from sparsenet.layers import Weighted, kept_count
+from sparsenet.layers import KWinners, QuantizedConv2d, QuantizedLinear, Weighted, kept_count
 from sparsenet.network import INPUT, Network, Node
+from sparsenet.packing import Mask
+from sparsenet.passes import quantize
 from sparsenet.planner.choose import Choice
 from sparsenet.tables import as_share
 
-__all__ = ["Advice", "Question", "advice_for", "where_zeros_lie"]
+__all__ = ["Advice", "Question", "advice_for", "fuller_mask", "rounding_advice", "where_zeros_lie"]
 
 SHAPED = "partitioned", "subsets", "taps", "blocks"
 """Families of masks that fill a format; the others leave zeros anywhere."""
 
+FORMAT_OF = {"blocks4x16": "blocks"}
+"""Formats whose kernels are named after a plainer one."""
+
 DENSITY_TRIED, ACTIVE_TRIED, BATCH_TRIED = 0.1, 0.1, 16
 """What is tried where no weight is zero, where all inputs count as active, and where calls have one sample."""
+
+FEW_WINNERS = 8
+"""Among the channels of many positions, so many winners or fewer are found several times as fast."""
 
 WORTH_SAYING, WORTH_DOING = 0.9, 0.01
 """A change is advised where the layer would take less than this share of its time, for less is within the model's
 error, and where that saves at least this share of the whole network's."""
 
 NEARLY_ALL = 0.9
-"""A format that stores more than this share of all places leaves nothing out to speak of."""
+"""A format that stores more than this share of all places leaves nothing out to speak of, and one that is filled by as
+much has nothing to gain from another mask."""
 
 
 @dataclass(frozen=True)
 class Advice:
-    """A change to one layer, and what it is predicted to do.
+    """A change, and what it is predicted to do.
 
     Attributes
     ----------
@@ -37,11 +47,19 @@ class Advice:
         In words.
     now_us, then_us : float
         Predicted for one sample, with the best kernel for each.
+    what : str
+        What gets faster: "layer" or "network".
     """
 
     change: str
     now_us: float
     then_us: float
+    what: str = "layer"
+
+    @property
+    def saved_us(self) -> float:
+        """What it saves, for one sample."""
+        return self.now_us - self.then_us
 
     @property
     def text(self) -> str:
@@ -49,10 +67,12 @@ class Advice:
 
         Examples
         --------
-        >>> Advice("a taps mask (24.0 % kept)", 4.05, 1.24).text
-        'a taps mask (24.0 % kept) would take 1.24 µs instead of 4.05, predicted'
+        >>> Advice("a taps mask (24.0 % kept)", 4.0, 1.25).text
+        'a taps mask (24.0 % kept) would make this layer 3.2 times faster, predicted: 1.25 µs instead of 4.00'
         """
-        return f"{self.change} would take {self.then_us:,.2f} µs instead of {self.now_us:,.2f}, predicted"
+        faster = f"{self.now_us / self.then_us:,.1f} times faster"
+        times = f"{self.then_us:,.2f} µs instead of {self.now_us:,.2f}"
+        return f"{self.change} would make this {self.what} {faster}, predicted: {times}"
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,63 +84,138 @@ class Question:
     net : Network
         Its batch norms folded.
     node : Node
-        With weights.
+        With weights, or choosing winners.
     batch : int
         Samples that go through the layers together.
     active : float
         The largest share of the layer's inputs that can be non-zero.
+    now : Forecast
+        Of the network as it is.
+    packs : dict
+        Its weights as they were packed before.
     """
 
     net: Network
     node: Node
     batch: int
     active: float
+    now: Forecast
+    packs: Packs
+
+    @property
+    def now_us(self) -> float:
+        """What the layer is predicted to take."""
+        return self.now.layers_us[self.node.name]
 
 
-def advice_for(question: Question, predicted: Mapping[str, Choice], packs: Packs) -> Advice | None:
+def advice_for(question: Question) -> Advice | None:
     """Find the change that is predicted to help a layer most.
-
-    Parameters
-    ----------
-    question : Question
-    predicted : mapping of str to Choice
-        What is predicted for every layer as it is.
-    packs : dict
-        Weights of the network as they were packed before.
 
     Returns
     -------
     Advice or None
         None where nothing that was tried is predicted to help by a tenth of the layer and a hundredth of the whole.
     """
-    now_us = predicted_us(predicted[question.node.name])
-    least_us = WORTH_DOING * sum(predicted_us(choice) for choice in predicted.values())
-    tried = [Advice(change, now_us, then_us) for change, then_us in _changes(question, packs)]
+    return _best(question, _changes(question))
+
+
+def fuller_mask(question: Question, choice: Choice) -> Advice | None:
+    """Find a mask that fills the format which the layer has already, where the one it has leaves places empty."""
+    if choice.fill is None or choice.fill >= NEARLY_ALL or _density(question.node) == 1:
+        return None
+    fitting = [mask for mask in _shaped_masks(question) if FORMAT_OF.get(mask.fills, mask.fills) == choice.format]
+    return _best(question, (_under(question, mask) for mask in fitting))
+
+
+def rounding_advice(net: Network, now: Forecast, batch: int) -> Advice | None:
+    """Predict the network rounded to 8 bits; None where it is already, no layer could be, or that would not help."""
+    try:
+        rounded = quantize(net, made_up_inputs(net, 1)[:1], progress=False)
+    except SparsenetError:  # rounded already, or sums that could leave int32
+        return None
+    if not any(isinstance(node.layer, QuantizedConv2d | QuantizedLinear) for node in rounded.nodes):
+        return None
+    then = forecast(rounded, batch)
+    saved = {name: time_us - then.layers_us.get(name, 0.0) for name, time_us in now.layers_us.items()}
+    change = f"rounding to int8 (sn.quantize), which helps {max(saved, key=saved.__getitem__)} most,"
+    return Advice(change, now.us, then.us, "network") if then.us < WORTH_SAYING * now.us else None
+
+
+def _best(question: Question, tried: Iterator[Advice]) -> Advice | None:
     best = min(tried, key=lambda advice: advice.then_us, default=None)
-    if best is None or best.then_us >= WORTH_SAYING * now_us or now_us - best.then_us < least_us:
+    least_us = WORTH_DOING * question.now.us
+    if best is None or best.then_us >= WORTH_SAYING * best.now_us or best.saved_us < least_us:
         return None
     return best
 
 
-def _changes(question: Question, packs: Packs) -> Iterator[tuple[str, float]]:
-    """Give each change in words, and the layer's predicted time with it."""
-    net, node, batch, layer = question.net, question.node, question.batch, question.node.layer
-    assert isinstance(layer, Weighted)
-    density = kept_count(layer) / layer.weight.size
+def _changes(question: Question) -> Iterator[Advice]:
+    if isinstance(question.node.layer, KWinners):
+        yield from _other_winners(question, question.node.layer)
+        return
+    for mask in _shaped_masks(question):
+        yield _under(question, mask)
+    if question.node.inputs[0] != INPUT and question.active == 1:
+        yield _behind_winners(question)
+    if question.batch == 1:
+        then = forecast(question.net, BATCH_TRIED, question.packs)
+        change = f"one of {BATCH_TRIED} samples in one call"
+        yield Advice(change, question.now_us, then.layers_us[question.node.name])
+
+
+def _shaped_masks(question: Question) -> Iterator[Mask]:
+    """Make the masks that fill formats, as dense as the layer's own."""
+    node = question.node
+    assert isinstance(node.layer, Weighted)
+    density, channels = _density(node), image_channels(question.net, node)
     for family in SHAPED:
         try:
-            mask = mask_for(layer, family, DENSITY_TRIED if density == 1 else density, image_channels(net, node))
-            changed = with_layers(net, {node.name: masked(layer, mask.keep)})
+            yield mask_for(node.layer, family, DENSITY_TRIED if density == 1 else density, channels)
         except SparsenetError:  # there is no such mask for this shape
             continue
-        then = predicted_choices(changed, batch, without(packs, [node.name]))
-        yield f"a {family} mask ({as_share(mask.density)} kept)", predicted_us(then[node.name])
-    if node.inputs[0] != INPUT and question.active == 1:
-        then = predicted_choices(with_winners_before(net, node.name, ACTIVE_TRIED), batch, packs)
-        yield f"k-winners before it ({as_share(ACTIVE_TRIED)} active)", predicted_us(then[node.name])
-    if batch == 1:
-        then = predicted_choices(net, BATCH_TRIED, packs)
-        yield f"one of {BATCH_TRIED} samples in one call", predicted_us(then[node.name])
+
+
+def _under(question: Question, mask: Mask) -> Advice:
+    node = question.node
+    assert isinstance(node.layer, Weighted)
+    changed = with_layers(question.net, {node.name: masked(node.layer, mask.keep)})
+    then = forecast(changed, question.batch, without(question.packs, [node.name]))
+    change = f"a {mask.family} mask ({as_share(mask.density)} kept)"
+    return Advice(change, question.now_us, then.layers_us[node.name])
+
+
+def _behind_winners(question: Question) -> Advice:
+    """Put k-winners before a layer; choosing them takes time, too."""
+    changed = with_winners_before(question.net, question.node.name, ACTIVE_TRIED)
+    then = forecast(changed, question.batch, question.packs)
+    then_us = question.now_us + then.us - question.now.us
+    return Advice(f"k-winners before it ({as_share(ACTIVE_TRIED)} active)", question.now_us, then_us)
+
+
+def _other_winners(question: Question, layer: KWinners) -> Iterator[Advice]:
+    """Choose among the channels of each position instead of all, or fewer of them."""
+    node, shape = question.node, question.net.shapes[question.node.name]
+    if len(shape) != 3 or (layer.factor is not None and layer.scope == "all"):
+        return
+    channels = shape[0]
+    local = max(1, round(layer.k * channels / _size(shape))) if layer.scope == "all" else layer.k
+    for k in sorted({local, min(local, FEW_WINNERS)}):
+        if (k, "channels") == (layer.k, layer.scope):
+            continue
+        changed = with_layers(question.net, {node.name: KWinners(k, "channels", layer.factor)})
+        then = forecast(changed, question.batch, question.packs)
+        yield Advice(
+            f"choosing {k} of the {channels} channels at each place", question.now_us, then.layers_us[node.name]
+        )
+
+
+def _size(shape: tuple[int, ...]) -> int:
+    return shape[0] * shape[1] * shape[2]
+
+
+def _density(node: Node) -> float:
+    assert isinstance(node.layer, Weighted)
+    return kept_count(node.layer) / node.layer.weight.size
 
 
 def where_zeros_lie(choice: Choice, density: float) -> str:

@@ -26,7 +26,8 @@ LEFT = ("layer", "format", "limit")
 
 CAPTION = (
     "active: the largest share of inputs that can be non-zero, as far as k-winners tell. fill: kept weights over "
-    "places stored. limit: the largest part of the predicted time. dense: kernels that skip nothing."
+    "places stored. limit: what takes the kernel longest, by this core's limits ({limits}). dense: kernels that skip "
+    "nothing."
 )
 MEASURED = (
     " Measured on {inputs}, both in turn, each layer's steps called one by one: their sum is not the whole, and what "
@@ -48,10 +49,12 @@ def explanation_parts(found: Explanation, columns: int = WIDE) -> "Iterator[Rend
 
     yield explanation_table(found, columns)
     yield why_table(found)
-    yield Text(found.verdict, style="bold")
+    yield Text(plain(found.verdict), style="bold")
     if found.best_advice is not None:
         layer, advice = found.best_advice
         yield Text(f"What would save most time, whatever it does to accuracy: {plain(layer)}, {advice.text}.")
+    if found.rounding is not None:
+        yield Text(plain(_sentence(found.rounding.text)))
 
 
 def explanation_table(found: Explanation, columns: int = WIDE) -> "Table":
@@ -71,14 +74,19 @@ def explanation_table(found: Explanation, columns: int = WIDE) -> "Table":
     from rich.table import Table
 
     title = f"Times in µs a sample; batches of up to {found.batch:,}, {found.samples:,} at a time"
-    caption = CAPTION + (MEASURED.format(inputs=found.inputs) if found.inputs else "")
+    limits = (
+        "measured; sparsenet roofline shows them" if found.limits_measured else "not measured here, but typical ones"
+    )
+    caption = CAPTION.format(limits=limits) + (MEASURED.format(inputs=found.inputs) if found.inputs else "")
     table = Table(title=title, title_justify="left", caption=caption, caption_justify="left", box=SIMPLE_HEAD)
-    table.show_footer, table.pad_edge, table.collapse_padding = found.whole_us is not None, False, True
+    table.show_footer, table.pad_edge, table.collapse_padding = True, False, True
     footers = {
         "layer": "whole",
+        "predicted": _time(found.predicted_us),
         "measured": _time(found.whole_us),
+        "dense,\npredicted": _time(found.dense_predicted_us),
         "dense,\nmeasured": _time(found.dense_whole_us),
-        "times\nfaster": "" if found.speedup is None else f"{found.speedup:,.2f}",
+        "times\nfaster": f"{found.speedup:,.2f}",
     }
     shown = _shown(found, columns)
     for name in shown:
@@ -98,7 +106,7 @@ def why_table(found: Explanation) -> "Table":
     table.add_column(no_wrap=True, overflow="ellipsis", max_width=16)
     table.add_column()
     for row in found.layers:
-        if row.density is not None:
+        if row.density is not None or row.advice is not None:
             table.add_row(f"[bold]{printable(row.layer)}[/bold]", "\n".join(_lines(row)))
     return table
 
@@ -126,11 +134,23 @@ def _cells(row: LayerExplanation) -> tuple[str, ...]:
 
 
 def _lines(row: LayerExplanation) -> Iterator[str]:
-    dense = "" if row.kernel == row.dense_kernel else f", dense: {row.dense_kernel}"
+    dense = "" if row.kernel == row.dense_kernel or not row.dense_kernel else f", dense: {row.dense_kernel}"
     yield f"{printable(row.kernel)}{dense}"
-    bound = f" Bound by {row.limit}." if row.limit else ""
-    yield f"{_sentence(row.reason)} {_sentence(row.zeros)}{bound}"
-    yield f"[italic]{_sentence(row.advice.text) if row.advice else NOTHING}[/italic]"
+    if row.density is not None:
+        yield f"{_sentence(row.reason)} {_zeros(row)} {_bound(row)}".rstrip()
+    if row.advice is None or row.advice != row.fuller:
+        yield f"[italic]{_sentence(row.advice.text) if row.advice else NOTHING}[/italic]"
+
+
+def _zeros(row: LayerExplanation) -> str:
+    return _sentence(f"{row.zeros}: {row.fuller.text}" if row.fuller else row.zeros)
+
+
+def _bound(row: LayerExplanation) -> str:
+    if not row.limit:
+        return ""
+    share = "" if row.share_of_limit is None else f", {as_share(row.share_of_limit)} of what it took"
+    return f"Bound by {row.limit}; products and bytes alone would take {row.least_us:,.2f} µs{share}."
 
 
 def _sentence(text: str) -> str:

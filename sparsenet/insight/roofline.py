@@ -36,7 +36,7 @@ class RooflineStep:
     share_of_limit : float
         ``least_us`` over the median.
     bound : str
-        "arithmetic", "reading", or "" where there is nothing to do.
+        The limit that binds it, as in :class:`~sparsenet.insight.profile.StepProfile`.
     intensity : float
         Multiplications for each byte: where it stands on the roofline.
     rate_per_s, roof_per_s : float

@@ -16,8 +16,8 @@ UNITS = {
     "bytes": "bytes, 64 at a time",
     "tiles": "bytes, in matrix tiles (AMX)",
 }
-WIDE = 118
-"""Columns of a terminal that has room for everything."""
+WIDE, MIDDLING = 128, 118
+"""Columns of a terminal that has room for everything, and for all but what kernels are named after."""
 
 HEADINGS = ("layer", "kernel", "unit", "median", "least", "of limit", "products", "per byte", "10⁹/s", "roof", "bound")
 NARROW = ("layer", "kernel", "median", "of limit", "bound")
@@ -97,7 +97,7 @@ def steps_table(found: Roofline, columns: int = WIDE) -> "Table":
     samples = "one sample" if found.samples == 1 else f"{found.samples} samples"
     about = {"whole": found.whole_median_us, "share": as_share(found.share_of_limit)}
     table.caption, table.caption_justify = STEPS.format(samples=samples, level=found.level, **about), "left"
-    shown = [name for name in HEADINGS if columns >= WIDE or name in NARROW]
+    shown = [name for name in HEADINGS if columns >= WIDE or name in NARROW or (columns >= MIDDLING and name != "unit")]
     for name in shown:
         justify: Literal["left", "right"] = "left" if name in ("layer", "kernel", "unit", "bound") else "right"
         table.add_column(name, justify=justify, no_wrap=name != "kernel", overflow="fold")

@@ -1,7 +1,7 @@
 """How fast a network would be with other masks or fewer winners, before anyone trains it."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import chain, cycle
 from typing import TYPE_CHECKING, Any
 
@@ -10,8 +10,9 @@ import numpy.typing as npt
 
 from sparsenet.engine.measure import least_us
 from sparsenet.errors import SparsenetError
+from sparsenet.insight.complementary_kernels import complementary_kernels
 from sparsenet.insight.layer_times import made_up_inputs
-from sparsenet.insight.predictions import dense_plan, predicted_choices, predicted_us
+from sparsenet.insight.predictions import Forecast, Packs, dense_plan, forecast
 from sparsenet.insight.variants import image_channels, mask_for, masked, weighted_nodes, with_layers, with_winners
 from sparsenet.insight.what_if_answer import WhatIf, WhatIfLayer, WhatIfRow
 from sparsenet.layers import Weighted, kept_count
@@ -19,7 +20,6 @@ from sparsenet.network import INPUT, Network, Node
 from sparsenet.packing import FAMILIES
 from sparsenet.packing.arguments import checked_density
 from sparsenet.passes import fold_batchnorm
-from sparsenet.planner.choose import Choice
 from sparsenet.progress import tracked
 
 if TYPE_CHECKING:
@@ -35,15 +35,18 @@ LONGEST_S = 3.0
 
 AS_IT_IS, DENSE = "as it is", "dense kernels"
 
+CALL_US = 0.8
+"""Calling an engine from Python, which is in every measured time."""
+
 
 @dataclass(frozen=True, eq=False)
 class _Candidate:
-    """A network that might be, with what is predicted for it, and the kernels it must run where it may not choose."""
+    """A network that might be, with what is predicted for it, and kernels that it must run."""
 
     name: str
     network: Network
-    choices: dict[str, Choice]
-    kernels: dict[str, str] | None = None
+    forecast: Forecast
+    kernels: Mapping[str, str] = field(default_factory=dict)
     families: tuple[tuple[str, str], ...] = ()
     notes: tuple[str, ...] = ()
 
@@ -120,7 +123,7 @@ def what_if(
     measured: list[float | None] = [None] * len(candidates)
     if measure:
         measured = list(_measured_us(candidates, batch, examples, progress))
-    rows = [_row(candidate, time_us) for candidate, time_us in zip(candidates, measured, strict=True)]
+    rows = [_row(candidate, batch, time_us) for candidate, time_us in zip(candidates, measured, strict=True)]
     return WhatIf(tuple(rows), density, active, batch)
 
 
@@ -166,16 +169,16 @@ def _density(layer: Any) -> float:
 
 
 def _there_is(net: Network, batch: int) -> Iterator[_Candidate]:
-    yield _Candidate(AS_IT_IS, net, predicted_choices(net, batch))
+    yield _Candidate(AS_IT_IS, net, forecast(net, batch))
     dense = dense_plan(net, batch)
-    yield _Candidate(DENSE, dense.network, dict(dense.choices), dense.kernels)
+    yield _Candidate(DENSE, dense.network, dense.forecast, dense.kernels)
 
 
 def _might_be(
     net: Network, changed: Sequence[Node], density: float | None, families: Sequence[str], batch: int
 ) -> Iterator[_Candidate]:
     if not families:
-        yield _Candidate("its own masks", net, predicted_choices(net, batch))
+        yield _Candidate("its own masks", net, forecast(net, batch))
     for family in families:
         yield _under_masks(net, changed, density, family, batch)
 
@@ -190,7 +193,13 @@ def _under_masks(net: Network, changed: Sequence[Node], density: float | None, f
         families.append((node.name, used))
         notes += [note] * bool(note)
     made = with_layers(net, layers)
-    return _Candidate(family, made, predicted_choices(made, batch), None, tuple(families), tuple(notes))
+    packs, kernels = Packs(), dict[str, str]()
+    found = forecast(made, batch, packs)
+    if overlaid := [name for name, used in families if used == "complementary"]:
+        kernels, said = complementary_kernels(made, overlaid, found, batch, packs)
+        notes += said
+        found = forecast(made, batch, packs, kernels) if kernels else found
+    return _Candidate(family, made, found, kernels, tuple(families), tuple(notes))
 
 
 def _mask_or_another(net: Network, node: Node, family: str, density: float) -> tuple[str, npt.NDArray[np.bool_], str]:
@@ -229,27 +238,33 @@ def _measured_us(
 def _compiled(candidate: _Candidate, batch: int, x: npt.NDArray[np.float32]) -> "Engine":
     from sparsenet.engine import compiling
 
-    planner = "predict" if candidate.kernels else "measure"
+    planner = "predict" if candidate.name == DENSE else "measure"
     settings: dict[str, Any] = {"planner": planner, "kernels": candidate.kernels, "examples": x, "progress": False}
     return compiling.compile(candidate.network, batch, 1, **settings)
 
 
-def _row(candidate: _Candidate, measured_us: float | None) -> WhatIfRow:
-    families = dict(candidate.families)
-    of_kernel = candidate.kernels is not None
-    layers = [
-        WhatIfLayer(
-            node.name,
-            families.get(node.name, ""),
-            _density(node.layer),
-            (choice := candidate.choices[node.name]).kernel,
-            choice.cost.us if of_kernel and choice.cost else predicted_us(choice),
-        )
-        for node in weighted_nodes(candidate.network)
-    ]
-    if candidate.name == DENSE:  # zeros were filled for formats that would leave them out
-        layers = [replace(layer, density=1.0) for layer in layers]
-    sizes = [node.layer.weight.size for node in weighted_nodes(candidate.network) if isinstance(node.layer, Weighted)]
-    kept = sum(size * layer.density for size, layer in zip(sizes, layers, strict=True))
-    predicted = sum(layer.predicted_us for layer in layers)
-    return WhatIfRow(candidate.name, tuple(layers), kept / max(sum(sizes), 1), predicted, measured_us, candidate.notes)
+def _row(candidate: _Candidate, batch: int, measured_us: float | None) -> WhatIfRow:
+    layers = tuple(_layer(candidate, node) for node in candidate.network.nodes if _runs(candidate, node))
+    weighted = [node.layer for node in weighted_nodes(candidate.network)]
+    sizes = [layer.weight.size for layer in weighted if isinstance(layer, Weighted)]
+    densities = [layer.density for layer in layers if layer.density is not None]
+    kept = sum(size * density for size, density in zip(sizes, densities, strict=True))
+    called_us = candidate.forecast.layers_us[INPUT] + CALL_US / batch
+    predicted_us = called_us + sum(layer.predicted_us for layer in layers)
+    density = kept / max(sum(sizes), 1)
+    return WhatIfRow(candidate.name, layers, density, called_us, predicted_us, measured_us, candidate.notes)
+
+
+def _runs(candidate: _Candidate, node: Node) -> bool:
+    return node.name in candidate.forecast.layers_us
+
+
+def _layer(candidate: _Candidate, node: Node) -> WhatIfLayer:
+    time_us = candidate.forecast.layers_us[node.name]
+    choice = candidate.forecast.choices.get(node.name)
+    if choice is None:
+        return WhatIfLayer(node.name, type(node.layer).__name__, "", None, "", time_us)
+    # zeros were filled for formats that would leave them out
+    density = 1.0 if candidate.name == DENSE else _density(node.layer)
+    family = dict(candidate.families).get(node.name, "")
+    return WhatIfLayer(node.name, type(node.layer).__name__, family, density, choice.kernel, time_us)

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 __all__ = ["what_if_parts"]
 
 CAPTION = (
-    "predicted: layers with weights only. measured: the whole network, on one core, all in turn. faster: than dense "
-    "kernels. Weights are random: this says nothing of accuracy."
+    "predicted, measured: the whole network and the call from Python, on one core, measured all in turn. faster: than "
+    "dense kernels. Weights are random: this says nothing of accuracy."
 )
 
 
@@ -80,6 +80,8 @@ def _layers_table(row: WhatIfRow) -> "Table":
     table.add_column("kernel", overflow="fold")
     table.add_column("predicted", justify="right")
     for layer in row.layers:
-        cells = layer.family or "its own", as_share(layer.density), layer.kernel
-        table.add_row(printable(layer.layer), *cells, f"{layer.predicted_us:,.2f}")
+        mask = layer.kind if layer.density is None else layer.family or "its own"
+        density = "" if layer.density is None else as_share(layer.density)
+        table.add_row(printable(layer.layer), mask, density, layer.kernel, f"{layer.predicted_us:,.2f}")
+    table.add_row("the call", "", "", "", f"{row.call_us:,.2f}")
     return table

@@ -34,8 +34,8 @@ class Choice:
         Predicted time for one sample, by kernel, of all candidates.
     measured_us : Mapping of str to float
         Measured time for one sample, by kernel, of those that were timed.
-    cost : Cost or None
-        What the chosen kernel's predicted time is made of; None where nothing is predicted.
+    cost : Cost
+        What the chosen kernel's predicted time is made of.
     """
 
     layer: str
@@ -45,7 +45,7 @@ class Choice:
     fill: float | None
     predicted_us: Mapping[str, float]
     measured_us: Mapping[str, float]
-    cost: Cost | None = None
+    cost: Cost
 
 
 def candidates(operation: str, work: WeightedWork) -> tuple[str, ...]:

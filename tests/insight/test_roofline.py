@@ -73,7 +73,7 @@ def test_bytes_have_limits_of_their_own(found):
     times = [roof(4_000_000, {}, limits, unit).arithmetic_us for unit in ("float32", "bytes", "tiles")]
     assert times == pytest.approx([40, 10, 1])
     unknown = replace(limits, byte_multiply_adds_per_s={})
-    assert roof(4_000_000, {"L1": 400}, unknown, "bytes").bound == "reading"
+    assert roof(4_000_000, {"L1": 400}, unknown, "bytes").arithmetic_us == 0
 
 
 def test_a_figure_is_written_in_the_format_of_its_name(found, tmp_path):
