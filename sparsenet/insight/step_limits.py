@@ -106,7 +106,7 @@ def steps_limits(
 
 
 def _weights_read(size_bytes: int, resident: int, limits: Limits) -> Counter[str]:
-    """Say which levels weights are read from, at best: a cache too small for the whole network may keep a part of it."""
+    """Say which levels weights are read from, at best: a cache too small for all of the network may keep part."""
     level = limits.level_for(resident)
     levels = list(limits.read_bytes_per_s)
     nearer = levels[max(levels.index(level) - 1, 0)]
