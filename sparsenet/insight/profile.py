@@ -33,6 +33,8 @@ Clock = Callable[[], int]
 
 LONGEST_NS = 1_500_000_000
 FEWEST_ROUNDS, MOST_ROUNDS = 15, 1_000
+SHORTEST_US = 0.05
+"""A call takes several times as long, and is taken off: what is left of a shorter step is noise."""
 CHUNKS_COUNTED = 16
 """Calls whose active inputs are counted, at most."""
 
@@ -61,8 +63,8 @@ class StepProfile:
         What this core could not have gone below: the multiplications at its highest rate, or the bytes, whichever takes
         longer: weights at the rate of the memory level that holds the whole network, activations at the rate of the
         nearest that holds them.
-    share_of_limit : float
-        ``least_us`` over the median.
+    share_of_limit : float or None
+        ``least_us`` over the median; None where the step is too short to be told apart from the call.
     bound : str
         "arithmetic", "reading", or "" where there is nothing to multiply or read.
     """
@@ -79,7 +81,7 @@ class StepProfile:
     multiplications_per_s: float
     bytes_per_s: float
     least_us: float
-    share_of_limit: float
+    share_of_limit: float | None
     bound: str
 
 
@@ -305,6 +307,6 @@ def _step_profile(
         multiplications_per_s=products / seconds,
         bytes_per_s=(weights + activations) / seconds,
         least_us=least.least_us,
-        share_of_limit=least.least_us / 1e6 / seconds,
+        share_of_limit=least.least_us / median_us if median_us >= SHORTEST_US else None,
         bound=least.bound,
     )
