@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from sparsenet.bench.inputs import inputs_for
 from sparsenet.commands.output import print_json, results, spinner
 from sparsenet.errors import SparsenetError
-from sparsenet.info import info, machine_line
+from sparsenet.info import info, versions_line
 from sparsenet.insight.cold import FloatArray
 from sparsenet.insight.residency import residency
 from sparsenet.models import load
@@ -34,7 +34,7 @@ def residency_of(models: Sequence[str], sizes: str, seconds: float, as_json: boo
     if as_json:
         print_json(found.to_dict() | {"info": about.to_dict()})
     else:
-        results().print(found, f"Measured on {printable(machine_line(about))}.", sep="\n")
+        results().print(found, f"With {printable(versions_line(about))}.", sep="\n")
 
 
 def _sizes(text: str) -> tuple[int, ...]:

@@ -14,7 +14,7 @@ from sparsenet.passes import quantize
 from sparsenet.planner.choose import Choice
 from sparsenet.tables import as_share
 
-__all__ = ["Advice", "Question", "advice_for", "fuller_mask", "rounding_advice", "where_zeros_lie"]
+__all__ = ["Advice", "Question", "advice_for", "as_time", "fuller_mask", "rounding_advice", "where_zeros_lie"]
 
 SHAPED = "partitioned", "subsets", "taps", "blocks"
 """Families of masks that fill a format; the others leave zeros anywhere."""
@@ -23,7 +23,10 @@ FORMAT_OF = {"blocks4x16": "blocks"}
 """Formats whose kernels are named after a plainer one."""
 
 DENSITY_TRIED, ACTIVE_TRIED, BATCH_TRIED = 0.1, 0.1, 16
-"""What is tried where no weight is zero, where all inputs count as active, and where calls have one sample."""
+"""What is tried where few weights are zero, where all inputs count as active, and where calls have one sample."""
+
+FEW_ZEROS = 0.5
+"""Where more weights than that are kept, another mask of that density changes little."""
 
 FEW_WINNERS = 8
 """Among the channels of many positions, so many winners or fewer are found several times as fast."""
@@ -35,6 +38,19 @@ error, and where that saves at least this share of the whole network's."""
 NEARLY_ALL = 0.9
 """A format that stores more than this share of all places leaves nothing out to speak of, and one that is filled by as
 much has nothing to gain from another mask."""
+
+
+def as_time(time_us: float) -> str:
+    """Write microseconds with as many digits as say something.
+
+    Examples
+    --------
+    >>> as_time(1234.5), as_time(0.1), as_time(0.012), as_time(0.0001)
+    ('1,234.50', '0.10', '0.012', '<0.001')
+    """
+    if time_us >= 0.0995 or time_us == 0:
+        return f"{time_us:,.2f}"
+    return f"{time_us:.3f}" if time_us >= 0.0005 else "<0.001"
 
 
 @dataclass(frozen=True)
@@ -71,7 +87,7 @@ class Advice:
         'a taps mask (24.0 % kept) would make this layer 3.2 times faster, predicted: 1.25 µs instead of 4.00'
         """
         faster = f"{self.now_us / self.then_us:,.1f} times faster"
-        times = f"{self.then_us:,.2f} µs instead of {self.now_us:,.2f}"
+        times = f"{as_time(self.then_us)} µs instead of {as_time(self.now_us)}"
         return f"{self.change} would make this {self.what} {faster}, predicted: {times}"
 
 
@@ -121,7 +137,7 @@ def advice_for(question: Question) -> Advice | None:
 
 def fuller_mask(question: Question, choice: Choice) -> Advice | None:
     """Find a mask that fills the format which the layer has already, where the one it has leaves places empty."""
-    if choice.fill is None or choice.fill >= NEARLY_ALL or _density(question.node) == 1:
+    if choice.fill is None or choice.fill >= NEARLY_ALL or _density(question.node) > FEW_ZEROS:
         return None
     fitting = [mask for mask in _shaped_masks(question) if FORMAT_OF.get(mask.fills, mask.fills) == choice.format]
     return _best(question, (_under(question, mask) for mask in fitting))
@@ -164,13 +180,13 @@ def _changes(question: Question) -> Iterator[Advice]:
 
 
 def _shaped_masks(question: Question) -> Iterator[Mask]:
-    """Make the masks that fill formats, as dense as the layer's own."""
+    """Make the masks that fill formats, as dense as the layer's own, or sparse where that is hardly sparse."""
     node = question.node
     assert isinstance(node.layer, Weighted)
     density, channels = _density(node), image_channels(question.net, node)
     for family in SHAPED:
         try:
-            yield mask_for(node.layer, family, DENSITY_TRIED if density == 1 else density, channels)
+            yield mask_for(node.layer, family, DENSITY_TRIED if density > FEW_ZEROS else density, channels)
         except SparsenetError:  # there is no such mask for this shape
             continue
 

@@ -54,7 +54,7 @@ def energy_lines(found: Sequence[Energy]) -> Iterator[str]:
         "Recalled: from memory of the paper, not checked against it; do not quote them. An FPGA's watts are its "
         "board's specification, not a measurement, and a whole chip runs many copies of the network."
     )
-    yield from memory().lines()
+    yield memory().line()
 
 
 def _origin(one: Energy) -> Iterator[str]:

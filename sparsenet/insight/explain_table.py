@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Literal
 
+from sparsenet.insight.advice import as_time
 from sparsenet.insight.explanation import Explanation, LayerExplanation
 from sparsenet.tables import as_shape, as_share, plain, printable
 
@@ -23,14 +24,16 @@ NARROW = ("layer", "density", "active", "format", "fill", "times\nfaster")
 """What is always shown; with times that were measured, or predicted where none were."""
 
 LEFT = ("layer", "format", "limit")
+FOLDED = ("layer", "format")
+"""What may take several lines where there is no room: words, never numbers."""
 
 CAPTION = (
     "active: the largest share of inputs that can be non-zero, as far as k-winners tell. fill: kept weights over "
-    "places stored. limit: what takes the kernel longest, by this core's limits ({limits}). dense: kernels that skip "
-    "nothing."
+    "places stored. dense: kernels that skip nothing. Bound by, or limit: what takes a kernel longest, by the limits "
+    "of {core}."
 )
 MEASURED = (
-    " Measured on {inputs}, both in turn, each layer's steps called one by one: their sum is not the whole, and what "
+    "Measured on {inputs}, both in turn, each layer's steps called one by one: their sum is not the whole, and what "
     "one layer takes depends on what the others leave in the caches."
 )
 NOTHING = "Nothing that was tried is predicted to save a tenth of this layer, or a hundredth of the network."
@@ -74,11 +77,7 @@ def explanation_table(found: Explanation, columns: int = WIDE) -> "Table":
     from rich.table import Table
 
     title = f"Times in µs a sample; batches of up to {found.batch:,}, {found.samples:,} at a time"
-    limits = (
-        "measured; sparsenet roofline shows them" if found.limits_measured else "not measured here, but typical ones"
-    )
-    caption = CAPTION.format(limits=limits) + (MEASURED.format(inputs=found.inputs) if found.inputs else "")
-    table = Table(title=title, title_justify="left", caption=caption, caption_justify="left", box=SIMPLE_HEAD)
+    table = Table(title=title, title_justify="left", caption=_caption(found), caption_justify="left", box=SIMPLE_HEAD)
     table.show_footer, table.pad_edge, table.collapse_padding = True, False, True
     footers = {
         "layer": "whole",
@@ -91,11 +90,20 @@ def explanation_table(found: Explanation, columns: int = WIDE) -> "Table":
     shown = _shown(found, columns)
     for name in shown:
         justify: Literal["left", "right"] = "left" if name in LEFT else "right"
-        table.add_column(name, footers.get(name, ""), justify=justify, no_wrap=name in LEFT)
+        table.add_column(name, footers.get(name, ""), justify=justify, no_wrap=name not in FOLDED, overflow="fold")
     for row in found.layers:
         cells = dict(zip(HEADINGS, _cells(row), strict=True))
         table.add_row(*(cells[name] for name in shown))
     return table
+
+
+def _caption(found: Explanation) -> str:
+    core = "this core, measured" if found.limits_measured else "a typical core, for nobody has measured this one"
+    said = [CAPTION.format(core=core)]
+    if found.copying_us > 0.05 * found.predicted_us:
+        copying = f"{as_time(found.copying_us)} µs predicted"
+        said.append(f"whole: with copying the input and turning it channels last, {copying}.")
+    return " ".join([*said, *([MEASURED.format(inputs=found.inputs)] if found.inputs else [])])
 
 
 def why_table(found: Explanation) -> "Table":
@@ -103,7 +111,7 @@ def why_table(found: Explanation) -> "Table":
     from rich.table import Table
 
     table = Table.grid(padding=(0, 2, 1, 0))
-    table.add_column(no_wrap=True, overflow="ellipsis", max_width=16)
+    table.add_column(overflow="fold", max_width=16)
     table.add_column()
     for row in found.layers:
         if row.density is not None or row.advice is not None:
@@ -150,7 +158,7 @@ def _bound(row: LayerExplanation) -> str:
     if not row.limit:
         return ""
     share = "" if row.share_of_limit is None else f", {as_share(row.share_of_limit)} of what it took"
-    return f"Bound by {row.limit}; products and bytes alone would take {row.least_us:,.2f} µs{share}."
+    return f"Bound by {row.limit}; products and bytes alone would take {as_time(row.least_us)} µs{share}."
 
 
 def _sentence(text: str) -> str:
@@ -159,4 +167,4 @@ def _sentence(text: str) -> str:
 
 
 def _time(time_us: float | None) -> str:
-    return "" if time_us is None else f"{time_us:,.2f}"
+    return "" if time_us is None else as_time(time_us)

@@ -158,6 +158,11 @@ class Explanation:
         return self.dense_predicted_us / self.predicted_us
 
     @property
+    def copying_us(self) -> float:
+        """What is predicted for copying the input and the result, and for turning the input channels last."""
+        return max(0.0, self.predicted_us - sum(row.predicted_us or 0.0 for row in self.layers))
+
+    @property
     def best_advice(self) -> tuple[str, Advice] | None:
         """The layer, and the change to it, that would save most time; None where no change would."""
         pairs = [(row.layer, row.advice) for row in self.layers if row.advice is not None]

@@ -29,6 +29,8 @@ Clock = Callable[[], int]
 
 LONGEST_NS = 1_500_000_000
 FEWEST_ROUNDS, MOST_ROUNDS = 15, 1_000
+SHORTEST_US = 0.05
+"""A call takes several times as long, and is taken off: what is left of a shorter step is noise."""
 
 
 @dataclass(frozen=True)
@@ -53,10 +55,10 @@ class StepProfile:
         From the median.
     least_us : float
         What this core could not have gone below: the multiplications at its highest rate, or the bytes, whichever takes
-        longer: weights at the rate of the memory level that holds the whole network, activations at the rate of the
-        nearest that holds them.
-    share_of_limit : float
-        ``least_us`` over the median.
+        longer: weights at the rate of the memory level that holds the whole network, or of the one before as far as
+        that can keep them, activations at the rate of the nearest that holds them.
+    share_of_limit : float or None
+        ``least_us`` over the median; None where the step is too short to be told apart from the call.
     bound : str
         The limit that binds it: "arithmetic", "L1 bytes", "L2 bytes", "L3 bytes", "memory bytes", "scattered addresses"
         or "call overhead"; see :mod:`sparsenet.insight.step_limits`.
@@ -74,7 +76,7 @@ class StepProfile:
     multiplications_per_s: float
     bytes_per_s: float
     least_us: float
-    share_of_limit: float
+    share_of_limit: float | None
     bound: str
 
 
@@ -271,6 +273,6 @@ def _step_profile(step: StepLimits, times_us: Times) -> StepProfile:
         multiplications_per_s=step.multiplications / seconds,
         bytes_per_s=(step.weight_bytes + step.activation_bytes) / seconds,
         least_us=step.least_us,
-        share_of_limit=step.least_us / 1e6 / seconds,
+        share_of_limit=step.least_us / median_us if median_us >= SHORTEST_US else None,
         bound=step.bound,
     )

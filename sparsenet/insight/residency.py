@@ -106,17 +106,19 @@ class Residency:
         return lists | own | {"usable_cores": self.usable_cores}
 
     def __rich_console__(self, console: "Console", options: "ConsoleOptions") -> "RenderResult":
-        from sparsenet.insight.residency_table import residency_lines, residency_table
+        from sparsenet.insight.residency_table import gains_table, residency_lines, residency_table
         from sparsenet.tables import printable
 
-        yield residency_table(self, options.max_width)
+        yield residency_table(self)
+        yield from [gains] if (gains := gains_table(self)) else []
         yield "\n".join(map(printable, residency_lines(self)))
 
     def _repr_html_(self) -> str:
-        from sparsenet.insight.residency_table import residency_table
-        from sparsenet.tables import as_html
+        from sparsenet.insight.residency_table import gains_table, residency_lines, residency_table
+        from sparsenet.tables import as_html, as_html_of, printable
 
-        return as_html(residency_table(self))
+        tables = as_html(residency_table(self)) + (as_html(gains) if (gains := gains_table(self)) else "")
+        return tables + as_html_of("\n".join(map(printable, residency_lines(self))))
 
 
 def residency(

@@ -10,13 +10,18 @@ if TYPE_CHECKING:
 
 __all__ = ["verdict"]
 
+NEARLY_DENSE = 0.9
+
 MEANS = {
-    ARITHMETIC: "fewer or cheaper multiplications would help: smaller layers, int8",
+    ARITHMETIC: "fewer multiplications would help",
     ADDRESSES: "masks whose neighbouring outputs share inputs, such as blocks or taps, need fewer of them",
     CALLS: "more samples in one call share it",
-    "bytes": "int8 weights are a quarter, and more samples in one call share them",
+    "bytes": "more samples in one call share the weights",
 }
 """What would move a limit."""
+
+CHEAPER = {ARITHMETIC: "cheaper ones, too, in int8", "bytes": "in int8 they are a quarter"}
+"""What would move a limit of float32."""
 
 
 def verdict(found: "Explanation", gains: float) -> str:
@@ -41,21 +46,23 @@ def _why(found: "Explanation") -> str:
     weighted = [row for row in found.layers if row.density is not None]
     if not weighted:
         return "no layer has weights"
-    reasons = []
-    if all(row.density == 1 for row in weighted):
-        reasons.append("no weight is zero (sn.what_if predicts what masks would gain; they have to be trained in)")
+    reasons = _elsewhere(found)
+    if all(row.density is not None and row.density > NEARLY_DENSE for row in weighted):
+        few = "no" if all(row.density == 1 for row in weighted) else "hardly any"
+        reasons.append(f"{few} weight is zero (sn.what_if predicts what masks would gain; they have to be trained in)")
     if all(row.active == 1 for row in weighted):
         reasons.append("no k-winners leave inputs out, and which zeros ReLU leaves is not known beforehand")
     slowest = max(weighted, key=lambda row: row.time_us)
     if slowest.density != 1:
-        reasons.append(f"in {slowest.layer}, which takes longest, {slowest.zeros}")
+        reasons.append(f"in {slowest.layer}, the slowest layer with weights, {slowest.zeros}")
     if slowest.limit:
         reasons.append(f"what binds {slowest.layer} is {slowest.limit} ({_moved(slowest)})")
-    return "; ".join([*reasons, *_elsewhere(found)])
+    return "; ".join(reasons)
 
 
 def _moved(row: "LayerExplanation") -> str:
-    return MEANS.get(row.limit, MEANS["bytes"])
+    limit = row.limit if row.limit in MEANS else "bytes"
+    return ", ".join([MEANS[limit], *([CHEAPER[limit]] if limit in CHEAPER and "_f32_" in row.kernel else [])])
 
 
 def _elsewhere(found: "Explanation") -> list[str]:

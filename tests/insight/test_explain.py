@@ -10,6 +10,7 @@ from strategies import networks
 import sparsenet
 from sparsenet.insight import advice as advice_module
 from sparsenet.insight import explain as explain_module
+from sparsenet.insight.advice import as_time
 from sparsenet.insight.binding import binding, together_us
 from sparsenet.insight.explain import explain
 from sparsenet.insight.layer_times import LayerTimes, time_layers
@@ -284,7 +285,7 @@ def test_limits_are_those_that_were_measured_or_typical_ones(monkeypatch):
     monkeypatch.setattr(explain_module, "kept_limits", lambda here: None)
     found = explain(engine, measure=False)
     assert (found.limits, found.limits_measured) == (typical, False)
-    assert "not measured here" in " ".join(drawn(found).split())
+    assert "nobody has measured this one" in " ".join(drawn(found).split())
     monkeypatch.setattr(explain_module, "limits", lambda: typical)
     assert explain(engine, rounds=1).limits_measured
 
@@ -295,7 +296,7 @@ def test_the_share_of_the_limit_is_of_what_was_measured(monkeypatch):
     monkeypatch.setattr(explain_module, "time_layers", lambda *_, **__: [times, times])
     row = explain(engine).layers[0]
     assert row.share_of_limit == row.least_us / 2.0
-    assert f"would take {row.least_us:,.2f} µs" in drawn(explain(engine), 200)
+    assert f"would take {as_time(row.least_us)} µs" in drawn(explain(engine), 200)
 
 
 def bytes_layer(mask):
