@@ -5,6 +5,7 @@ from sparsenet.commands.output import print_json, results, spinner
 from sparsenet.insight.explain import explain
 from sparsenet.insight.what_if import what_if
 from sparsenet.models import load
+from sparsenet.planner.limits import limits
 from sparsenet.tables import printable
 
 __all__ = ["ask_what_if", "explain_model"]
@@ -15,6 +16,8 @@ def explain_model(model: str, batch: int, measure: bool, as_json: bool) -> None:
     import sparsenet
 
     net = load(model)
+    if measure:
+        limits()  # measured the first time, and shown while it is
     with spinner(f"compiling {printable(model)}") as status:
         inputs = inputs_for(net, batch)
         planner = "measure" if measure else "predict"

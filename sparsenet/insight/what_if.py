@@ -22,7 +22,7 @@ from sparsenet.insight.what_if_networks import (
 )
 from sparsenet.layers import Weighted
 from sparsenet.network import INPUT, Network, Node
-from sparsenet.packing.arguments import checked_density
+from sparsenet.packing.arguments import checked_density, whole
 from sparsenet.passes import fold_batchnorm
 from sparsenet.progress import tracked
 
@@ -103,6 +103,7 @@ def what_if(
     net = fold_batchnorm(net)
     fewer = net if active is None else with_winners(net, active)
     density = None if density is None else checked_density(density)
+    batch = whole("batch", batch)
     wished = wished_families(density, active, family)
     changed = changed_nodes(net, layers, density, wished)
     planned = chain(there_is(net, batch), might_be(fewer, changed, density, wished, batch))
@@ -149,7 +150,7 @@ def _row(candidate: Candidate, batch: int, measured_us: float | None) -> WhatIfR
     kept = sum(size * density for size, density in zip(sizes, densities, strict=True))
     called_us = candidate.forecast.layers_us[INPUT] + CALL_US / batch
     predicted_us = called_us + sum(layer.predicted_us for layer in layers)
-    density = kept / max(sum(sizes), 1)
+    density = kept / sum(sizes) if sizes else None
     return WhatIfRow(candidate.name, layers, density, called_us, predicted_us, measured_us, candidate.notes)
 
 

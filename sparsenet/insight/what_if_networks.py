@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from sparsenet.errors import SparsenetError
-from sparsenet.insight.complementary_kernels import complementary_kernels
+from sparsenet.insight.overlaid_sets import overlaid_sets_notes
 from sparsenet.insight.predictions import Forecast, Packs, dense_plan, forecast
 from sparsenet.insight.variants import image_channels, mask_for, masked, weighted_nodes, with_layers
 from sparsenet.layers import Layer, Weighted, kept_count
@@ -57,15 +57,21 @@ def changed_nodes(
 ) -> tuple[Node, ...]:
     """Find the layers that get other masks."""
     weighted = weighted_nodes(net)
+    if isinstance(names, str):
+        raise TypeError(f"expected names of layers in a list, got the string {names!r}")
     if names is not None:
         if unknown := [name for name in names if name not in {node.name for node in weighted}]:
             known = ", ".join(node.name for node in weighted)
             raise SparsenetError(f"expected layers with weights ({known}), got {unknown[0]!r}")
+        if not names:
+            raise SparsenetError("expected at least one layer to change, got none")
         return tuple(node for node in weighted if node.name in names)
     sparse = tuple(node for node in weighted if density_of(node.layer) < 1)
     if sparse or not families:
         return sparse
-    if density is None or not weighted:
+    if not weighted:
+        raise SparsenetError("expected a network with weights to change, got one without")
+    if density is None:
         raise SparsenetError("expected a network with zero weights, or a density to give it, got neither")
     first = _first_weighted(net)
     inner = tuple(node for node in weighted if node.name not in first and node.name != net.output)
@@ -112,15 +118,13 @@ def _under_masks(net: Network, changed: Sequence[Node], density: float | None, f
         if mask is not None:
             layers[node.name], families[node.name] = masked(node.layer, mask.keep), mask.family
     if changed and not layers:
-        raise SparsenetError(f"expected a density that some layer can have: {notes[0]}")
+        raise SparsenetError(f"no layer can be changed: {notes[0]}")
     made = with_layers(net, layers)
-    packs, kernels = Packs(), dict[str, str]()
+    packs = Packs()
     found = forecast(made, batch, packs)
-    if overlaid := [name for name, used in families.items() if used == "complementary"]:
-        kernels, said = complementary_kernels(made, overlaid, found, batch, packs)
-        notes += said
-        found = forecast(made, batch, packs, kernels) if kernels else found
-    return Candidate(family, made, found, kernels, families, tuple(notes))
+    overlaid = [name for name, used in families.items() if used == "complementary"]
+    notes += overlaid_sets_notes(made, overlaid, found, batch, packs)
+    return Candidate(family, made, found, {}, families, tuple(notes))
 
 
 def _mask_or_another(net: Network, node: Node, family: str, density: float) -> tuple[Mask | None, str]:
@@ -134,4 +138,4 @@ def _mask_or_another(net: Network, node: Node, family: str, density: float) -> t
             refused = refused or str(error)
             continue
         return mask, f"{node.name}: {tried} instead of {family}: {refused}" if refused else ""
-    return None, f"{node.name}: its own weights instead of {family}: {refused}"
+    return None, f"{node.name} keeps its own weights: {refused}"

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from sparsenet.insight.advice import as_time
 from sparsenet.insight.what_if_answer import WhatIf, WhatIfRow
 from sparsenet.tables import as_share, plain, printable
 
@@ -13,8 +14,8 @@ if TYPE_CHECKING:
 __all__ = ["what_if_parts"]
 
 CAPTION = (
-    "predicted, measured: the whole network and the call from Python, on one core, measured all in turn. faster: than "
-    "dense kernels. Weights are random: this says nothing of accuracy."
+    "{times}: the whole network and the call from Python, on one core{turns}. faster: than dense kernels. Weights are "
+    "random: this says nothing of accuracy."
 )
 
 
@@ -29,10 +30,18 @@ def what_if_parts(found: WhatIf) -> "Iterator[RenderableType]":
 
     yield Text(_title(found))
     yield _rows_table(found)
-    yield Text(CAPTION, style="italic")
+    yield Text(_caption(found), style="italic")
+    if found.best.time_us >= found.rows[0].time_us:
+        yield Text("None of them is faster than the network as it is.", style="bold")
     yield _layers_table(found.best)
     for note in dict.fromkeys(note for row in found.rows for note in row.notes):
         yield Text(plain(note), style="dim")
+
+
+def _caption(found: WhatIf) -> str:
+    if found.rows[0].measured_us is None:
+        return CAPTION.format(times="predicted", turns="")
+    return CAPTION.format(times="predicted, measured", turns=", measured all in turn")
 
 
 def _rows_table(found: WhatIf) -> "Table":
@@ -46,7 +55,8 @@ def _rows_table(found: WhatIf) -> "Table":
         table.add_column(heading, justify="right")
     for row in found.rows:
         style = "bold" if row is found.best else ""
-        table.add_row(row.name, as_share(row.density), *_times(row, found.rows[1]), style=style)
+        kept = "" if row.density is None else as_share(row.density)
+        table.add_row(row.name, kept, *_times(row, found.rows[1]), style=style)
     return table
 
 
@@ -65,7 +75,7 @@ def _times(row: WhatIfRow, dense: WhatIfRow) -> Iterator[str]:
     if row.measured_us is not None and dense.measured_us is not None:
         pairs.append((row.measured_us, dense.measured_us))
     for time_us, dense_us in pairs:
-        yield from (f"{time_us:,.2f}", f"{dense_us / max(time_us, 1e-3):,.2f}")
+        yield from (as_time(time_us), f"{dense_us / max(time_us, 1e-3):,.2f}")
 
 
 def _layers_table(row: WhatIfRow) -> "Table":
@@ -82,6 +92,6 @@ def _layers_table(row: WhatIfRow) -> "Table":
     for layer in row.layers:
         mask = layer.kind if layer.density is None else layer.family or "its own"
         density = "" if layer.density is None else as_share(layer.density)
-        table.add_row(printable(layer.layer), mask, density, layer.kernel, f"{layer.predicted_us:,.2f}")
-    table.add_row("the call", "", "", "", f"{row.call_us:,.2f}")
+        table.add_row(printable(layer.layer), mask, density, layer.kernel, as_time(layer.predicted_us))
+    table.add_row("the call", "", "", "", as_time(row.call_us))
     return table
