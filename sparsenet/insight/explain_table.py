@@ -167,4 +167,4 @@ def _sentence(text: str) -> str:
 
 
 def _time(time_us: float | None) -> str:
-    return "" if time_us is None else as_time(time_us)
+    return "" if time_us is None else f"{time_us:,.2f}"

@@ -95,7 +95,7 @@ def what_if(
     >>> import sparsenet as sn
     >>> net = sn.Network.sequential((256,), [sn.KWinners(25), sn.Linear(np.ones((256, 256)))])
     >>> found = what_if(net, density=0.05, family="blocks")
-    >>> [row.name for row in found.rows], found.best.layers[0].density < 0.06
+    >>> [row.name for row in found.rows], found.best.layers[1].density < 0.06
     (['as it is', 'dense kernels', 'blocks'], True)
     """
     if not isinstance(net, Network):

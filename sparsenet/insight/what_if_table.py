@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from sparsenet.insight.advice import as_time
 from sparsenet.insight.what_if_answer import WhatIf, WhatIfRow
 from sparsenet.tables import as_share, plain, printable
 
@@ -75,7 +74,7 @@ def _times(row: WhatIfRow, dense: WhatIfRow) -> Iterator[str]:
     if row.measured_us is not None and dense.measured_us is not None:
         pairs.append((row.measured_us, dense.measured_us))
     for time_us, dense_us in pairs:
-        yield from (as_time(time_us), f"{dense_us / max(time_us, 1e-3):,.2f}")
+        yield from (f"{time_us:,.2f}", f"{dense_us / max(time_us, 1e-3):,.2f}")
 
 
 def _layers_table(row: WhatIfRow) -> "Table":
@@ -92,6 +91,6 @@ def _layers_table(row: WhatIfRow) -> "Table":
     for layer in row.layers:
         mask = layer.kind if layer.density is None else layer.family or "its own"
         density = "" if layer.density is None else as_share(layer.density)
-        table.add_row(printable(layer.layer), mask, density, layer.kernel, as_time(layer.predicted_us))
-    table.add_row("the call", "", "", "", as_time(row.call_us))
+        table.add_row(printable(layer.layer), mask, density, layer.kernel, f"{layer.predicted_us:,.2f}")
+    table.add_row("the call", "", "", "", f"{row.call_us:,.2f}")
     return table

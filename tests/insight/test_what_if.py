@@ -86,14 +86,8 @@ def test_a_family_without_such_a_mask_says_what_came_instead():
 
 
 def test_a_layer_that_no_mask_fits_keeps_its_weights():
-    layers = [
-        Linear(RANDOM.random((512, 256))),
-        ReLU(),
-        Linear(RANDOM.random((64, 512))),
-        ReLU(),
-        Linear(np.ones((4, 64))),
-    ]
-    net = Network.sequential((256,), [*layers, Linear(np.ones((4, 4)))])
+    sizes = (512, 256), (64, 512), (4, 64), (4, 4)
+    net = Network.sequential((256,), [Linear(RANDOM.random(size)) for size in sizes])
     row = sparsenet.what_if(net, density=0.05, family="blocks", layers=["linear2", "linear4"]).rows[-1]
     assert [layer.family for layer in weighted(row)] == ["", "blocks", "", ""]
     assert row.notes[0].startswith("linear4 keeps its own weights: expected a density that keeps at least one")
