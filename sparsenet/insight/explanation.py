@@ -177,10 +177,11 @@ class Explanation:
 
     def to_dict(self) -> dict[str, Any]:
         """Give everything by its name, ready for JSON."""
-        own = {"speedup": self.speedup, "verdict": self.verdict, "rounding": _as_dict(self.rounding)}
-        return (
-            asdict(self) | {"layers": [_layer_dict(row) for row in self.layers], "limits": self.limits.to_dict()} | own
-        )
+        layers = [_layer_dict(row) for row in self.layers]
+        said = {"speedup": self.speedup, "verdict": self.verdict, "rounding": _as_dict(self.rounding)}
+        layer, advice = self.best_advice or ("", None)
+        best = None if advice is None else {"layer": layer, **asdict(advice), "text": advice.text}
+        return asdict(self) | {"layers": layers, "limits": self.limits.to_dict(), "best_advice": best} | said
 
     def __rich_console__(self, console: "Console", options: "ConsoleOptions") -> "RenderResult":
         from sparsenet.insight.explain_table import explanation_parts
