@@ -76,7 +76,7 @@ def explanation_table(found: Explanation, columns: int = WIDE) -> "Table":
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
-    title = f"Times in µs a sample; batches of up to {found.batch:,}, {found.samples:,} at a time"
+    title = f"Times in µs a sample, on one core; batches of up to {found.batch:,}, {found.samples:,} at a time"
     table = Table(title=title, title_justify="left", caption=_caption(found), caption_justify="left", box=SIMPLE_HEAD)
     table.show_footer, table.pad_edge, table.collapse_padding = True, False, True
     footers = {
