@@ -62,15 +62,18 @@ class Advice:
     change : str
         In words.
     now_us, then_us : float
-        Predicted for one sample, with the best kernel for each.
+        Predicted for one sample, with the best kernel for each; or measured for now, where that was less.
     what : str
         What gets faster: "layer" or "network".
+    measured : bool
+        Whether ``now_us`` was measured: predictions do not know how few inputs ReLU leaves active.
     """
 
     change: str
     now_us: float
     then_us: float
     what: str = "layer"
+    measured: bool = False
 
     @property
     def saved_us(self) -> float:
@@ -87,7 +90,7 @@ class Advice:
         'a taps mask (24.0 % kept) would make this layer 3.2 times faster, predicted: 1.25 µs instead of 4.00'
         """
         faster = f"{self.now_us / self.then_us:,.1f} times faster"
-        times = f"{as_time(self.then_us)} µs instead of {as_time(self.now_us)}"
+        times = f"{as_time(self.then_us)} µs instead of {as_time(self.now_us)}{' measured' if self.measured else ''}"
         return f"{self.change} would make this {self.what} {faster}, predicted: {times}"
 
 
@@ -109,6 +112,8 @@ class Question:
         Of the network as it is.
     packs : dict
         Its weights as they were packed before.
+    measured_us : float or None
+        What the layer took; None where nothing was measured.
     """
 
     net: Network
@@ -117,11 +122,16 @@ class Question:
     active: float
     now: Forecast
     packs: Packs
+    measured_us: float | None = None
 
     @property
-    def now_us(self) -> float:
+    def predicted_us(self) -> float:
         """What the layer is predicted to take."""
         return self.now.layers_us[self.node.name]
+
+    def advice(self, change: str, then_us: float) -> Advice:
+        """Hold what a change is predicted to do against the layer as it is."""
+        return _against(change, self.predicted_us, self.measured_us, then_us, "layer")
 
 
 def advice_for(question: Question) -> Advice | None:
@@ -143,7 +153,7 @@ def fuller_mask(question: Question, choice: Choice) -> Advice | None:
     return _best(question, (_under(question, mask) for mask in fitting))
 
 
-def rounding_advice(net: Network, now: Forecast, batch: int) -> Advice | None:
+def rounding_advice(net: Network, now: Forecast, batch: int, measured_us: float | None) -> Advice | None:
     """Predict the network rounded to 8 bits; None where it is already, no layer could be, or that would not help."""
     try:
         rounded = quantize(net, made_up_inputs(net, 1)[:1], progress=False)
@@ -154,7 +164,14 @@ def rounding_advice(net: Network, now: Forecast, batch: int) -> Advice | None:
     then = forecast(rounded, batch)
     saved = {name: time_us - then.layers_us.get(name, 0.0) for name, time_us in now.layers_us.items()}
     change = f"rounding to int8 (sn.quantize), which helps {max(saved, key=saved.__getitem__)} most,"
-    return Advice(change, now.us, then.us, "network") if then.us < WORTH_SAYING * now.us else None
+    advice = _against(change, now.us, measured_us, then.us, "network")
+    return advice if then.us < WORTH_SAYING * advice.now_us else None
+
+
+def _against(change: str, predicted_us: float, measured_us: float | None, then_us: float, what: str) -> Advice:
+    """Promise no more than is left of what was measured, where that is less than predicted."""
+    less = measured_us is not None and measured_us < predicted_us
+    return Advice(change, measured_us if less and measured_us else predicted_us, then_us, what, less)
 
 
 def _best(question: Question, tried: Iterator[Advice]) -> Advice | None:
@@ -176,7 +193,7 @@ def _changes(question: Question) -> Iterator[Advice]:
     if question.batch == 1:
         then = forecast(question.net, BATCH_TRIED, question.packs)
         change = f"one of {BATCH_TRIED} samples in one call"
-        yield Advice(change, question.now_us, then.layers_us[question.node.name])
+        yield question.advice(change, then.layers_us[question.node.name])
 
 
 def _shaped_masks(question: Question) -> Iterator[Mask]:
@@ -197,15 +214,15 @@ def _under(question: Question, mask: Mask) -> Advice:
     changed = with_layers(question.net, {node.name: masked(node.layer, mask.keep)})
     then = forecast(changed, question.batch, without(question.packs, [node.name]))
     change = f"a {mask.family} mask ({as_share(mask.density)} kept)"
-    return Advice(change, question.now_us, then.layers_us[node.name])
+    return question.advice(change, then.layers_us[node.name])
 
 
 def _behind_winners(question: Question) -> Advice:
     """Put k-winners before a layer; choosing them takes time, too."""
     changed = with_winners_before(question.net, question.node.name, ACTIVE_TRIED)
     then = forecast(changed, question.batch, question.packs)
-    then_us = question.now_us + then.us - question.now.us
-    return Advice(f"k-winners before it ({as_share(ACTIVE_TRIED)} active)", question.now_us, then_us)
+    then_us = question.predicted_us + then.us - question.now.us
+    return question.advice(f"k-winners before it ({as_share(ACTIVE_TRIED)} active)", then_us)
 
 
 def _other_winners(question: Question, layer: KWinners) -> Iterator[Advice]:
@@ -220,9 +237,8 @@ def _other_winners(question: Question, layer: KWinners) -> Iterator[Advice]:
             continue
         changed = with_layers(question.net, {node.name: KWinners(k, "channels", layer.factor)})
         then = forecast(changed, question.batch, question.packs)
-        yield Advice(
-            f"choosing {k} of the {channels} channels at each place", question.now_us, then.layers_us[node.name]
-        )
+        change = f"choosing {k} of the {channels} channels at each place"
+        yield question.advice(change, then.layers_us[node.name])
 
 
 def _size(shape: tuple[int, ...]) -> int:

@@ -98,7 +98,7 @@ def explain(
         dense_predicted_us=dense.forecast.us,
         whole_us=own.whole if own else None,
         dense_whole_us=against.whole if against else None,
-        rounding=rounding_advice(net, best, batch) if advice else None,
+        rounding=rounding_advice(net, best, batch, own.whole if own else None) if advice else None,
         limits=core,
         limits_measured=measure or kept_limits(machine()) is not None,
     )
@@ -175,6 +175,7 @@ def _layer_explanation(parts: _Parts, node: Node) -> LayerExplanation:
         shape=facts.shape,
         density=facts.density,
         active=facts.active,
+        found_active=step.active,
         format=choice.format if choice else "",
         fill=choice.fill if choice else None,
         kernel=choice.kernel if choice else _kernels_of(parts.engine, node.name),
@@ -197,7 +198,8 @@ def _question(parts: _Parts, node: Node) -> Question | None:
     if parts.packs is None or not isinstance(node.layer, Weighted | KWinners):
         return None
     active = parts.facts[node.name].active
-    return Question(parts.net, node, parts.engine._chunk, active, parts.best, parts.packs)
+    measured = _measured(parts, node.name)[0]
+    return Question(parts.net, node, parts.engine._chunk, active, parts.best, parts.packs, measured)
 
 
 def _measured(parts: _Parts, layer: str) -> tuple[float | None, float | None]:

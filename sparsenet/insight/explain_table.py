@@ -145,9 +145,16 @@ def _lines(row: LayerExplanation) -> Iterator[str]:
     dense = "" if row.kernel == row.dense_kernel or not row.dense_kernel else f", dense: {row.dense_kernel}"
     yield f"{printable(row.kernel)}{dense}"
     if row.density is not None:
-        yield f"{_sentence(row.reason)} {_zeros(row)} {_bound(row)}".rstrip()
+        yield " ".join(filter(None, (_sentence(row.reason), _active(row), _zeros(row), _bound(row))))
     if row.advice is None or row.advice != row.fuller:
         yield f"[italic]{_sentence(row.advice.text) if row.advice else NOTHING}[/italic]"
+
+
+def _active(row: LayerExplanation) -> str:
+    """Say how many inputs were active, where that was not known beforehand."""
+    if row.found_active is None or row.found_active > 0.99 * row.active:
+        return ""
+    return f"{as_share(row.found_active)} of its inputs were not zero."
 
 
 def _zeros(row: LayerExplanation) -> str:

@@ -32,6 +32,8 @@ class LayerExplanation:
         The fraction of weights kept; None where there are none, as in all that follows of weights.
     active : float
         The largest share of its inputs that can be non-zero, as far as k-winners tell.
+    found_active : float or None
+        The share that was, on average over the inputs; None where its kernel reads all of them.
     format : str
         How its weights lie in memory.
     fill : float or None
@@ -67,6 +69,7 @@ class LayerExplanation:
     shape: tuple[int, ...]
     density: float | None
     active: float
+    found_active: float | None
     format: str
     fill: float | None
     kernel: str

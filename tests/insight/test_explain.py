@@ -375,3 +375,21 @@ def test_a_network_of_branches_and_a_batch():
     assert [row.layer for row in found.layers] == ["left", "right", "sum"]
     assert found.samples == engine._chunk
     assert "gains nothing" in found.verdict or "times as long" in found.verdict
+
+
+def test_what_relu_leaves_active_is_counted_and_no_more_promised_than_is_left(monkeypatch):
+    layers = [Linear(RANDOM.standard_normal((512, 256))), ReLU(), Linear(RANDOM.random((64, 512)))]
+    engine = compiled(Network.sequential((256,), layers), kernels={"linear2": "linear_f32_dense_active"})
+    x = RANDOM.standard_normal((32, 256))
+    found = explain(engine, x, measure=False)
+    last = found.layers[-1]
+    assert last.active == 1
+    assert last.found_active == pytest.approx(np.mean(x @ layers[0].weight.T > 0), abs=0.01)  # of the first 16 calls
+    assert "of its inputs were not zero" in " ".join(drawn(found, 200).split())
+    half = last.advice.now_us / 2
+    times = LayerTimes(dict.fromkeys(("linear1", "relu1", "linear2"), half), 3 * half)
+    monkeypatch.setattr(explain_module, "time_layers", lambda *_, **__: [times, times])
+    measured = explain(engine, x).layers[-1].advice
+    assert (measured.now_us, measured.measured) == (half, True)
+    assert measured.then_us == last.advice.then_us
+    assert measured.text.endswith("measured")
