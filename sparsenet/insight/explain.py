@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import numpy.typing as npt
 
 from sparsenet.engine.lower import pooled_at_once
-from sparsenet.insight.advice import Question, advice_for, fuller_mask, rounding_advice, where_zeros_lie
 from sparsenet.insight.binding import together_us
+from sparsenet.insight.changes import Question, advice_for, fuller_mask, rounding_advice, where_zeros_lie
 from sparsenet.insight.explanation import Explanation, LayerExplanation
 from sparsenet.insight.layer_times import LayerTimes, made_up_inputs, time_layers
 from sparsenet.insight.predictions import DensePlan, Forecast, Packs, dense_plan, forecast

@@ -8,7 +8,7 @@ from rich.console import Console
 from strategies import networks
 
 import sparsenet
-from sparsenet.insight import advice as advice_module
+from sparsenet.insight import changes as changes_module
 from sparsenet.insight import explain as explain_module
 from sparsenet.insight.advice import as_time
 from sparsenet.insight.binding import binding, together_us
@@ -130,7 +130,7 @@ def test_advice_is_what_the_planner_predicts_for_that_change():
 
 
 def test_advice_to_choose_winners_where_all_inputs_count(monkeypatch):
-    monkeypatch.setattr(advice_module, "SHAPED", ())
+    monkeypatch.setattr(changes_module, "SHAPED", ())
     net = Network.sequential((64,), [Linear(np.ones((2048, 64))), ReLU(), Linear(np.ones((64, 2048)))])
     first, _, last = explain(compiled(net, batch=16), measure=False).layers
     assert first.advice is None  # its inputs are the network's own
@@ -138,7 +138,7 @@ def test_advice_to_choose_winners_where_all_inputs_count(monkeypatch):
 
 
 def test_advice_to_send_more_samples(monkeypatch):
-    monkeypatch.setattr(advice_module, "SHAPED", ())
+    monkeypatch.setattr(changes_module, "SHAPED", ())
     net = Network.sequential((512,), [Linear(np.ones((512, 512)))])
     assert explain(compiled(net), measure=False).layers[0].advice.change == "one of 16 samples in one call"
 
