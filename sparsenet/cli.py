@@ -173,16 +173,17 @@ def residency(
         list[str] | None,
         typer.Argument(help="Names of bundled networks, or paths of files.", metavar="[MODEL]...", show_default=False),
     ] = None,
-    sizes: Annotated[str, typer.Option(help="Linear layers of n x n, with commas between; 0 for none.")] = (
+    sizes: Annotated[str, typer.Option(help="Linear layers of n x n to time too, with commas between; 0 for none. Dense, they take 4 n² bytes.")] = (
         "512,1024,2048,4096"
     ),
-    seconds: Annotated[float, typer.Option(min=0.01, max=3_600, help="For each row of the table, about.")] = 1.0,
+    seconds: Annotated[float, typer.Option(min=0.01, max=3_600, help="For each number of the table, about.")] = 1.0,
     json: Json = False,
+    plot: Annotated[Path | None, typer.Option(help="Draw a figure: png, svg or pdf; needs matplotlib.")] = None,
 ) -> None:
     """Say how much of the speed is cache: hot, with caches displaced before each word, and with ever larger layers."""
     from sparsenet.commands.residency_command import residency_of
 
-    residency_of(models or ["spoken-digits"], sizes, seconds, json)
+    residency_of(models or ["spoken-digits"], sizes, seconds, plot, json)
 
 
 @app.command(epilog="Example: sparsenet energy spoken-digits --watts 5")
