@@ -43,8 +43,8 @@ LARGEST_SIZE, COPIES = 2**15, 4
 """Of a linear layer; and how many times its dense weights are in memory while it is made (3.6 were measured)."""
 INPUTS = 32
 
-FEW_WORDS, MANY_WORDS, WARM_UP = 4, 64, 64
-"""Words in a row: with caches displaced; hot, and those before them that are not counted.
+FEW_WORDS, MANY_WORDS = 4, 64
+"""Words in a row: with caches displaced; hot, at most, after as many before them that are not counted.
 
 A last cache that was filled with other memory keeps some of it for a while: after four words, dense weights of 64 MiB
 were not back yet, and took longer "hot" than displaced from the second-level cache.
@@ -254,11 +254,13 @@ def _timed(
     for condition in chosen:
         words.time(condition, numbers, 1)  # the first touches new memory
     began_ns = clock()
+    words.time(chosen[0], numbers, 1)
+    many = max(FEW_WORDS, min(MANY_WORDS, int(seconds * 1e9 / 2 / max(clock() - began_ns, 1))))
     while True:
         for condition in chosen:
             hot = not (condition.read_bytes or condition.flushes)
-            ticks = words.time(condition, numbers, MANY_WORDS + WARM_UP if hot else FEW_WORDS)
-            found[condition.name].append(ticks[:, WARM_UP:].ravel() if hot else ticks.ravel())
+            ticks = words.time(condition, numbers, 2 * many if hot else FEW_WORDS)
+            found[condition.name].append(ticks[:, many:].ravel() if hot else ticks.ravel())
         if clock() - began_ns > seconds * 1e9:
             return {name: np.concatenate(parts) for name, parts in found.items()}
 

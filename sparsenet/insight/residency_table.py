@@ -29,7 +29,7 @@ def residency_table(found: Residency) -> "Table":
     -------
     rich.table.Table
     """
-    table = _table("\u00b5s a word, median; x: times the hot one", found)
+    table = _table("µs a word, median; x: times the hot one", found)
     for (what, kind), by_cores in _subjects(found).items():
         size_bytes = next(iter(by_cores[min(by_cores)].values())).weight_bytes
         weights = f"{as_size(size_bytes)}\n{_home(found, size_bytes)}"
@@ -97,7 +97,10 @@ def _cells(
 
 
 def _time(row: ResidencyRow, place: int) -> str:
-    time = f"{row.median_us:,.1f}" if row.median_us < 1_000 else f"{row.median_us:,.0f}"
+    if row.median_us >= 100_000:
+        time = f"{row.median_us / 1_000:,.0f} ms"
+    else:
+        time = f"{row.median_us:,.{int(row.median_us < 1_000)}f}"
     return time if place == 0 else f"{time} x{row.times_hot:.1f}"
 
 

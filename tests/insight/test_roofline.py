@@ -45,9 +45,30 @@ def test_it_prints_in_any_terminal(found, width):
     with console.capture() as captured:
         console.print(found)
     text = captured.get()
-    for expected in ("multiply-adds of bytes", "reading L1", "linear_f32_csr_dense", "NUMA", "memory channels"):
+    for expected in ("multiply-adds of bytes", "reading L1", "linear_f32_csr_dense", "NUMA", "channels", "Measured on"):
         assert expected in " ".join(text.split())
     assert max(map(len, text.splitlines())) <= width
+
+
+def test_a_step_too_short_to_time_has_no_share(found):
+    short = replace(found.steps[0], layer="short", median_us=0.01, share_of_limit=None)
+    console = Console(width=140)
+    with console.capture() as captured:
+        console.print(replace(found, steps=(short,)))
+    (line,) = [line for line in captured.get().splitlines() if line.lstrip().startswith("short ")]
+    assert "\N{EN DASH}" in line
+    assert "%" not in line
+
+
+def test_names_of_points_cover_no_other_name(found):
+    pytest.importorskip("matplotlib", reason="needs the extra notebooks")
+    from sparsenet.insight.roofline_plot import plot_roofline
+
+    steps = [replace(found.steps[0], layer=f"layer{i}", multiplications=9, unit="float32") for i in range(4)]
+    figure = plot_roofline(replace(found, steps=tuple(steps)))
+    boxes = [text.get_window_extent() for text in figure.axes[0].texts]
+    assert len(boxes) == 4
+    assert not any(one.overlaps(other) for i, one in enumerate(boxes) for other in boxes[:i])
 
 
 def test_a_last_cache_that_is_larger_than_what_was_read_is_mentioned(found):
@@ -66,6 +87,7 @@ def test_as_html_and_json(found):
     assert shown["steps"][-1]["layer"] == "linear2"
     assert shown["limits"]["byte_multiply_adds_per_s"]["bytes"] > 0
     assert "told_by" in shown["memory"]
+    assert "NUMA" in found._repr_html_()
 
 
 def test_bytes_have_limits_of_their_own(found):
@@ -84,6 +106,8 @@ def test_a_figure_is_written_in_the_format_of_its_name(found, tmp_path):
     assert (tmp_path / "roofline.svg").read_text(encoding="utf-8").lstrip().startswith("<?xml")
     labels = [text.get_text() for text in figure.axes[0].texts]
     assert len(labels) == 2
+    bars = [label.get_text() for label in figure.axes[1].get_yticklabels()]
+    assert bars == [step.layer for step in found.steps]
     assert "linear1" in labels[0]
     with pytest.raises(SparsenetError, match="nonsense"):
         plot_roofline(found, tmp_path / "roofline.nonsense")
