@@ -174,9 +174,12 @@ def roofline(
 @app.command(epilog="Example: sparsenet residency spoken-digits spoken-digits-dense")
 def residency(
     models: Models = None,
-    sizes: Annotated[str, typer.Option(help="Linear layers of n x n to time too, with commas between; 0 for none. Dense, they take 4 n² bytes.")] = (
-        "512,1024,2048,4096"
-    ),
+    sizes: Annotated[
+        str,
+        typer.Option(
+            help="Linear layers of n x n to time too, with commas between; 0 for none. Dense, they take 4 n² bytes."
+        ),
+    ] = ("512,1024,2048,4096"),
     seconds: Annotated[float, typer.Option(min=0.01, max=3_600, help="For each number of the table, about.")] = 1.0,
     json: Json = False,
     plot: Annotated[Path | None, typer.Option(help="Draw a figure: png, svg or pdf; needs matplotlib.")] = None,

@@ -45,16 +45,13 @@ def energy_table(found: Sequence[Energy]) -> "Table":
 
 def energy_lines(found: Sequence[Energy]) -> Iterator[str]:
     """Say where the joules come from and what cannot be compared."""
-    yield (
-        "lifetime: what somebody hears in 80 years of 12 hours a day, "
-        f"{LIFETIME_S:,.0f} seconds of sound."
-    )
+    yield (f"lifetime: what somebody hears in 80 years of 12 hours a day, {LIFETIME_S:,.0f} seconds of sound.")
     yield from _ratios(found)
     yield from dict.fromkeys(line for one in found for line in _origin(one))
     yield "Published, source: " + "; ".join(figure.source for figure in FIGURES if figure.standing == "published") + "."
     yield (
-        "Recalled, with a question mark: from memory of the paper, not checked against it; do not quote them. An FPGA's "
-        "watts are its board's specification, not a measurement, and a whole chip runs many copies of the network."
+        "Recalled, with a question mark: from memory of the paper, not checked against it; do not quote them. An "
+        "FPGA's watts are its board's specification, not a measurement, and a whole chip runs many copies of the network."
     )
     yield f"Measured on {here_line()}."
 

@@ -5,8 +5,8 @@
     intel-rapl:0:1/         its memory, counted apart from the package
     intel-rapl:1/           psys: the whole platform, packages included
 
-Added up are packages and memory: cores are part of their package, the platform has the packages in it. Processors of AMD
-have them under the same names, without memory. The same counters are listed again as ``intel-rapl-mmio`` on some
+Added up are packages and memory: cores are part of their package, the platform has the packages in it. Processors of
+AMD have them under the same names, without memory. The same counters are listed again as ``intel-rapl-mmio`` on some
 machines; those are left out.
 """
 
@@ -125,6 +125,6 @@ def _forbidden(zones: tuple[Zone, ...]) -> str:
     files = " ".join(str(zone.path) for zone in zones)
     return (
         f"the counters ({', '.join(zone.name for zone in zones)}) may be read by root only, because they can betray "
-        f"what other users compute; where that is no concern, until the next start: sudo chmod a+r {files}; or for your "
-        f"group only: sudo chgrp $(id -gn) {files} && sudo chmod g+r {files}"
+        f"what other users compute; where that is no concern, until the next start: sudo chmod a+r {files}; or for "
+        f"your group only: sudo chgrp $(id -gn) {files} && sudo chmod g+r {files}"
     )

@@ -209,13 +209,17 @@ def _check_sizes(sizes: Sequence[int]) -> None:
 
 def _subjects(engines: "Mapping[str, tuple[Engine, FloatArray]]", sizes: Sequence[int]) -> "list[Subject]":
     """List what is timed; layers are made when their turn comes, so that only one large one is in memory."""
-    networks: list[Subject] = [(name, "network", lambda pair=pair: pair) for name, pair in engines.items()]
+    networks: list[Subject] = [(name, "network", partial(_given, *pair)) for name, pair in engines.items()]
     layers: list[Subject] = [
         (f"linear {size}x{size}", kind, partial(_layer, size, kernel))
         for size in sizes
         for kind, kernel in LINEAR_KERNELS.items()
     ]
     return networks + layers
+
+
+def _given(engine: "Engine", x: FloatArray) -> "tuple[Engine, FloatArray]":
+    return engine, x
 
 
 def _layer(size: int, kernel: str) -> "tuple[Engine, FloatArray]":

@@ -86,9 +86,7 @@ def _table(title: str, found: Residency) -> "Table":
     return table
 
 
-def _cells(
-    found: Residency, by_cores: Mapping[int, Mapping[str, object]], text: Callable[..., str]
-) -> Iterator[str]:
+def _cells(found: Residency, by_cores: Mapping[int, Mapping[str, object]], text: Callable[..., str]) -> Iterator[str]:
     """Write a cell of a line for each number of cores: the cores, then one cell for each condition."""
     yield "\n".join(map(str, by_cores))
     for place, condition in enumerate(found.conditions):

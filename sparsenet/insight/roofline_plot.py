@@ -52,7 +52,7 @@ def plot_roofline(found: Roofline, path: str | PathLike[str] | None = None) -> A
 
 
 def _draw_points(axis: Any, found: Roofline) -> None:
-    steps = [step for step in found.steps if step.multiplications]
+    steps = [step for step in found.steps if step.multiplications and step.share_of_limit is not None]
     reach = [step.intensity for step in steps] or [1.0]
     least, most = min(*reach, 0.1) / 4, max(*reach, 100.0) * 4
     axis.set(xscale="log", yscale="log", xlim=(least, most), xlabel="multiplications for each byte touched")

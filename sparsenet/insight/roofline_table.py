@@ -25,11 +25,11 @@ HEADINGS = ("layer", "kernel", "unit", "median", "least", "of limit", "products"
 NARROW = ("layer", "kernel", "median", "of limit", "bound")
 
 STEPS = (
-    "µs for one call with {samples}. least: the products at their unit's rate, or the bytes they touch, whichever takes "
-    "longer; weights from {level}, which holds the whole network, activations from as near as their size allows. of "
-    "limit: least over median; more than 100 % where weights were still in a nearer cache, a dash where the step is too "
-    "short to be told apart from the call. products: multiplications done, zeros inside of vectors and tiles included. "
-    "roof: what the limits allow, in 10⁹ products a second."
+    "µs for one call with {samples}. least: the products at their unit's rate, or the bytes they touch, whichever "
+    "takes longer; weights from {level}, which holds the whole network, activations from as near as their size allows. "
+    "of limit: least over median; more than 100 % where weights were still in a nearer cache, a dash where the step is "
+    "too short to be told apart from the call. products: multiplications done, zeros in vectors and tiles included. roof: "
+    "what the limits allow, in 10⁹ products a second."
 )
 WHOLE = "The whole call took {whole:,.2f} µs, of which the limits of all steps are {share}."
 
@@ -69,7 +69,9 @@ def _limits(found: Roofline) -> Iterator[tuple[str, str]]:
 
 def roofline_lines(found: Roofline) -> Iterator[str]:
     """Say what the columns mean, what the whole makes of the limits, how far they can be trusted, and where it was."""
-    samples = "one sample" if found.samples == 1 else f"{found.samples} samples, as many as go through the steps together"
+    samples = (
+        "one sample" if found.samples == 1 else f"{found.samples} samples, as many as go through the steps together"
+    )
     yield STEPS.format(samples=samples, level=found.level)
     yield WHOLE.format(whole=found.whole_median_us, share=as_share(found.share_of_limit))
     sizes = found.limits.level_bytes

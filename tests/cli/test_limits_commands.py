@@ -113,7 +113,11 @@ def names_in(value):
 
 @pytest.mark.parametrize(
     "arguments",
-    [("roofline",), ("residency", "--sizes", "16", "--seconds", "0.01"), ("energy", "--seconds", "0.01", "--batch", "2")],
+    [
+        ("roofline",),
+        ("residency", "--sizes", "16", "--seconds", "0.01"),
+        ("energy", "--seconds", "0.01", "--batch", "2"),
+    ],
     ids=lambda one: one[0],
 )
 def test_json_is_strict_and_every_name_is_explained(run, model, small_displacements, arguments):

@@ -98,7 +98,8 @@ def test_counters_for_root_only_are_explained(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("system", "why"), [("linux", "modprobe intel_rapl_msr"), ("darwin", "sudo powermetrics"), ("win32", "without a driver")]
+    ("system", "why"),
+    [("linux", "modprobe intel_rapl_msr"), ("darwin", "sudo powermetrics"), ("win32", "without a driver")],
 )
 def test_each_system_says_why_it_has_no_counters(tmp_path, monkeypatch, system, why):
     monkeypatch.setattr("sys.platform", system)
@@ -112,9 +113,14 @@ def test_counters_that_begin_again_more_than_once_are_followed(tmp_path, monkeyp
 
 
 def test_networks_are_compared_when_called_alike(tmp_path):
-    first, second = (Machine().measure(tmp_path / "absent", watts=watts, name=name) for name, watts in (("a", 1), ("b", 8)))
+    first, second = (
+        Machine().measure(tmp_path / "absent", watts=watts, name=name) for name, watts in (("a", 1), ("b", 8))
+    )
     shown = " ".join(energy_lines([first, second]))
-    assert "a beside b, batch 2, 2 cores: 1.0 times the words a second, and 1/8.0 of the joules a word (estimated)." in shown
+    assert (
+        "a beside b, batch 2, 2 cores: 1.0 times the words a second, and 1/8.0 of the joules a word (estimated)."
+        in shown
+    )
     assert "beside" not in " ".join(energy_lines([first]))
 
 

@@ -141,9 +141,15 @@ def cells_of(table):
 
 
 def test_networks_are_compared_with_the_first_one_and_layers_with_dense():
-    first = [row("network", "hot", 2.0, 1.0), row("network", "read", 4.0, 2.0), row("network", "hot", 3.0, 1.0, cores=4)]
+    first = [
+        row("network", "hot", 2.0, 1.0),
+        row("network", "read", 4.0, 2.0),
+        row("network", "hot", 3.0, 1.0, cores=4),
+    ]
     second = [replace(one, what="other", median_us=10 * one.median_us + 2) for one in first]
-    layers = [replace(row(kind, "hot", time, 1.0), what="linear") for kind, time in (("sparse twice", 1.0), ("dense", 7.0))]
+    layers = [
+        replace(row(kind, "hot", time, 1.0), what="linear") for kind, time in (("sparse twice", 1.0), ("dense", 7.0))
+    ]
     assert cells_of(gains_table(by_hand([*first, *second, *layers]))) == [
         ("layer [1]", "other", "1\n4", "11.0\n10.7", "10.5\n"),
         ("linear, sparse twice", "dense", "1", "7.0", ""),
@@ -153,7 +159,10 @@ def test_networks_are_compared_with_the_first_one_and_layers_with_dense():
 
 def test_weights_stand_with_the_level_that_holds_them():
     here = replace(machine(), l1d_bytes=2**15, l2_bytes=2**19, l3_bytes=2**25)
-    rows = [replace(row("network", "hot", 2.0, 1.0), what=str(size), weight_bytes=size) for size in (99, 2**18, 2**20, 2**26)]
+    rows = [
+        replace(row("network", "hot", 2.0, 1.0), what=str(size), weight_bytes=size)
+        for size in (99, 2**18, 2**20, 2**26)
+    ]
     found = replace(by_hand(rows), machine=here)
     assert [cells[1].split("\n")[1] for cells in cells_of(residency_table(found))] == ["L1", "L2", "L3", "memory"]
     assert not any("No weights here" in line for line in residency_lines(found))
@@ -177,12 +186,23 @@ def row(kind, condition, median_us, times_hot, cores=1):
 def test_it_says_how_much_of_the_speed_is_cache(width):
     rows = [
         *(row("network", "hot", 2.0, 1.0), row("network", "read", 6.0, 3.0)),
-        *(row("dense", "hot", 40.0, 1.0), row("dense", "read", 640_000.0, 1.5), row("dense", "hot", 1000.4, 1.0, cores=2)),
+        *(
+            row("dense", "hot", 40.0, 1.0),
+            row("dense", "read", 640_000.0, 1.5),
+            row("dense", "hot", 1000.4, 1.0, cores=2),
+        ),
         row("network", "hot", 2.0, 1.0, cores=4),
     ]
     shown = printed(by_hand(rows), width)
     text = " ".join(shown.split())
-    for expected in ("a factor of 3.0 to layer [1] (read)", "6.0 x3.0", "640 ms x1.5", "1,000", "NUMA", "hot: nothing."):
+    for expected in (
+        "a factor of 3.0 to layer [1] (read)",
+        "6.0 x3.0",
+        "640 ms x1.5",
+        "1,000",
+        "NUMA",
+        "hot: nothing.",
+    ):
         assert expected in text
 
 

@@ -22,7 +22,11 @@ def asked(tmp_path, files, own=OWN, meminfo="MemTotal: 2048 kB\nMemAvailable:   
         ({}, OWN, 1024 * 1024),
         ({"app/memory.max": "max\n", "app/memory.current": "5\n"}, OWN, 1024 * 1024),
         ({"app/memory.max": "900000\n", "app/memory.current": "400000\n"}, OWN, 500_000),
-        ({"memory.max": "900000", "memory.current": "700000", "memory.stat": "anon 3\ninactive_file 600\n"}, OWN, 200_600),
+        (
+            {"memory.max": "900000", "memory.current": "700000", "memory.stat": "anon 3\ninactive_file 600\n"},
+            OWN,
+            200_600,
+        ),
         ({"app/memory.max": "9000", "app/memory.current": "8000", "memory.max": "70", "memory.current": "0"}, OWN, 70),
         ({"app/memory.max": "5", "app/memory.current": "9"}, OWN, 0),
         ({"memory/a/memory.limit_in_bytes": "800", "memory/a/memory.usage_in_bytes": "300"}, "4:memory:/a\n", 500),

@@ -98,7 +98,9 @@ def test_a_node_that_counts_less_than_there_is_says_so(counted, shown):
     assert shown in Memory(2**33, (Node(0, "0-1", counted * 2**30),), None, None, None, "nobody asked").line()
 
 
-@pytest.mark.parametrize(("system", "why"), [("linux", "a virtual machine sees none"), ("darwin", "only Linux"), ("win32", "only Linux")])
+@pytest.mark.parametrize(
+    ("system", "why"), [("linux", "a virtual machine sees none"), ("darwin", "only Linux"), ("win32", "only Linux")]
+)
 def test_why_nobody_tells_of_channels(monkeypatch, system, why):
     monkeypatch.setattr("sys.platform", system)
     assert why in memory(ABSENT, ABSENT, ABSENT).told_by
