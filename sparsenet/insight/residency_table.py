@@ -29,7 +29,7 @@ def residency_table(found: Residency) -> "Table":
     -------
     rich.table.Table
     """
-    table = _table("\u00b5s a word, median; x: times the hot one", found)
+    table = _table("µs a word, median; x: times the hot one", found)
     for (what, kind), by_cores in _subjects(found).items():
         size_bytes = next(iter(by_cores[min(by_cores)].values())).weight_bytes
         weights = f"{as_size(size_bytes)}\n{_home(found, size_bytes)}"
@@ -50,24 +50,25 @@ def gains_table(found: Residency) -> "Table | None":
         None where nothing can be compared.
     """
     table = _table("Times faster under the same condition: what is only cache would vanish when cold", found)
-    table.columns[1].header, table.columns[1].justify = "than", "left"
+    table.columns[1].header, table.columns[1].justify, table.columns[1].overflow = "than", "left", "fold"
     for own, slower, by_cores in _comparisons(_subjects(found)):
-        table.add_row(_name(*own), _name(*slower), *_cells(found, by_cores, lambda gain, _: f"{gain:,.1f}"))
+        than = "dense" if slower[1] == "dense" else _name(*slower)
+        table.add_row(_name(*own), than, *_cells(found, by_cores, lambda gain, _: f"{gain:,.1f}"))
     return table if table.row_count else None
 
 
 def residency_lines(found: Residency) -> Iterator[str]:
     """Say what the conditions mean, how much of the speed is cache, and on what that was measured."""
-    yield "; ".join(f"{condition.name}: {condition.text}" for condition in found.conditions) + "."
+    yield from (f"{condition.name}: {condition.text}." for condition in found.conditions)
     yield (
         "Below the size of the weights: the nearest level that holds them. Code stays where it is when memory is "
         "flushed; reading other memory displaces code too."
         + " On several cores nothing is flushed: that would take the weights from all of them at once."
         * any(row.cores > 1 for row in found.rows)
     )
-    worth = [text for text in map(_worth, *zip(*_subjects(found).items(), strict=True)) if text]
-    if worth:
-        yield f"Caches are worth, on one core, at most a factor of {', '.join(worth)}."
+    worth = [_worth(what, by_cores) for (what, kind), by_cores in _subjects(found).items() if kind == "network"]
+    if any(worth):
+        yield f"On one core caches are worth, at most, a factor of {', '.join(filter(None, worth))}."
     yield from _larger(found)
     yield f"Measured on {hardware_line(found.machine, found.usable_cores, found.memory)}."
 
@@ -94,7 +95,10 @@ def _cells(found: Residency, by_cores: Mapping[int, Mapping[str, object]], text:
 
 
 def _time(row: ResidencyRow, place: int) -> str:
-    time = f"{row.median_us:,.1f}" if row.median_us < 1_000 else f"{row.median_us:,.0f}"
+    if row.median_us >= 100_000:
+        time = f"{row.median_us / 1_000:,.0f} ms"
+    else:
+        time = f"{row.median_us:,.{int(row.median_us < 1_000)}f}"
     return time if place == 0 else f"{time} x{row.times_hot:.1f}"
 
 
@@ -112,13 +116,13 @@ def _gains(own: Cells, slower: Cells) -> dict[str, float]:
     return {name: slower[name].median_us / max(row.median_us, 1e-3) for name, row in own.items()}
 
 
-def _worth(key: tuple[str, str], by_cores: Mapping[int, Cells]) -> str:
-    """Say what the caches are worth to one network or layer: its slowest condition against the hot one."""
+def _worth(what: str, by_cores: Mapping[int, Cells]) -> str:
+    """Say what the caches are worth to a network: its slowest condition against the hot one."""
     others = list(by_cores.get(1, {}).values())[1:]
     if not others:
         return ""
     worst = max(others, key=lambda row: row.times_hot)
-    return f"{max(1.0, worst.times_hot):.1f} to {_name(*key, escaped=False)} ({worst.condition})"
+    return f"{max(1.0, worst.times_hot):.1f} to {what} ({worst.condition})"
 
 
 def _larger(found: Residency) -> Iterator[str]:
@@ -145,6 +149,5 @@ def _subjects(found: Residency) -> Subjects:
     return subjects
 
 
-def _name(what: str, kind: str, escaped: bool = True) -> str:
-    name = what if kind == "network" else f"{what}, {kind}"
-    return printable(name) if escaped else name
+def _name(what: str, kind: str) -> str:
+    return printable(what if kind == "network" else f"{what}, {kind}")

@@ -94,7 +94,7 @@ class Roofline:
 
     def to_dict(self) -> dict[str, Any]:
         """Give everything by its name, ready for JSON."""
-        own = {"share_of_limit": self.share_of_limit}
+        own: dict[str, Any] = {"share_of_limit": self.share_of_limit}
         own |= {"machine": self.machine.to_dict(), "memory": self.memory.to_dict()}
         return asdict(self) | {"steps": [asdict(step) for step in self.steps]} | own
 

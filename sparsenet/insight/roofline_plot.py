@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from os import PathLike
 from typing import Any
 
-from sparsenet.errors import SparsenetError
+from sparsenet.insight.figures import new_figure, write_figure
 from sparsenet.insight.profile_table import share_text
 from sparsenet.insight.roofline import Roofline, RooflineStep
 from sparsenet.planner.limits import Limits
@@ -41,17 +41,18 @@ def plot_roofline(found: Roofline, path: str | PathLike[str] | None = None) -> A
     SparsenetError
         If the ending is no format that matplotlib knows.
     """
-    figure, (roofs, bars) = _figure(len(found.steps))
+    figure = new_figure(13, min(40, max(6, 0.22 * len(found.steps))))
+    roofs, bars = figure.subplots(1, 2, width_ratios=(5, 3))
     _draw_points(roofs, found)
     _draw_bars(bars, found.steps)
     figure.suptitle("Steps of the network against the limits of one core")
     if path is not None:
-        _write(figure, path)
+        write_figure(figure, path)
     return figure
 
 
 def _draw_points(axis: Any, found: Roofline) -> None:
-    steps = [step for step in found.steps if step.multiplications]
+    steps = [step for step in found.steps if step.multiplications and step.share_of_limit is not None]
     reach = [step.intensity for step in steps] or [1.0]
     least, most = min(*reach, 0.1) / 4, max(*reach, 100.0) * 4
     axis.set(xscale="log", yscale="log", xlim=(least, most), xlabel="multiplications for each byte touched")
@@ -112,21 +113,3 @@ def _draw_bars(axis: Any, steps: Sequence[RooflineStep]) -> None:
     axis.set_yticks(places, [step.layer for step in steps], fontsize=7)
     axis.invert_yaxis()
     axis.set(xlabel="µs of a call; coloured: the share that the limits explain", xlim=(0, 1.35 * max(*times_us, 1e-3)))
-
-
-def _figure(steps: int) -> tuple[Any, Any]:
-    try:
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
-    except ModuleNotFoundError:
-        raise ModuleNotFoundError('drawing needs matplotlib; pip install "sparsenet[notebooks]"') from None
-    figure = Figure(figsize=(13, min(40, max(6, 0.22 * steps))), layout="constrained")
-    FigureCanvasAgg(figure)
-    return figure, figure.subplots(1, 2, width_ratios=(5, 3))
-
-
-def _write(figure: Any, path: str | PathLike[str]) -> None:
-    try:
-        figure.savefig(path, dpi=150)
-    except ValueError as error:  # an ending that matplotlib has no format for
-        raise SparsenetError(str(error)) from None

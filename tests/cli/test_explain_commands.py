@@ -24,6 +24,7 @@ def test_explain_prints_a_table_and_the_verdict(run, model):
     for expected in ("linear1", "kwinners2", "limit", "With dense kernels this network would take"):
         assert expected in outcome.out
     assert "Measured on" not in outcome.out
+    assert "Predicted for" in outcome.out
 
 
 def test_explain_prints_json_of_what_it_measured(run, model):
