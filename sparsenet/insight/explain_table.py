@@ -36,7 +36,7 @@ MEASURED = (
     "Measured on {inputs}, both in turn, each layer's steps called one by one: their sum is not the whole, and what "
     "one layer takes depends on what the others leave in the caches."
 )
-NOTHING = "Nothing that was tried is predicted to save a tenth of this layer, or a hundredth of the network."
+NOTHING = "Nothing that was tried is predicted to save both a tenth of this layer and a hundredth of the network."
 
 
 def explanation_parts(found: Explanation, columns: int = WIDE) -> "Iterator[RenderableType]":

@@ -31,8 +31,9 @@ def test_every_step_stands_under_its_roof(found):
         assert step.unit == "float32"
         assert step.intensity == step.multiplications / step.touched_bytes
         assert step.roof_per_s <= found.limits.multiply_adds_per_s * (1 + 1e-9)  # rounding of two divisions
-        assert step.least_us / step.median_us == pytest.approx(step.rate_per_s / step.roof_per_s)
-        assert step.share_of_limit in (None, pytest.approx(step.least_us / step.median_us))
+        share = step.least_us / max(step.median_us, 1e-3)  # a nanosecond is as little as the clock can tell
+        assert share == pytest.approx(step.rate_per_s / step.roof_per_s)
+        assert step.share_of_limit in (None, pytest.approx(share))
 
 
 def test_the_whole_is_held_against_the_sum_of_the_limits(found):
