@@ -147,6 +147,10 @@ def profile(
 
 
 Model = Annotated[str, typer.Argument(help="Name of a bundled network, or path of a file.", metavar="[MODEL]")]
+Models = Annotated[
+    list[str] | None,
+    typer.Argument(help="Names of bundled networks, or paths of files.", metavar="[MODEL]...", show_default=False),
+]
 Watts = Annotated[
     float | None,
     typer.Option(min=0.001, max=100_000, help="What one busy core draws, as you know it, where no counter tells."),
@@ -169,34 +173,35 @@ def roofline(
 
 @app.command(epilog="Example: sparsenet residency spoken-digits spoken-digits-dense")
 def residency(
-    models: Annotated[
-        list[str] | None,
-        typer.Argument(help="Names of bundled networks, or paths of files.", metavar="[MODEL]...", show_default=False),
-    ] = None,
-    sizes: Annotated[str, typer.Option(help="Linear layers of n x n, with commas between; 0 for none.")] = (
-        "512,1024,2048,4096"
-    ),
-    seconds: Annotated[float, typer.Option(min=0.01, max=3_600, help="For each row of the table, about.")] = 1.0,
+    models: Models = None,
+    sizes: Annotated[
+        str,
+        typer.Option(
+            help="Linear layers of n x n to time too, with commas between; 0 for none. Dense, they take 4 n² bytes."
+        ),
+    ] = ("512,1024,2048,4096"),
+    seconds: Annotated[float, typer.Option(min=0.01, max=3_600, help="For each number of the table, about.")] = 1.0,
     json: Json = False,
+    plot: Annotated[Path | None, typer.Option(help="Draw a figure: png, svg or pdf; needs matplotlib.")] = None,
 ) -> None:
     """Say how much of the speed is cache: hot, with caches displaced before each word, and with ever larger layers."""
     from sparsenet.commands.residency_command import residency_of
 
-    residency_of(models or ["spoken-digits"], sizes, seconds, json)
+    residency_of(models or ["spoken-digits"], sizes, seconds, plot, json)
 
 
-@app.command(epilog="Example: sparsenet energy spoken-digits --watts 5")
+@app.command(epilog="Example: sparsenet energy spoken-digits spoken-digits-dense --watts 5")
 def energy(
-    model: Model = "spoken-digits",
+    models: Models = None,
     watts: Watts = None,
     batch: Annotated[int, typer.Option(min=1, max=4096, help="Samples of one call of the larger run.")] = 64,
-    seconds: Annotated[float, typer.Option(min=0.01, max=86_400, help="For each run.")] = 3.0,
+    seconds: Annotated[float, typer.Option(min=0.01, max=86_400, help="For each of two runs of a network.")] = 3.0,
     json: Json = False,
 ) -> None:
     """Say what a word costs in joules, and how many days of sound a second hears."""
     from sparsenet.commands.energy_command import energy_of
 
-    energy_of(model, watts, batch, seconds, json)
+    energy_of(models or ["spoken-digits"], watts, batch, seconds, json)
 
 
 @app.command(epilog="Example: sparsenet kernels linear_f32_blocks_active")

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from sparsenet.bench.inputs import inputs_for
 from sparsenet.commands.output import print_json, results, spinner
-from sparsenet.info import info, machine_line
+from sparsenet.info import info, versions_line
 from sparsenet.insight.roofline import roofline
 from sparsenet.models import load
 from sparsenet.planner.limits import limits_anew
@@ -34,4 +34,4 @@ def roofline_of(model: str, batch: int, anew: bool, plot: Path | None, as_json: 
     if as_json:
         print_json(found.to_dict() | {"info": about.to_dict()})
         return
-    results().print(found, f"Measured on {printable(machine_line(about))}.", sep="\n")
+    results().print(found, f"With {printable(versions_line(about))}.", sep="\n")

@@ -119,21 +119,33 @@ def worth_trying(choice: Choice) -> list[str]:
 
 
 def least_us(
-    runs: list[Callable[[], object]], doing: str, progress: bool | None, longest_s: float = LONGEST_S
+    runs: list[Callable[[], object]],
+    doing: str,
+    progress: bool | None,
+    longest_s: float = LONGEST_S,
+    row_s: float = 0.0,
 ) -> list[float]:
-    """Time the functions in turn, and return each one's shortest time."""
+    """Time the functions in turn, each at least so long before the next one, and return each one's shortest time."""
     least = [float("inf")] * len(runs)
     began = time.perf_counter()
     for turn in tracked(range(ROUNDS), doing, progress, ROUNDS):
         for i, run in enumerate(runs):
-            for _ in range(IN_A_ROW):
-                start = time.perf_counter_ns()
-                run()
-                if turn > 0:  # the first turn warms up
-                    least[i] = min(least[i], (time.perf_counter_ns() - start) / 1000)
+            times_us = list(_row_us(run, row_s))
+            if turn > 0:  # the first turn warms up
+                least[i] = min(least[i], *times_us)
         if turn >= 3 and time.perf_counter() - began > longest_s:
             break
     return least
+
+
+def _row_us(run: Callable[[], object], row_s: float) -> Iterator[float]:
+    """Time a function several times in a row, as long as was asked for."""
+    began, calls = time.perf_counter_ns(), 0
+    while calls < IN_A_ROW or time.perf_counter_ns() - began < row_s * 1e9:
+        start = time.perf_counter_ns()
+        run()
+        yield (time.perf_counter_ns() - start) / 1000
+        calls += 1
 
 
 def _with_reasons(best: Lowered, first: Lowered, measured: Mapping[str, Mapping[str, float]]) -> Lowered:

@@ -124,11 +124,11 @@ def predict(kernel: str, work: WeightedWork, machine: Machine) -> Cost:
     if work.pooled and not kernel.startswith("conv2d_pool2"):
         arithmetic_ns += work.out_positions * ceil(work.outputs / 16) * POOLED_VECTOR_NS
         calls = 2
-    return cost_of(arithmetic_ns, addresses_ns, _traffic_ns(weights, inputs, work, machine), calls)
+    return cost_of(arithmetic_ns, addresses_ns, _traffic_ns(weights, inputs, work, machine), calls / work.batch)
 
 
-def cost_of(arithmetic_ns: float, addresses_ns: float = 0.0, traffic_ns: float = 0.0, calls: int = 1) -> Cost:
-    """Put together what a kernel takes; calling it takes the same everywhere."""
+def cost_of(arithmetic_ns: float, addresses_ns: float = 0.0, traffic_ns: float = 0.0, calls: float = 1.0) -> Cost:
+    """Put together what a kernel takes for one sample; a call takes the same everywhere, and samples share it."""
     return Cost(arithmetic_ns / 1000, addresses_ns / 1000, traffic_ns / 1000, calls * CALL_NS / 1000)
 
 

@@ -11,7 +11,10 @@ import sparsenet
 from sparsenet.layers import KWinners, Linear
 from sparsenet.network import INPUT, Network, Node
 from sparsenet.planner.choose import Choice
+from sparsenet.planner.predicted import Cost
 from sparsenet.tables import as_html, as_share, as_size, network_table, plan_table, printable
+
+COST = Cost(1.0, 0.0, 0.5, 0.25)
 
 
 def drawn(thing, width=120):
@@ -76,8 +79,10 @@ def test_any_table_becomes_html():
 
 def test_a_plan_names_kernel_fill_and_reason():
     choices = [
-        Choice("[red]", "linear_f32_csc_active__wide", "csc", "skips zeros", 0.5, {"linear_f32_csc_active": 1.25}, {}),
-        Choice("b", "linear_f32_dense_dense", "dense", "no zeros", None, {}, {"linear_f32_dense_dense": 1234.5}),
+        Choice(
+            "[red]", "linear_f32_csc_active__wide", "csc", "skips zeros", 0.5, {"linear_f32_csc_active": 1.25}, {}, COST
+        ),
+        Choice("b", "linear_f32_dense_dense", "dense", "no zeros", None, {}, {"linear_f32_dense_dense": 1234.5}, COST),
     ]
     text = drawn(plan_table(SimpleNamespace(plan=choices, batch=1000, threads=2)), width=160)
     assert "batches of up to 1,000, threads: 2" in text
