@@ -51,7 +51,7 @@ def energy_lines(found: Sequence[Energy]) -> Iterator[str]:
     yield "Published, source: " + "; ".join(figure.source for figure in FIGURES if figure.standing == "published") + "."
     yield (
         "Recalled, with a question mark: from memory of the paper, not checked against it; do not quote them. An "
-        "FPGA's watts are its board's specification, not a measurement, and a whole chip runs many copies of the network."
+        "FPGA's watts are its board's specification, not a measurement; a whole chip runs many copies of the network."
     )
     yield f"Measured on {here_line()}."
 
@@ -65,8 +65,8 @@ def _ratios(found: Sequence[Energy]) -> Iterator[str]:
             continue
         more = f"{own.words_per_s / other.words_per_s:,.1f} times the words a second"
         if own.joules and other.joules:
-            share = (other.joules_per_word or 0.0) / (own.joules_per_word or 1.0)
-            more += f", and 1/{share:,.1f} of the joules a word ({own.standing})"
+            share = (own.joules_per_word or 0.0) / (other.joules_per_word or 1.0)
+            more += f", {share:.3g} times the joules a word ({own.standing})"
         yield f"{own.name} beside {other.name}, batch {own.batch}, {_cores(own)}: {more}."
 
 

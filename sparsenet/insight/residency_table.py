@@ -82,7 +82,7 @@ def _table(title: str, found: Residency) -> "Table":
     table.add_column("weights", justify="right")
     table.add_column("cores", justify="right", no_wrap=True)
     for condition in found.conditions:
-        table.add_column(condition.name.replace(" ", "\n"), justify="right", no_wrap=True)
+        table.add_column(condition.name.replace(" ", "\n"), justify="right", no_wrap=True, overflow="fold")
     return table
 
 

@@ -28,8 +28,8 @@ STEPS = (
     "µs for one call with {samples}. least: the products at their unit's rate, or the bytes they touch, whichever "
     "takes longer; weights from {level}, which holds the whole network, activations from as near as their size allows. "
     "of limit: least over median; more than 100 % where weights were still in a nearer cache, a dash where the step is "
-    "too short to be told apart from the call. products: multiplications done, zeros in vectors and tiles included. roof: "
-    "what the limits allow, in 10⁹ products a second."
+    "too short to be told apart from the call. products: multiplications done, zeros in vectors and tiles included. "
+    "roof: what the limits allow, in 10⁹ products a second."
 )
 WHOLE = "The whole call took {whole:,.2f} µs, of which the limits of all steps are {share}."
 

@@ -118,7 +118,7 @@ def test_networks_are_compared_when_called_alike(tmp_path):
     )
     shown = " ".join(energy_lines([first, second]))
     assert (
-        "a beside b, batch 2, 2 cores: 1.0 times the words a second, and 1/8.0 of the joules a word (estimated)."
+        "a beside b, batch 2, 2 cores: 1.0 times the words a second, 0.125 times the joules a word (estimated)."
         in shown
     )
     assert "beside" not in " ".join(energy_lines([first]))
