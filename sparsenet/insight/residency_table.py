@@ -18,22 +18,29 @@ Subjects = dict[tuple[str, str], dict[int, dict[str, ResidencyRow]]]
 """Rows by network or layer and how it is computed, by cores, by condition."""
 
 
-def residency_table(found: Residency) -> "Table":
+WIDE = 78
+"""Columns of a terminal that has room for ratios beside the times."""
+
+
+def residency_table(found: Residency, columns: int = WIDE) -> "Table":
     """Lay out each network and layer: a line for one core and one for all, a column for each condition.
 
     Parameters
     ----------
     found : Residency
+    columns : int
+        Of the terminal; with fewer than :data:`WIDE` the ratios are left out.
 
     Returns
     -------
     rich.table.Table
     """
-    table = _table("µs a word, median; x: times the hot one", found)
+    text = _time_and_ratio if columns >= WIDE else _time
+    table = _table("µs a word, median" + "; x: times the hot one" * (columns >= WIDE), found)
     for (what, kind), by_cores in _subjects(found).items():
         size_bytes = next(iter(by_cores[min(by_cores)].values())).weight_bytes
         weights = f"{as_size(size_bytes)}\n{_home(found, size_bytes)}"
-        table.add_row(_name(what, kind), weights, *_cells(found, by_cores, _time))
+        table.add_row(_name(what, kind), weights, *_cells(found, by_cores, text))
     return table
 
 
@@ -94,12 +101,14 @@ def _cells(found: Residency, by_cores: Mapping[int, Mapping[str, object]], text:
         yield "\n".join("" if cell is None else text(cell, place) for cell in lines)
 
 
+def _time_and_ratio(row: ResidencyRow, place: int) -> str:
+    return _time(row, place) if place == 0 else f"{_time(row, place)} x{row.times_hot:.1f}"
+
+
 def _time(row: ResidencyRow, place: int) -> str:
     if row.median_us >= 100_000:
-        time = f"{row.median_us / 1_000:,.0f} ms"
-    else:
-        time = f"{row.median_us:,.{int(row.median_us < 1_000)}f}"
-    return time if place == 0 else f"{time} x{row.times_hot:.1f}"
+        return f"{row.median_us / 1_000:,.0f} ms"
+    return f"{row.median_us:,.{int(row.median_us < 1_000)}f}"
 
 
 def _comparisons(subjects: Subjects) -> Iterator[tuple[tuple[str, str], tuple[str, str], dict[int, dict[str, float]]]]:
