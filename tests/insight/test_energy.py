@@ -191,3 +191,15 @@ def test_it_prints_as_a_table_html_and_json(tmp_path):
     shown = json.loads(json.dumps(found.to_dict(), allow_nan=False))
     assert shown["joules_per_word"] == found.joules_per_word
     assert SimpleNamespace(**shown).zones == ["package-0"]
+
+
+def test_a_narrow_terminal_gets_no_lifetime(tmp_path):
+    found = Machine().measure(tmp_path, watts=5.0, name="a network")
+    console = Console(width=60)
+    with console.capture() as captured:
+        console.print(found)
+    table = captured.get().split("lifetime:")[0]
+    assert "a network" in table
+    assert "estimated" in table
+    assert "in Wh" not in table
+    assert max(map(len, table.splitlines())) <= 60
