@@ -30,7 +30,7 @@ def energy_of(models: Sequence[str], watts: float | None, batch: int, seconds: f
         print_json({"runs": [one.to_dict() for one in found]} | own | {"info": about.to_dict()})
         return
     console = results()
-    console.print(energy_table(found))
+    console.print(energy_table(found, console.width))
     console.print(*map(printable, energy_lines(found)), sep="\n")
     console.print(f"With {printable(versions_line(about))}.")
 

@@ -24,15 +24,15 @@ def residency_of(models: Sequence[str], sizes: str, seconds: float, plot: Path |
     """Print times of networks and of ever larger layers, with caches hot and displaced."""
     wanted = _sizes(sizes)
     found = residency(_engines(models), sizes=wanted, seconds=seconds)
-    if plot:
-        from sparsenet.insight.residency_plot import plot_residency
-
-        plot_residency(found, plot)
     about = info()
     if as_json:
         print_json(found.to_dict() | {"info": about.to_dict()})
     else:
         results().print(found, f"With {printable(versions_line(about))}.", sep="\n")
+    if plot:  # last, so that nothing is lost where it cannot be drawn
+        from sparsenet.insight.residency_plot import plot_residency
+
+        plot_residency(found, plot)
 
 
 def _engines(models: Sequence[str]) -> "dict[str, tuple[Engine, FloatArray]]":

@@ -121,7 +121,7 @@ class Energy:
         from sparsenet.insight.energy_table import energy_lines, energy_table
         from sparsenet.tables import printable
 
-        yield energy_table([self])
+        yield energy_table([self], options.max_width)
         yield "\n".join(map(printable, energy_lines([self])))
 
     def _repr_html_(self) -> str:

@@ -16,12 +16,18 @@ __all__ = ["energy_lines", "energy_table"]
 HEADINGS = ("words/s", "days of\nsound/s", "µJ\na word", "lifetime\nin s", "lifetime\nin Wh")
 
 
-def energy_table(found: Sequence[Energy]) -> "Table":
+WIDE = 76
+"""Columns of a terminal that has room for a lifetime's."""
+
+
+def energy_table(found: Sequence[Energy], columns: int = WIDE) -> "Table":
     """Lay out runs of this machine, and below them the figures of others.
 
     Parameters
     ----------
     found : sequence of Energy
+    columns : int
+        Of the terminal; with fewer than :data:`WIDE` the lifetime is left out.
 
     Returns
     -------
@@ -33,14 +39,22 @@ def energy_table(found: Sequence[Energy]) -> "Table":
     table = Table(title="What a word costs", title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
     table.collapse_padding = True
     table.add_column("where", overflow="fold", min_width=12)
-    for heading in HEADINGS:
+    shown = [place for place, heading in enumerate(HEADINGS) if columns >= WIDE or "lifetime" not in heading]
+    for heading in (HEADINGS[place] for place in shown):
         table.add_column(heading, justify="right", no_wrap=True)
     table.add_column("standing", no_wrap=True)
     for i, one in enumerate(found):
-        table.add_row(*_cells(one), end_section=i == len(found) - 1)
+        table.add_row(*_kept(_cells(one), shown), end_section=i == len(found) - 1)
     for figure in FIGURES:
-        table.add_row(*_figure_cells(figure), style="dim" if figure.standing == "recalled" else "")
+        table.add_row(*_kept(_figure_cells(figure), shown), style="dim" if figure.standing == "recalled" else "")
     return table
+
+
+def _kept(cells: Sequence[str], shown: Sequence[int]) -> Iterator[str]:
+    """Leave out the numbers that have no column: the first cell says where, the last one their standing."""
+    yield cells[0]
+    yield from (cells[1 + place] for place in shown)
+    yield cells[-1]
 
 
 def energy_lines(found: Sequence[Energy]) -> Iterator[str]:
@@ -51,7 +65,7 @@ def energy_lines(found: Sequence[Energy]) -> Iterator[str]:
     yield "Published, source: " + "; ".join(figure.source for figure in FIGURES if figure.standing == "published") + "."
     yield (
         "Recalled, with a question mark: from memory of the paper, not checked against it; do not quote them. An "
-        "FPGA's watts are its board's specification, not a measurement, and a whole chip runs many copies of the network."
+        "FPGA's watts are its board's specification, not a measurement; a whole chip runs many copies of the network."
     )
     yield f"Measured on {here_line()}."
 
@@ -65,8 +79,8 @@ def _ratios(found: Sequence[Energy]) -> Iterator[str]:
             continue
         more = f"{own.words_per_s / other.words_per_s:,.1f} times the words a second"
         if own.joules and other.joules:
-            share = (other.joules_per_word or 0.0) / (own.joules_per_word or 1.0)
-            more += f", and 1/{share:,.1f} of the joules a word ({own.standing})"
+            share = (own.joules_per_word or 0.0) / (other.joules_per_word or 1.0)
+            more += f", {share:.3g} times the joules a word ({own.standing})"
         yield f"{own.name} beside {other.name}, batch {own.batch}, {_cores(own)}: {more}."
 
 

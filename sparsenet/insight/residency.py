@@ -115,7 +115,7 @@ class Residency:
         from sparsenet.insight.residency_table import gains_table, residency_lines, residency_table
         from sparsenet.tables import printable
 
-        yield residency_table(self)
+        yield residency_table(self, options.max_width)
         yield from [gains] if (gains := gains_table(self)) else []
         yield "\n".join(map(printable, residency_lines(self)))
 

@@ -1,6 +1,6 @@
 """What caches are worth, as tables and in words."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from math import ceil, sqrt
 from typing import TYPE_CHECKING
 
@@ -18,22 +18,30 @@ Subjects = dict[tuple[str, str], dict[int, dict[str, ResidencyRow]]]
 """Rows by network or layer and how it is computed, by cores, by condition."""
 
 
-def residency_table(found: Residency) -> "Table":
+WIDE = 78
+"""Columns of a terminal that has room for weights, and for ratios beside the times."""
+
+
+def residency_table(found: Residency, columns: int = WIDE) -> "Table":
     """Lay out each network and layer: a line for one core and one for all, a column for each condition.
 
     Parameters
     ----------
     found : Residency
+    columns : int
+        Of the terminal; with fewer than :data:`WIDE` weights and ratios are left out.
 
     Returns
     -------
     rich.table.Table
     """
-    table = _table("µs a word, median; x: times the hot one", found)
+    wide = columns >= WIDE
+    text = _time_and_ratio if wide else _time
+    table = _table("µs a word, median" + "; x: times the hot one" * wide, found, ["weights"] * wide)
     for (what, kind), by_cores in _subjects(found).items():
         size_bytes = next(iter(by_cores[min(by_cores)].values())).weight_bytes
-        weights = f"{as_size(size_bytes)}\n{_home(found, size_bytes)}"
-        table.add_row(_name(what, kind), weights, *_cells(found, by_cores, _time))
+        weights = [f"{as_size(size_bytes)}\n{_home(found, size_bytes)}"] * wide
+        table.add_row(_name(what, kind), *weights, *_cells(found, by_cores, text))
     return table
 
 
@@ -49,8 +57,8 @@ def gains_table(found: Residency) -> "Table | None":
     rich.table.Table or None
         None where nothing can be compared.
     """
-    table = _table("Times faster under the same condition: what is only cache would vanish when cold", found)
-    table.columns[1].header, table.columns[1].justify, table.columns[1].overflow = "than", "left", "fold"
+    table = _table("Times faster under the same condition: what is only cache would vanish when cold", found, ["than"])
+    table.columns[1].justify, table.columns[1].overflow = "left", "fold"
     for own, slower, by_cores in _comparisons(_subjects(found)):
         than = "dense" if slower[1] == "dense" else _name(*slower)
         table.add_row(_name(*own), than, *_cells(found, by_cores, lambda gain, _: f"{gain:,.1f}"))
@@ -73,16 +81,17 @@ def residency_lines(found: Residency) -> Iterator[str]:
     yield f"Measured on {hardware_line(found.machine, found.usable_cores, found.memory)}."
 
 
-def _table(title: str, found: Residency) -> "Table":
+def _table(title: str, found: Residency, second: Sequence[str]) -> "Table":
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
     table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
     table.add_column("network or layer", overflow="fold", min_width=13)
-    table.add_column("weights", justify="right")
+    for heading in second:
+        table.add_column(heading, justify="right")
     table.add_column("cores", justify="right", no_wrap=True)
     for condition in found.conditions:
-        table.add_column(condition.name.replace(" ", "\n"), justify="right", no_wrap=True)
+        table.add_column(condition.name.replace(" ", "\n"), justify="right", no_wrap=True, overflow="fold")
     return table
 
 
@@ -94,12 +103,14 @@ def _cells(found: Residency, by_cores: Mapping[int, Mapping[str, object]], text:
         yield "\n".join("" if cell is None else text(cell, place) for cell in lines)
 
 
+def _time_and_ratio(row: ResidencyRow, place: int) -> str:
+    return _time(row, place) if place == 0 else f"{_time(row, place)} x{row.times_hot:.1f}"
+
+
 def _time(row: ResidencyRow, place: int) -> str:
     if row.median_us >= 100_000:
-        time = f"{row.median_us / 1_000:,.0f} ms"
-    else:
-        time = f"{row.median_us:,.{int(row.median_us < 1_000)}f}"
-    return time if place == 0 else f"{time} x{row.times_hot:.1f}"
+        return f"{row.median_us / 1_000:,.0f} ms"
+    return f"{row.median_us:,.{int(row.median_us < 1_000)}f}"
 
 
 def _comparisons(subjects: Subjects) -> Iterator[tuple[tuple[str, str], tuple[str, str], dict[int, dict[str, float]]]]:

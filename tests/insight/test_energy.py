@@ -118,7 +118,7 @@ def test_networks_are_compared_when_called_alike(tmp_path):
     )
     shown = " ".join(energy_lines([first, second]))
     assert (
-        "a beside b, batch 2, 2 cores: 1.0 times the words a second, and 1/8.0 of the joules a word (estimated)."
+        "a beside b, batch 2, 2 cores: 1.0 times the words a second, 0.125 times the joules a word (estimated)."
         in shown
     )
     assert "beside" not in " ".join(energy_lines([first]))
@@ -191,3 +191,15 @@ def test_it_prints_as_a_table_html_and_json(tmp_path):
     shown = json.loads(json.dumps(found.to_dict(), allow_nan=False))
     assert shown["joules_per_word"] == found.joules_per_word
     assert SimpleNamespace(**shown).zones == ["package-0"]
+
+
+def test_a_narrow_terminal_gets_no_lifetime(tmp_path):
+    found = Machine().measure(tmp_path, watts=5.0, name="a network")
+    console = Console(width=60)
+    with console.capture() as captured:
+        console.print(found)
+    table = captured.get().split("lifetime:")[0]
+    assert "a network" in table
+    assert "estimated" in table
+    assert "in Wh" not in table
+    assert max(map(len, table.splitlines())) <= 60

@@ -182,6 +182,13 @@ def row(kind, condition, median_us, times_hot, cores=1):
     return ResidencyRow("layer [1]", kind, 2**20, cores, condition, 10, median_us, median_us, times_hot)
 
 
+def test_a_narrow_terminal_gets_times_without_ratios():
+    rows = [row("network", "hot", 2.0, 1.0), row("network", "read", 6.0, 3.0)]
+    shown = printed(by_hand(rows), 60)
+    assert "6.0" in shown
+    assert "x3.0" not in shown
+
+
 @pytest.mark.parametrize("width", [80, 140])
 def test_it_says_how_much_of_the_speed_is_cache(width):
     rows = [
