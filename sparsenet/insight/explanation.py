@@ -148,15 +148,16 @@ class Explanation:
         ]
         return asdict(self) | {"layers": layers, "speedup": self.speedup, "verdict": self.verdict}
 
+    def __repr__(self) -> str:
+        times = "" if self.speedup is None else f", {self.speedup:,.2f} times as fast as with dense kernels"
+        return f"<Explanation of {len(self.layers)} layers{times}>"
+
     def __rich_console__(self, console: "Console", options: "ConsoleOptions") -> "RenderResult":
         from sparsenet.insight.explain_table import explanation_parts
 
         yield from explanation_parts(self, options.max_width)
 
     def _repr_html_(self) -> str:
-        from rich.console import Group
+        from sparsenet.tables import as_html
 
-        from sparsenet.insight.explain_table import explanation_parts
-        from sparsenet.tables import HTML_WIDTH, as_html
-
-        return as_html(Group(*explanation_parts(self, HTML_WIDTH)))
+        return as_html(self)

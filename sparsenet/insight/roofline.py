@@ -91,6 +91,9 @@ class Roofline:
         own = {"share_of_limit": self.share_of_limit, "memory": self.memory.to_dict()}
         return asdict(self) | {"steps": [asdict(step) for step in self.steps]} | own
 
+    def __repr__(self) -> str:
+        return f"<Roofline of {len(self.steps)} steps: {self.share_of_limit:.1%} of what the core allows>"
+
     def __rich_console__(self, console: "Console", options: "ConsoleOptions") -> "RenderResult":
         from sparsenet.insight.roofline_table import limits_table, steps_table
 
@@ -98,10 +101,9 @@ class Roofline:
         yield steps_table(self, options.max_width)
 
     def _repr_html_(self) -> str:
-        from sparsenet.insight.roofline_table import limits_table, steps_table
-        from sparsenet.tables import HTML_WIDTH, as_html
+        from sparsenet.tables import as_html
 
-        return as_html(limits_table(self)) + as_html(steps_table(self, HTML_WIDTH))
+        return as_html(self)
 
 
 def roofline(
