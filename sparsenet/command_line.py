@@ -15,6 +15,9 @@ __all__ = ["Json", "as_json", "print_json", "run"]
 # typer once brought click along and now carries its own copy; its public BadParameter leads to either's base classes
 USAGE_ERROR: type[Exception] = typer.BadParameter.__mro__[1]
 
+STOPPED = 130
+"""The exit code after Ctrl-C, as shells have it; typer raises or returns, depending on its version."""
+
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
 
 
@@ -62,9 +65,10 @@ def _code_of(what: typer.Typer | Callable[..., None], name: str, arguments: list
         app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
         app.command()(what)
     try:
-        return typer.main.get_command(app).main(arguments, prog_name=name, standalone_mode=False) or 0
+        code: int = typer.main.get_command(app).main(arguments, prog_name=name, standalone_mode=False) or 0
+        return _sorry(name, "stopped", STOPPED) if code == STOPPED else code
     except (typer.Abort, KeyboardInterrupt):
-        return _sorry(name, "stopped", 130)
+        return _sorry(name, "stopped", STOPPED)
     except USAGE_ERROR as error:
         return _sorry(name, getattr(error, "format_message", error.__str__)())
     except (SparsenetError, OSError, ModuleNotFoundError) as error:

@@ -64,6 +64,8 @@ def fitted(table: "Table", columns: int, spare: Sequence[str]) -> "Table":
         if _least_width(table) <= columns:
             break
         table.columns = [column for column in table.columns if column.header != heading]
+        for place, column in enumerate(table.columns):
+            column._index = place  # by which rich knows the first and the last, that it pads otherwise
         spared.append(" ".join(heading.split()))
     if spared:
         said = f"Wider terminals, and --json, show more: {', '.join(spared)}."
@@ -72,10 +74,15 @@ def fitted(table: "Table", columns: int, spare: Sequence[str]) -> "Table":
 
 
 def _least_width(table: "Table") -> int:
+    """Measure a table with its texts folded between words, and its numbers whole."""
     from rich.console import Console
-    from rich.measure import Measurement
+    from rich.measure import Measurement, measure_renderables
 
     console = Console(width=10_000)
+    for column in table.columns:
+        if column.no_wrap:
+            whole = [column.header, *column.cells]
+            column.min_width = measure_renderables(console, console.options, whole).maximum
     return Measurement.get(console, console.options, table).minimum
 
 

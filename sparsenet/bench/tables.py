@@ -92,7 +92,8 @@ def sweep_table(found: Sweep, columns: int = WIDE) -> "Table":
     table = ruled(title, ("shape", "mask"), numbers)
     for (shape, mask, density, active, batch), rows in cells_of(found).items():
         table.add_row(shape, mask, f"{density:g} x {active:g}", str(batch), *_sweep_cells(rows))
-    spare = SCIPY.replace(" ", "\n"), "active\nonly", "weights\nonly", "by\nboth", "dense", "kept"
+    dense, weights, activations, _ = CASE_HEADINGS
+    spare = SCIPY.replace(" ", "\n"), activations, weights, "by\nboth", dense
     return fitted(table, columns, spare)
 
 
