@@ -72,7 +72,7 @@ def ways_to_compute(
     """
     random = np.random.default_rng(0)
     dense = random.standard_normal(cell.shape.weight_shape, np.float32)
-    sparse = np.where(MASKS[cell.mask](cell.shape, cell.density, random), dense, np.float32(0))
+    sparse = np.where(MASKS[cell.mask](cell.shape, cell.density), dense, np.float32(0))
     x = random.standard_normal((INPUTS, cell.batch, *cell.shape.sample_shape), np.float32)
     for case in CASES:
         weight = dense if case in ("dense", "activations only") else sparse

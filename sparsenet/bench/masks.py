@@ -7,6 +7,7 @@ float32 on the dense network with ReLU, in one interleaved run with one thread.
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +18,7 @@ from sparsenet.command_line import Json, print_json, run
 from sparsenet.info import info, machine_line
 from sparsenet.layers import Conv2d, Flatten, KWinners, Layer, Linear, MaxPool2d, ReLU
 from sparsenet.network import Network
+from sparsenet.packing import Mask, blocks, partitioned, subsets, taps, uniform
 
 __all__ = ["KINDS", "main", "reference_network", "time_masks"]
 
@@ -26,8 +28,6 @@ Run = Callable[[FloatArray], FloatArray]
 
 BATCHES = (1, 64, 256)
 SAMPLES = 256
-CONV2, LINEAR = (64, 64, 25), (1500, 25, 64)
-"""Shapes of the two sparse layers' masks: outputs, channels, taps; and outputs, positions, channels."""
 
 
 @dataclass(frozen=True)
@@ -35,8 +35,8 @@ class Kind:
     """Masks for the second convolution and the linear layer, and the arithmetic they are timed in."""
 
     name: str
-    conv2: Callable[[np.random.Generator], BoolArray]
-    linear: Callable[[np.random.Generator], BoolArray]
+    conv2: Callable[[], Mask]
+    linear: Callable[[], Mask]
     arithmetic: str
 
 
@@ -110,14 +110,13 @@ def reference_network(kind: Kind | None, seed: int = 0) -> Network:
     (12,)
     """
     r = np.random.default_rng(seed)
-    conv2 = np.ones(CONV2, bool) if kind is None else kind.conv2(r)
-    linear = np.ones(LINEAR, bool) if kind is None else kind.linear(r)
-    weights = (
-        _filled(r, np.ones((64, 1, 5, 5), bool)),
-        _filled(r, conv2.reshape(64, 64, 5, 5)),
-        _filled(r, linear.transpose(0, 2, 1).reshape(1500, 1600)),
-        _filled(r, np.ones((12, 1500), bool)),
+    keep = (
+        np.ones((64, 1, 5, 5), bool),
+        np.ones(CONV2, bool) if kind is None else kind.conv2().keep,
+        np.ones(LINEAR, bool) if kind is None else kind.linear().keep,
+        np.ones((12, 1500), bool),
     )
+    weights = [_filled(r, mask) for mask in keep]
     bias = [np.zeros(len(weight), np.float32) for weight in weights]
     layers: list[Layer] = [
         *(Conv2d(weights[0], bias[0]), MaxPool2d(2), _activation(kind, 6, "channels")),
@@ -138,67 +137,32 @@ def _filled(r: np.random.Generator, mask: BoolArray) -> FloatArray:
     return np.where(mask, r.standard_normal(mask.shape) / np.sqrt(fan_in), 0).astype(np.float32)
 
 
-def _each(r: np.random.Generator, shape: tuple[int, ...], kept: int) -> BoolArray:
-    """Keep so many, chosen at random, along the last axis."""
-    return r.random(shape).argsort(axis=-1) < kept
+CONV2, LINEAR = (64, 64, 5, 5), (1500, 1600)
+"""Shapes of the two sparse layers' weights."""
 
-
-def _uniform(shape: tuple[int, ...]) -> Callable[[np.random.Generator], BoolArray]:
-    return lambda r: r.random(shape) < 0.05
-
-
-def _conv2_lookup(r: np.random.Generator) -> BoolArray:
-    """Keep 4 of 64 channels for each output at 20 of 25 taps, which 16 outputs share: 5 %."""
-    chosen = _each(r, (64, 25, 64), 4) & np.repeat(_each(r, (4, 25), 20), 16, axis=0)[:, :, None]
-    return chosen.transpose(0, 2, 1)
-
-
-def _linear_lookup(r: np.random.Generator) -> BoolArray:
-    """Keep 4 of 64 channels for each output at 20 of 25 positions, which 16 outputs share: 5 %."""
-    return _each(r, LINEAR, 4) & np.repeat(_each(r, (94, 25), 20), 16, axis=0)[:1500, :, None]
-
-
-def _conv2_taps(kept: int) -> Callable[[np.random.Generator], BoolArray]:
-    """Keep so many of 25 taps, whole, for each 16 outputs."""
-    return lambda r: np.repeat(_each(r, (4, 25), kept), 16, axis=0)[:, None, :] & np.ones(CONV2, bool)
-
-
-def _conv2_octets(kept: int) -> Callable[[np.random.Generator], BoolArray]:
-    """Keep so many of 8 groups of 8 channels, at every tap, for each 16 outputs."""
-
-    def masked(r: np.random.Generator) -> BoolArray:
-        groups = np.repeat(_each(r, (4, 8), kept), 16, axis=0)
-        return np.repeat(groups, 8, axis=1)[:, :, None] & np.ones(CONV2, bool)
-
-    return masked
-
-
-def _linear_blocks4(r: np.random.Generator) -> BoolArray:
-    """Keep 13 of 400 blocks of 4 inputs for each 16 outputs: 3.25 %."""
-    groups = np.repeat(_each(r, (94, 400), 13), 16, axis=0)[:1500]
-    return np.repeat(groups, 4, axis=1).reshape(LINEAR)
-
-
-def _conv2_blocks16(r: np.random.Generator) -> BoolArray:
-    """Let 16 outputs share their inputs, 5 % of them."""
-    return np.repeat(r.random((4, 64, 25)) < 0.05, 16, axis=0)
-
-
-def _linear_blocks16(r: np.random.Generator) -> BoolArray:
-    """Let 16 outputs share their inputs, 5 % of them."""
-    return np.repeat(r.random((94, 25, 64)) < 0.05, 16, axis=0)[:1500]
-
+FOURS = partial(blocks, LINEAR, 0.0325, channels=64)
+"""Blocks of 4 inputs by 16 outputs for the linear layer, beside masks of the convolution that only tiles can use."""
 
 KINDS = (
-    Kind("int8, 4 of 64 at 20 of 25 taps for 16 outputs (5 %)", _conv2_lookup, _linear_lookup, "int8"),
-    Kind("int8, 3 of 25 taps for 16 outputs (12 %)", _conv2_taps(3), _linear_blocks4, "int8"),
-    Kind("int8, 6 of 25 taps for 16 outputs (24 %)", _conv2_taps(6), _linear_blocks4, "int8"),
-    Kind("int8, 1 of 8 groups of 8 channels for 16 outputs (12.5 %)", _conv2_octets(1), _linear_blocks4, "int8"),
-    Kind("int8, 2 of 8 groups of 8 channels for 16 outputs (25 %)", _conv2_octets(2), _linear_blocks4, "int8"),
-    Kind("int8, second convolution dense", _conv2_taps(25), _linear_blocks4, "int8"),
-    Kind("int8, unstructured 5 %", _uniform(CONV2), _uniform(LINEAR), "int8"),
-    Kind("float32, 16 outputs share inputs (5 %)", _conv2_blocks16, _linear_blocks16, "float32"),
-    Kind("float32, unstructured 5 %", _uniform(CONV2), _uniform(LINEAR), "float32"),
+    Kind(
+        "int8, 4 of 64 at 20 of 25 taps for 16 outputs (5 %)",
+        partial(partitioned, CONV2, 0.05),
+        partial(partitioned, LINEAR, 0.05, channels=64),
+        "int8",
+    ),
+    Kind("int8, 3 of 25 taps for 16 outputs (12 %)", partial(taps, CONV2, 3 / 25), FOURS, "int8"),
+    Kind("int8, 6 of 25 taps for 16 outputs (24 %)", partial(taps, CONV2, 6 / 25), FOURS, "int8"),
+    Kind("int8, 1 of 8 groups of 8 channels for 16 outputs (12.5 %)", partial(subsets, CONV2, 1 / 8), FOURS, "int8"),
+    Kind("int8, 2 of 8 groups of 8 channels for 16 outputs (25 %)", partial(subsets, CONV2, 2 / 8), FOURS, "int8"),
+    Kind("int8, second convolution dense", partial(taps, CONV2, 1.0), FOURS, "int8"),
+    Kind("int8, unstructured 5 %", partial(uniform, CONV2, 0.05), partial(uniform, LINEAR, 0.05), "int8"),
+    Kind(
+        "float32, 16 outputs share inputs (5 %)",
+        partial(blocks, CONV2, 0.05, inputs=1),
+        partial(blocks, LINEAR, 0.05, inputs=1),
+        "float32",
+    ),
+    Kind("float32, unstructured 5 %", partial(uniform, CONV2, 0.05), partial(uniform, LINEAR, 0.05), "float32"),
 )
 """The kinds of masks: how the second convolution is masked; linear masks are of the same kind, at 3.25 to 5 %."""
 

@@ -4,7 +4,7 @@ from itertools import count
 import numpy as np
 import pytest
 
-from sparsenet.bench.layer_masks import MASKS, balanced_mask, block_mask
+from sparsenet.bench.layer_masks import MASKS
 from sparsenet.bench.layer_shapes import LayerShape, read_shapes
 from sparsenet.bench.layer_ways import CASES, NUMPY, ONNX, SCIPY
 from sparsenet.bench.layers import best_row, cells_of, sweep_layers
@@ -52,9 +52,9 @@ def test_without_time_the_first_kernel_of_each_case_is_left():
 
 
 @pytest.mark.parametrize("density", [1.0, 0.5, 0.07, 0.001])
-def test_balanced_masks_keep_as_many_for_all(density):
+def test_scattered_masks_keep_as_many_for_all(density):
     shape = LayerShape("conv2d", 24, 10, 5, 5, 2, 2)
-    mask = balanced_mask(shape, density, np.random.default_rng(0)).reshape(24, 40)
+    mask = MASKS["scattered"](shape, density).reshape(24, 40)
     kept = max(1, round(density * 40))
     assert (mask.sum(1) == kept).all()
     sharing = 40 // kept
@@ -63,7 +63,7 @@ def test_balanced_masks_keep_as_many_for_all(density):
 
 @pytest.mark.parametrize("outputs", [1, 16, 40])
 def test_masks_of_blocks_keep_sixteen_outputs_together(outputs):
-    mask = block_mask(LayerShape("linear", outputs, 50), 0.2, np.random.default_rng(0))
+    mask = MASKS["blocks"](LayerShape("linear", outputs, 50), 0.2)
     assert mask.shape == (outputs, 50)
     assert (mask.sum(1) == 10).all()
     for first in range(0, outputs, 16):

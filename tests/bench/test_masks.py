@@ -23,9 +23,8 @@ DENSITIES = {
 def test_masks_are_as_dense_as_they_say(kind):
     net = masks.reference_network(kind)
     conv2, linear = next(pair for part, pair in DENSITIES.items() if part in kind.name)
-    # the random ones keep each block or weight with that probability
-    assert (net["conv2d2"].weight != 0).mean() == pytest.approx(conv2, rel=0.25)
-    assert (net["linear1"].weight != 0).mean() == pytest.approx(linear, rel=0.1)
+    assert (net["conv2d2"].weight != 0).mean() == pytest.approx(conv2)
+    assert (net["linear1"].weight != 0).mean() == pytest.approx(linear)
     assert sum(isinstance(node.layer, KWinners) for node in net.nodes) == 3
 
 
