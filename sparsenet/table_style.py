@@ -67,6 +67,9 @@ def fitted(table: "Table", columns: int, spare: Sequence[str]) -> "Table":
         for place, column in enumerate(table.columns):
             column._index = place  # by which rich knows the first and the last, that it pads otherwise
         spared.append(" ".join(heading.split()))
+    if _least_width(table) > columns:
+        for column in table.columns:
+            column.min_width = column.min_width if column.no_wrap else None  # words must be cut
     if spared:
         said = f"Wider terminals, and --json, show more: {', '.join(spared)}."
         table.caption = f"{table.caption}\n{said}" if table.caption else said
@@ -80,9 +83,8 @@ def _least_width(table: "Table") -> int:
 
     console = Console(width=10_000)
     for column in table.columns:
-        if column.no_wrap:
-            whole = [column.header, *column.cells]
-            column.min_width = measure_renderables(console, console.options, whole).maximum
+        measured = measure_renderables(console, console.options, [column.header, *column.cells])
+        column.min_width = measured.maximum if column.no_wrap else measured.minimum
     return Measurement.get(console, console.options, table).minimum
 
 

@@ -8,13 +8,14 @@ from sparsenet.bench.layer_ways import CASES, NUMPY, ONNX, SCIPY
 from sparsenet.bench.layers import LayerRow, Sweep, best_row, cells_of
 from sparsenet.bench.race import Race, RaceRow
 from sparsenet.bench.surroundings import Surroundings
+from sparsenet.planner.own_kernels import is_own
 from sparsenet.table_style import fitted, ruled
 from sparsenet.tables import printable
 
 if TYPE_CHECKING:
     from rich.table import Table
 
-__all__ = ["race_footnotes", "race_table", "sweep_footnotes", "sweep_table"]
+__all__ = ["own_table", "race_footnotes", "race_table", "sweep_footnotes", "sweep_table"]
 
 
 WIDE = 140
@@ -93,7 +94,7 @@ def sweep_table(found: Sweep, columns: int = WIDE) -> "Table":
     for (shape, mask, density, active, batch), rows in cells_of(found).items():
         table.add_row(shape, mask, f"{density:g} x {active:g}", str(batch), *_sweep_cells(rows))
     dense, weights, activations, _ = CASE_HEADINGS
-    spare = SCIPY.replace(" ", "\n"), activations, weights, "by\nboth", dense
+    spare = SCIPY.replace(" ", "\n"), activations, weights, "by\nboth", dense, "kept"
     return fitted(table, columns, spare)
 
 
@@ -111,6 +112,29 @@ def _sweep_cells(rows: Sequence[LayerRow]) -> tuple[str, ...]:
         _ratio([best["dense"]], [best["both"]]),
         _ratio([dense_peer, csr], best.values()),
     )
+
+
+def own_table(found: Sweep, columns: int = WIDE) -> "Table":
+    """Lay out the kernels that were registered elsewhere, each beside the fastest of its case; no rows without any.
+
+    Parameters
+    ----------
+    found : Sweep
+    columns : int
+        Of the terminal.
+
+    Returns
+    -------
+    rich.table.Table
+    """
+    numbers = "kept", "batch", "median", "fastest\nof its case", "times as\nlong"
+    table = ruled("Kernels of your own", ("shape", "mask", "kernel"), numbers)
+    for (shape, mask, density, active, batch), rows in cells_of(found).items():
+        for row in filter(lambda row: is_own(row.kernel), rows):
+            best = best_row(rows, row.case) or row
+            times = f"{_median_us(row):,.2f}", f"{_median_us(best):,.2f}", f"{_median_us(row) / _median_us(best):,.2f}"
+            table.add_row(shape, mask, row.kernel, f"{density:g} x {active:g}", str(batch), *times)
+    return fitted(table, columns, ("kept", "fastest\nof its case"))
 
 
 def _median_us(row: LayerRow) -> float:

@@ -9,7 +9,7 @@ from sparsenet.bench.layer_shapes import shapes_from
 from sparsenet.bench.layers import sweep_layers
 from sparsenet.bench.mlperf import LEAST_S
 from sparsenet.bench.race import race
-from sparsenet.bench.tables import race_footnotes, race_table, sweep_footnotes, sweep_table
+from sparsenet.bench.tables import own_table, race_footnotes, race_table, sweep_footnotes, sweep_table
 from sparsenet.command_line import as_json, print_json
 from sparsenet.commands.output import progress_bar, results, spinner
 from sparsenet.errors import SparsenetError
@@ -73,7 +73,13 @@ def bench_layers(source: str, densities: str, actives: str, masks: str, wishes: 
         from sparsenet.bench.plots import plot_sweep
 
         plot_sweep(found, wishes.plot)
-    _show(wishes, found.to_dict, lambda columns: [sweep_table(found, columns), *map(printable, sweep_footnotes(found))])
+
+    def shown(columns: int) -> "list[RenderableType]":
+        own = own_table(found, columns)
+        tables = [sweep_table(found, columns), *[own] * bool(own.row_count)]
+        return [*tables, *map(printable, sweep_footnotes(found))]
+
+    _show(wishes, found.to_dict, shown)
 
 
 def bench_mlperf(model: str, wishes: Wishes, least_s: float = LEAST_S) -> None:

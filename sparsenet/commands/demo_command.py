@@ -29,7 +29,7 @@ def demo(as_json: bool, rounds: int) -> None:
     heard = recognize([one.path for one in recordings()], compiled_for_sound(MODEL))
     pairs = list(zip(recordings(), heard, strict=True))
     if not as_json:
-        console.print(_heard_table(pairs))
+        console.print(_heard_table(pairs, console.width))
         console.print(_score(pairs))
     with spinner("preparing the comparison") as status:
         compared = compare_words(rounds, status.update)
@@ -70,14 +70,14 @@ def _score(pairs: Sequence[Pair]) -> str:
     )
 
 
-def _heard_table(pairs: Sequence[Pair]) -> "Table":
+def _heard_table(pairs: Sequence[Pair], columns: int) -> "Table":
     table = ruled(f"What {MODEL} hears", ("recording", "said", "by", "heard"), ("confidence", "µs"))
     for recording, heard in pairs:
         style = "" if recording.label == heard.heard else "red"
         said = recording.said or f"({recording.label})"
         numbers = f"{heard.confidence:.1%}", f"{heard.time_us:,.1f}"
         table.add_row(recording.file, said, recording.speaker, printable(heard.heard), *numbers, style=style)
-    return table
+    return fitted(table, columns, ("by", "µs"))
 
 
 def _race_table(rows: Sequence[Row], columns: int) -> "Table":

@@ -2,7 +2,7 @@
 
 import inspect
 import textwrap
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import cached_property
@@ -82,8 +82,9 @@ class KernelView:
         from rich.syntax import Syntax
 
         parts: list[RenderableType] = [
+            f"[italic]{self.kernel.name}[/italic]",
             _argument_table(self.kernel),
-            _code_table(self.code),
+            *_code_parts(self.code),
             "Its Python:",
             Syntax(self.source, "python", word_wrap=True),
         ]
@@ -175,7 +176,7 @@ def _source_of(function: Callable[..., Any] | None) -> str:
 def _argument_table(kernel: Kernel) -> "Table":
     lines = [line.strip() for line in (kernel.source.__doc__ or "").splitlines()]
     said = [_said_of(argument, lines) for argument in kernel.arguments]
-    table = ruled(kernel.name, ("argument", "dtype", "shape", *["what"] * any(said)))
+    table = ruled("", ("argument", "dtype", "shape", *["what"] * any(said)))
     for argument, words in zip(kernel.arguments, said, strict=True):
         cells = argument.name, argument.dtype, _shape(argument), *[printable(words)] * any(said)
         table.add_row(*cells)
@@ -196,12 +197,13 @@ def _said_of(argument: Argument, lines: list[str]) -> str:
     return ""
 
 
-def _code_table(code: MachineCode) -> "RenderableType":
-    title = f"As compiled here: {sum(code.instructions.values()):,} instructions, {_widths(code.vectors)}"
-    table = ruled(title, ("instruction", "what it does"), ("in the code",))
+def _code_parts(code: MachineCode) -> "Iterator[RenderableType]":
+    counted = f"{sum(code.instructions.values()):,} instructions, {_widths(code.vectors)}"
+    yield f"[italic]As compiled here: {counted}[/italic]"
+    table = ruled("", ("instruction", "what it does"), ("in the code",))
     for name, (count, word) in code.notable().items():
         table.add_row(name, word, f"{count:,}")
-    return table if table.row_count else f"{title}\n"
+    yield table if table.row_count else ""
 
 
 def _widths(vectors: Mapping[int, int]) -> str:
