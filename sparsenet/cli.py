@@ -1,6 +1,5 @@
 """The command line: parse, call one public function, say in one sentence what went wrong."""
 
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
@@ -8,13 +7,10 @@ from typing import Annotated
 import typer
 
 from sparsenet import __version__
-from sparsenet.errors import SparsenetError
-from sparsenet.tables import plain
+from sparsenet.command_line import Json, run
+from sparsenet.commands.options import Model, Models, Plot, Record, Use, Watts, writable
 
 __all__ = ["app", "main"]
-
-# typer once brought click along and now carries its own copy; its public BadParameter leads to either's base classes
-USAGE_ERROR: type[Exception] = typer.BadParameter.__mro__[1]
 
 app = typer.Typer(
     name="sparsenet",
@@ -25,12 +21,6 @@ app = typer.Typer(
     rich_markup_mode="rich",
 )
 
-Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
-Use = Annotated[
-    Path | None,
-    typer.Option(help="A Python file that registers kernels of your own.", metavar="FILE.py", show_default=False),
-]
-
 
 @app.command(epilog="Example: sparsenet demo --json > results.json")
 def demo(
@@ -38,9 +28,9 @@ def demo(
     rounds: Annotated[int, typer.Option(min=1, max=100_000, help="Rounds of the comparison.")] = 25,
 ) -> None:
     """Hear the bundled recordings, then race the dense twin."""
-    from sparsenet.commands.demo_command import demo as run
+    from sparsenet.commands.demo_command import demo as run_demo
 
-    run(json, rounds)
+    run_demo(json, rounds)
 
 
 @app.command(epilog="Example: sparsenet recognize recordings/ take1.wav --json")
@@ -73,7 +63,7 @@ def bench(
         typer.Argument(
             help="Name of a bundled network, or path of a file; with --layers linear, conv3x3, resnet50, bert, or a "
             "file of shapes, one a line.",
-            metavar="[MODEL|FILE]",
+            metavar="MODEL|FILE",
             show_default=False,
         ),
     ] = "",
@@ -94,11 +84,9 @@ def bench(
     mlperf: Annotated[
         bool, typer.Option("--mlperf", help="Run MLPerf's single stream and offline, 60 s each, in this engine.")
     ] = False,
-    json: Annotated[
-        str | None,
-        typer.Option("--json", help="Write JSON to a file beside the table; - for JSON only.", metavar="FILE|-"),
-    ] = None,
-    plot: Annotated[Path | None, typer.Option(help="Draw a figure: png, svg or pdf; needs matplotlib.")] = None,
+    json: Json = False,
+    record: Record = None,
+    plot: Plot = None,
     use: Use = None,
 ) -> None:
     """Race this engine and its peers on the same network, in turn; whatever is installed takes part."""
@@ -108,7 +96,7 @@ def bench(
     use_file(use)
     if layers and mlperf:
         raise typer.BadParameter("expected --layers or --mlperf, got both")
-    wishes = Wishes(batch or ("1,16" if layers else "1,8,64,256"), threads, rounds, seconds, json, plot)
+    wishes = Wishes(batch or ("1,16" if layers else "1,8,64,256"), threads, rounds, seconds, json, record, plot)
     if layers:
         bench_layers(model or "linear", density, active, mask, wishes)
     elif mlperf:
@@ -117,21 +105,28 @@ def bench(
         bench_network(model or "spoken-digits", wishes)
 
 
-@app.command("gpu-study", epilog="Example: sparsenet gpu-study --json h100.json --page h100.md --plot h100.svg")
+@app.command("gpu-study", epilog="Example: sparsenet gpu-study --record h100.json --page h100.md --plot h100.svg")
 def gpu_study(
-    json: Annotated[Path, typer.Option(help="The record; a study that it holds already is continued.")] = Path(
-        "gpu-study.json"
-    ),
-    page: Annotated[Path | None, typer.Option(help="Write the page as Markdown, too.", show_default=False)] = None,
-    plot: Annotated[
-        Path | None, typer.Option(help="Draw the crossover map: png, svg or pdf; needs matplotlib.")
+    record: Annotated[
+        Path,
+        typer.Option(
+            help="A file for the JSON; a study that it holds already is continued.", metavar="FILE", callback=writable
+        ),
+    ] = Path("gpu-study.json"),
+    page: Annotated[
+        Path | None,
+        typer.Option(
+            help="Write the page, as Markdown, to a file.", metavar="FILE", callback=writable, show_default=False
+        ),
     ] = None,
+    plot: Plot = None,
+    json: Json = False,
     seconds: Annotated[float, typer.Option(min=0, max=86_400, help="Begin no point later than that.")] = 420.0,
 ) -> None:
     """Ask this GPU whether the overlap works on it; in Numba's simulator, check and count without times."""
     from sparsenet.commands.gpu_command import study_gpu
 
-    study_gpu(json, page, plot, seconds)
+    study_gpu(record, page, plot, seconds, json)
 
 
 @app.command(epilog="Example: sparsenet profile spoken-digits")
@@ -146,23 +141,12 @@ def profile(
     profile_model(model, batch, json)
 
 
-Model = Annotated[str, typer.Argument(help="Name of a bundled network, or path of a file.", metavar="[MODEL]")]
-Models = Annotated[
-    list[str] | None,
-    typer.Argument(help="Names of bundled networks, or paths of files.", metavar="[MODEL]...", show_default=False),
-]
-Watts = Annotated[
-    float | None,
-    typer.Option(min=0.001, max=100_000, help="What one busy core draws, as you know it, where no counter tells."),
-]
-
-
 @app.command(epilog="Example: sparsenet roofline spoken-digits --plot roofline.png")
 def roofline(
     model: Model = "spoken-digits",
     batch: Annotated[int, typer.Option(min=1, max=4096, help="Samples of one call.")] = 1,
     anew: Annotated[bool, typer.Option("--anew", help="Measure the core's limits again.")] = False,
-    plot: Annotated[Path | None, typer.Option(help="Draw a figure: png, svg or pdf; needs matplotlib.")] = None,
+    plot: Plot = None,
     json: Json = False,
 ) -> None:
     """Measure what one core can do at most, and hold every layer against it."""
@@ -182,7 +166,7 @@ def residency(
     ] = ("512,1024,2048,4096"),
     seconds: Annotated[float, typer.Option(min=0.01, max=3_600, help="For each number of the table, about.")] = 1.0,
     json: Json = False,
-    plot: Annotated[Path | None, typer.Option(help="Draw a figure: png, svg or pdf; needs matplotlib.")] = None,
+    plot: Plot = None,
 ) -> None:
     """Say how much of the speed is cache: hot, with caches displaced before each word, and with ever larger layers."""
     from sparsenet.commands.residency_command import residency_of
@@ -208,7 +192,7 @@ def energy(
 def kernels(
     name: Annotated[
         str,
-        typer.Argument(help="A kernel to look at; all are listed when left out.", metavar="[NAME]", show_default=False),
+        typer.Argument(help="A kernel to look at; all are listed when left out.", metavar="NAME", show_default=False),
     ] = "",
     use: Use = None,
     json: Json = False,
@@ -265,7 +249,7 @@ def crossover(
     measure: Annotated[bool, typer.Option(help="Time kernels, or only predict.")] = True,
     again: Annotated[bool, typer.Option("--again", help="Measure anew what was measured before.")] = False,
     json: Json = False,
-    plot: Annotated[Path | None, typer.Option(help="Draw a figure: png, svg or pdf; needs matplotlib.")] = None,
+    plot: Plot = None,
 ) -> None:
     """Map where each kernel and the dense one win on this machine, over density, active inputs, size and batch."""
     from sparsenet.commands.crossover_command import Axes, map_crossover
@@ -304,32 +288,4 @@ def main(arguments: Sequence[str] | None = None) -> None:
     arguments : sequence of str, optional
         Those of the process when left out.
     """
-    for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="replace")  # an old terminal shows "?" for µ; it need not end the program
-    sys.exit(_run(sys.argv[1:] if arguments is None else list(arguments)))
-
-
-def _run(arguments: list[str]) -> int:
-    command = typer.main.get_command(app)
-    try:
-        return command.main(arguments or ["--help"], prog_name="sparsenet", standalone_mode=False) or 0
-    except typer.Abort:
-        return _sorry("stopped", 130)
-    except USAGE_ERROR as error:
-        return _sorry(getattr(error, "format_message", error.__str__)())
-    except (SparsenetError, OSError, ModuleNotFoundError) as error:
-        return _sorry(_message(error))
-
-
-def _message(error: Exception) -> str:
-    """Say what the system refused without its error number."""
-    if isinstance(error, OSError) and error.strerror:
-        return f"{error.strerror}: {error.filename}" if error.filename else error.strerror
-    return str(error)
-
-
-def _sorry(message: str, code: int = 2) -> int:
-    sentence = plain(" ".join(message.split()))  # a file's name may hold anything
-    print(f"sparsenet: {sentence}", file=sys.stderr)
-    return code
+    run(app, "sparsenet", arguments)

@@ -12,6 +12,7 @@ from sparsenet.planner.hardware import caches_text, hardware_line
 from sparsenet.planner.machine import Machine, machine
 from sparsenet.planner.memory import Memory, memory
 from sparsenet.planner.threading_layer import ThreadingLayer, threading_layer
+from sparsenet.table_style import ruled
 from sparsenet.tables import as_html, as_size, printable
 
 if TYPE_CHECKING:
@@ -66,11 +67,14 @@ class Info:
         """Give everything by its name, ready for JSON."""
         return asdict(self) | {"machine": self.machine.to_dict(), "memory": self.memory.to_dict()}
 
+    def __repr__(self) -> str:
+        return f"<Info: sparsenet {self.versions['sparsenet']} on {self.machine.model or self.machine.llvm_name}>"
+
     def __rich__(self) -> "Table":
         return _table(self)
 
     def _repr_html_(self) -> str:
-        return as_html(_table(self))
+        return as_html(self)
 
 
 def info() -> Info:
@@ -143,9 +147,8 @@ def _size_bytes(path: Path) -> int | None:
 
 
 def _table(about: Info) -> "Table":
-    from rich.table import Table
-
-    table = Table(show_header=False, title="sparsenet on this machine", title_justify="left")
+    table = ruled("sparsenet on this machine", ("", ""))
+    table.show_header = False
     for name, value in _rows(about):
         table.add_row(name, printable(value))
     return table

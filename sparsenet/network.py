@@ -166,14 +166,14 @@ class Network:
         return f"<Network {self.input_shape} to {self.output_shape}: {len(self.nodes)} layers{share}>"
 
     def __rich__(self) -> "Table":
-        from sparsenet.tables import network_table
+        from sparsenet.tables import MOST_ROWS, network_table
 
-        return network_table(self)
+        return network_table(self, MOST_ROWS)
 
     def _repr_html_(self) -> str:
-        from sparsenet.tables import as_html, network_table
+        from sparsenet.tables import as_html
 
-        return as_html(network_table(self))
+        return as_html(self)
 
 
 def density(layer: Layer) -> float | None:

@@ -1,23 +1,25 @@
 """Tables of networks for terminals and notebooks, from one description each."""
 
-import io
 from collections.abc import Mapping
 from math import prod
 from typing import TYPE_CHECKING
 
 from sparsenet.layers import KWinners, Layer, Weighted, kept_count
+from sparsenet.table_html import HTML_WIDTH, as_html
+from sparsenet.table_style import middle_left_out, ruled
 
 if TYPE_CHECKING:
-    from rich.console import RenderableType
     from rich.table import Table
 
     from sparsenet.engine.cuda_engine import CudaEngine
     from sparsenet.engine.engine import Engine
-    from sparsenet.network import Network
+    from sparsenet.network import Network, Node
+    from sparsenet.planner.choose import Choice
 
 __all__ = [
+    "HTML_WIDTH",
+    "MOST_ROWS",
     "as_html",
-    "as_html_of",
     "as_shape",
     "as_share",
     "as_size",
@@ -29,16 +31,18 @@ __all__ = [
     "printable",
 ]
 
-HTML_WIDTH = 120
-"""Characters; notebooks scroll sideways where their column is narrower."""
+MOST_ROWS = 60
+"""Layers that an object prints of itself; of a deeper network those in the middle are left out."""
 
 
-def network_table(net: "Network") -> "Table":
+def network_table(net: "Network", most: int | None = None) -> "Table":
     """Lay a network out as a table: layers, output shapes, kept weights, density, winners.
 
     Parameters
     ----------
     net : Network
+    most : int, optional
+        Layers that are shown; all of them when left out.
 
     Returns
     -------
@@ -52,19 +56,22 @@ def network_table(net: "Network") -> "Table":
     >>> network_table(Network.sequential((4,), [Linear(np.eye(4)), KWinners(2)])).row_count
     3
     """
-    from rich.table import Table
-
-    table = Table(title=printable(net.details.get("title", "")) or None, title_justify="left")
-    for heading in ("layer", "kind", "output"):
-        table.add_column(heading)
-    for heading in ("kept", "weights", "density", "winners"):
-        table.add_column(heading, justify="right")
+    title = printable(net.details.get("title", ""))
+    table = ruled(title, ("layer", "kind", "output"), ("kept", "weights", "density", "winners"))
     table.add_row("input", "", as_shape(net.input_shape), "", "", "", "")
-    for node in net.nodes:
-        kind, shape = type(node.layer).__name__, net.shapes[node.name]
-        counts = *_weights(node.layer), as_winners(node.layer, shape)
-        table.add_row(printable(node.name), kind, as_shape(shape), *counts)
+    first, between, last = middle_left_out(net.nodes, most or len(net.nodes))
+    for node in first:
+        table.add_row(*_layer_cells(net, node))
+    if between:
+        table.add_row("...", f"{between:,} more", "", "", "", "", "")
+    for node in last:
+        table.add_row(*_layer_cells(net, node))
     return table
+
+
+def _layer_cells(net: "Network", node: "Node") -> tuple[str, ...]:
+    kind, shape = type(node.layer).__name__, net.shapes[node.name]
+    return printable(node.name), kind, as_shape(shape), *_weights(node.layer), as_winners(node.layer, shape)
 
 
 def plan_table(engine: "Engine | CudaEngine") -> "Table":
@@ -80,51 +87,25 @@ def plan_table(engine: "Engine | CudaEngine") -> "Table":
         One row for each record of ``engine.plan``. Times are of one sample: the layer's with the kernel that was
         chosen, as predicted, and the whole network's with it, where candidates were timed.
     """
-    from rich.table import Table
-
     title = f"Plan for batches of up to {engine.batch:,}, threads: {engine.threads}; times in µs a sample"
-    table = Table("layer", "kernel, and why", title=title, title_justify="left", show_lines=True)
     measured = any(choice.measured_us for choice in engine.plan)
-    for heading in ("fill", "layer,\npredicted", *["network,\nmeasured"] * measured):
-        table.add_column(heading, justify="right")
-    for choice in engine.plan:
-        fill = "" if choice.fill is None else as_share(choice.fill)
-        times = [_time(choice.predicted_us, choice.kernel), *[_time(choice.measured_us, choice.kernel)] * measured]
-        why = f"[bold]{choice.kernel}[/bold]\n{printable(choice.reason)}"
-        table.add_row(printable(choice.layer), why, fill, *times)
+    numbers = "fill", "layer,\npredicted", *["network,\nmeasured"] * measured
+    table = ruled(title, ("layer", "kernel, and why"), numbers)
+    table.show_lines = True
+    first, between, last = middle_left_out(engine.plan, MOST_ROWS)
+    for choice in first:
+        table.add_row(*_choice_cells(choice, measured))
+    if between:
+        table.add_row("...", f"{between:,} more", "", "", *[""] * measured)
+    for choice in last:
+        table.add_row(*_choice_cells(choice, measured))
     return table
 
 
-def as_html(table: "RenderableType") -> str:
-    """Draw a table, or anything else that prints itself, as HTML for notebooks, every character escaped.
-
-    Parameters
-    ----------
-    table : rich.console.RenderableType
-
-    Examples
-    --------
-    >>> from rich.table import Table
-    >>> "<pre" in as_html(Table("a", "b"))
-    True
-    """
-    return as_html_of(table)
-
-
-def as_html_of(shown: "RenderableType") -> str:
-    """Draw anything that rich can print as HTML for notebooks, every character escaped.
-
-    Examples
-    --------
-    >>> "a &lt; b" in as_html_of("a < b")
-    True
-    """
-    from rich.console import Console
-
-    console = Console(record=True, file=io.StringIO(), width=HTML_WIDTH, force_jupyter=False)
-    console.print(shown)
-    style = "white-space:pre;overflow-x:auto;line-height:normal;font-family:monospace"
-    return console.export_html(inline_styles=True, code_format=f'<pre style="{style}">{{code}}</pre>')
+def _choice_cells(choice: "Choice", measured: bool) -> tuple[str, ...]:
+    fill = "" if choice.fill is None else as_share(choice.fill)
+    times = [_time(choice.predicted_us, choice.kernel), *[_time(choice.measured_us, choice.kernel)] * measured]
+    return printable(choice.layer), f"[bold]{choice.kernel}[/bold]\n{printable(choice.reason)}", fill, *times
 
 
 def kept_weights(layer: Layer) -> tuple[int, int] | None:

@@ -21,50 +21,15 @@ from itertools import takewhile
 from types import MappingProxyType
 from typing import Any
 
-import numpy as np
-from numba import types
 from numba.core.errors import NumbaError
 
+from sparsenet_kernels.arguments import DTYPES, Argument, check_names, parse
 from sparsenet_kernels.jit import compiled
 
 __all__ = ["Argument", "Kernel", "KernelCompileError", "kernel", "kernels", "load_all", "registered_temporarily"]
 
 BUNDLED = ("sparsenet_kernels.cpu.", "sparsenet_kernels.cuda.")
 """Modules whose kernels come with this package; all others are somebody's own."""
-
-DTYPES = {
-    "f32": (types.float32, np.float32),
-    "i32": (types.int32, np.int32),
-    "i8": (types.int8, np.int8),
-    "u8": (types.uint8, np.uint8),
-}
-
-
-@dataclass(frozen=True)
-class Argument:
-    """One argument of a kernel: an array with a letter (or number) for each axis, or an integer."""
-
-    name: str
-    dtype: str
-    axes: tuple[str, ...]
-
-    @property
-    def is_array(self) -> bool:
-        """Whether this is an array rather than an integer."""
-        return self.dtype != "int"
-
-    def __str__(self) -> str:
-        return f"{self.name} {self.dtype}" + (f"[{', '.join(self.axes)}]" if self.is_array else "")
-
-    @property
-    def numba_type(self) -> types.Type:
-        """The type Numba compiles for."""
-        return types.Array(DTYPES[self.dtype][0], len(self.axes), "C") if self.is_array else types.int64
-
-    @property
-    def numpy_dtype(self) -> type:
-        """The dtype of the array."""
-        return DTYPES[self.dtype][1]
 
 
 class KernelCompileError(ValueError):
@@ -143,8 +108,6 @@ class Kernel:
 
 _KERNELS: dict[str, dict[str, Kernel]] = {"cpu": {}, "cuda": {}}
 
-_ARGUMENT = re.compile(r"(\w+) (f32|i32|i8|u8|int)(?:\[([\w, ]+)\])?")
-
 
 def kernel(
     operation: str,
@@ -175,8 +138,12 @@ def kernel(
     Raises
     ------
     ValueError
-        When the name does not follow from the parts, is taken, or an argument cannot be read.
+        When the name does not follow from the parts, or is taken; when an argument cannot be read, or the arguments are
+        not those of the function.
+    TypeError
+        When ``features`` is no tuple, or ``reference`` no function.
     """
+    _check_parts(weights, inputs, dtype, features, device, reference)
     parts = [operation, dtype, *([weights, inputs] if weights else [])]
     name = "_".join(parts) + (f"__{variant}" if variant else "")
 
@@ -184,8 +151,12 @@ def kernel(
         if not variant and function.__name__ != name:
             raise ValueError(f"expected a kernel called {name}, got {function.__name__}")
         if name in _KERNELS[device] and not _is_newer(function, _KERNELS[device][name]):
-            raise ValueError(f"expected a kernel name of its own, got {name} twice")
-        parsed, jitted = _parse(arguments), jit(function)
+            raise ValueError(
+                f"expected a kernel name of its own, got {name} twice; another variant= makes another name"
+            )
+        parsed = parse(arguments)
+        check_names(parsed, function)
+        jitted = jit(function)
         what = operation, dtype, weights, inputs, variant, device, frozenset(features)
         _KERNELS[device][name] = Kernel(name, *what, parsed, jitted, blocks, threads, reference)
         return jitted
@@ -221,6 +192,21 @@ def load_all(device: str = "cpu") -> None:
     (cpu if device == "cpu" else cuda).register_all()
 
 
+def _check_parts(
+    weights: str, inputs: str, dtype: str, features: tuple[str, ...], device: str, reference: Callable[..., Any] | None
+) -> None:
+    if dtype not in DTYPES:
+        raise ValueError(f"expected dtype among {', '.join(DTYPES)}, got {dtype!r}")
+    if device not in _KERNELS:
+        raise ValueError(f"expected a device of {', '.join(_KERNELS)}, got {device!r}")
+    if bool(weights) != bool(inputs):
+        raise ValueError(f"expected weights= and inputs=, or neither, got weights={weights!r} and inputs={inputs!r}")
+    if isinstance(features, str):
+        raise TypeError(f"expected features as a tuple of names, got {features!r}; write ({features!r},)")
+    if reference is not None and not callable(reference):
+        raise TypeError(f"expected reference as a function of arrays, got {type(reference).__name__}")
+
+
 def _is_newer(function: Callable[..., None], known: Kernel) -> bool:
     """Tell whether a function is somebody's own kernel as it was written again, in a notebook say."""
     old = known.source
@@ -244,14 +230,3 @@ def _begin_of_cause(lines: list[str]) -> int:
     first = next((number for number, line in enumerate(lines) if line.startswith("During:")), len(lines))
     helper = max((number for number, line in enumerate(lines[:first]) if "register_jitable" in line), default=first)
     return next((number + 1 for number in range(helper, first) if lines[number].startswith("Rejected as")), 0)
-
-
-def _parse(arguments: str) -> tuple[Argument, ...]:
-    parsed = []
-    for entry in arguments.split(";"):
-        match = _ARGUMENT.fullmatch(" ".join(entry.split()))
-        if match is None or (match[2] == "int") != (match[3] is None):
-            raise ValueError(f"expected an argument such as 'x f32[B, D]' or 'k int', got {entry.strip()!r}")
-        axes = tuple(axis.strip() for axis in match[3].split(",")) if match[3] else ()
-        parsed.append(Argument(match[1], match[2], axes))
-    return tuple(parsed)

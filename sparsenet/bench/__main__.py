@@ -5,16 +5,25 @@ from collections.abc import Sequence
 
 from sparsenet.bench.compare import Comparison, Row
 from sparsenet.bench.words import compare_words
+from sparsenet.command_line import Json, print_json, run
 from sparsenet.info import info, machine_line
 
 __all__ = ["as_markdown", "main"]
 
 
-def main() -> None:
-    """Run the comparison and print it."""
+def words(json: Json = False) -> None:
+    """Time the bundled networks on spoken digits, and print a Markdown table."""
     compared = compare_words(tell=lambda step: print(f"{step} ...", file=sys.stderr))
+    if json:
+        print_json(compared.to_dict() | {"info": info().to_dict()})
+        return
     print(as_markdown(compared))
     print(f"\nMeasured on {machine_line(info())}; threads of every engine: {compared.threads}.")
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line."""
+    run(words, "python -m sparsenet.bench", arguments)
 
 
 def as_markdown(compared: Comparison) -> str:

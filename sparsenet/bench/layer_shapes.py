@@ -87,6 +87,8 @@ def shapes_from(name_or_path: str | os.PathLike[str]) -> tuple[LayerShape, ...]:
         return read_shapes(files("sparsenet.bench").joinpath(f"shapes/{name_or_path}.txt").read_text("utf-8"))
     try:
         return read_shapes(Path(name_or_path).read_text(encoding="utf-8", errors="replace"))
+    except SparsenetError as error:
+        raise SparsenetError(f"{os.fspath(name_or_path)}: {error}") from None
     except FileNotFoundError:
         raise FileNotFoundError(
             f"expected a file of shapes or one of {', '.join(SHIPPED)}, got {os.fspath(name_or_path)!r}"

@@ -17,6 +17,7 @@ from sparsenet.errors import SparsenetError
 from sparsenet.insight.steps import Steps
 from sparsenet.layers import Conv2d, KWinners, Linear
 from sparsenet.network import Network
+from sparsenet.planner.own_kernels import is_own
 from sparsenet_kernels.registry import kernels
 
 __all__ = ["CASES", "LIBRARIES", "NUMPY", "ONNX", "SCIPY", "Cell", "Way", "ways_to_compute"]
@@ -58,7 +59,9 @@ class Way:
 def ways_to_compute(
     cell: Cell, too_late: Callable[[], bool], left_out: dict[str, LeftOut], tell: Tell
 ) -> Iterator[Way]:
-    """Prepare every kernel that can run a cell, and the libraries; the first kernel of each case however late it is.
+    """Prepare every kernel that can run a cell, and the libraries.
+
+    However late it is, the first kernel of each case is prepared, and those that were registered elsewhere.
 
     Parameters
     ----------
@@ -85,7 +88,7 @@ def ways_to_compute(
         if case == "weights only":
             yield _library(case, SCIPY, load_scipy(net, cell.batch, 1), x, wanted)
         for place, kernel in enumerate(_kernels_for(cell, case)):
-            if place and too_late():
+            if place and too_late() and not is_own(kernel):
                 who = f"{kernel} on {cell.shape}"
                 left_out.setdefault(who, LeftOut(who, "there was no time left to prepare it; give more --seconds"))
                 continue

@@ -119,7 +119,8 @@ def sweep_layers(
     """
     for name, values in (("density", densities), ("active", actives)):
         if not values or not all(0 < value <= 1 for value in values):
-            raise SparsenetError(f"expected {name} in (0, 1], got {list(values)}; did you pass a percentage?")
+            hint = "; did you pass a percentage?" if any(value > 1 for value in values) else ""
+            raise SparsenetError(f"expected {name} in (0, 1], got {list(values)}{hint}")
     if not batches or min(batches) < 1:
         raise SparsenetError(f"expected batches of at least 1, got {list(batches)}")
     if not masks or not set(masks) <= set(MASKS):

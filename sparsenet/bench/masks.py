@@ -5,8 +5,8 @@ float32 on the dense network with ReLU, in one interleaved run with one thread.
 """
 
 import sys
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
 from functools import partial
 
 import numpy as np
@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from sparsenet.bench.interleave import Timing, interleave
 from sparsenet.bench.peers import has_onnxruntime, in_onnxruntime
+from sparsenet.command_line import Json, print_json, run
 from sparsenet.info import info, machine_line
 from sparsenet.layers import Conv2d, Flatten, KWinners, Layer, Linear, MaxPool2d, ReLU
 from sparsenet.network import Network
@@ -39,9 +40,22 @@ class Kind:
     arithmetic: str
 
 
-def main() -> None:
-    """Run the comparison and print it as a Markdown table."""
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line."""
+    run(masks, "python -m sparsenet.bench.masks", arguments)
+
+
+def masks(json: Json = False) -> None:
+    """Time the reference network under each kind of mask, with random weights, and print a Markdown table."""
     timings = time_masks(tell=lambda step: print(f"{step} ...", file=sys.stderr))
+    if json:
+        rows = [
+            {"batch": batch, "masks": name, "timing_of_a_call": asdict(timing)}
+            for batch, row in timings.items()
+            for name, timing in row.items()
+        ]
+        print_json({"rows": rows, "samples": SAMPLES, "info": info().to_dict()})
+        return
     print(as_markdown(timings))
     print(f"\nRandom weights. Measured on {machine_line(info())}; one thread; {SAMPLES} inputs took turns.")
 

@@ -8,41 +8,41 @@ from sparsenet.bench.layer_ways import CASES, NUMPY, ONNX, SCIPY
 from sparsenet.bench.layers import LayerRow, Sweep, best_row, cells_of
 from sparsenet.bench.race import Race, RaceRow
 from sparsenet.bench.surroundings import Surroundings
+from sparsenet.planner.own_kernels import is_own
+from sparsenet.table_style import fitted, ruled
 from sparsenet.tables import printable
 
 if TYPE_CHECKING:
     from rich.table import Table
 
-__all__ = ["race_footnotes", "race_table", "sweep_footnotes", "sweep_table"]
+__all__ = ["own_table", "race_footnotes", "race_table", "sweep_footnotes", "sweep_table"]
 
 
-def race_table(found: Race) -> "Table":
+WIDE = 140
+"""Columns of a terminal that has room for everything."""
+
+
+def race_table(found: Race, columns: int = WIDE) -> "Table":
     """Lay a race out: a block for each batch and number of threads.
 
     Parameters
     ----------
     found : Race
+    columns : int
+        Of the terminal; some numbers are left out where it has too few.
 
     Returns
     -------
     rich.table.Table
     """
-    from rich.box import SIMPLE_HEAD
-    from rich.table import Table
-
     title = f"{printable(found.model)}: µs a sample; each block is one interleaved run"
-    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
-    for heading in ("batch", "threads"):
-        table.add_column(heading, justify="right")
-    for heading in ("network", "engine"):
-        table.add_column(heading)
-    for heading in ("median", "min", "p90", "p99", "samples/s", "ratio", "cores", "same", "error"):
-        table.add_column(heading, justify="right")
+    numbers = "median", "min", "p90", "p99", "samples/s", "ratio", "cores", "same", "error"
+    table = ruled(title, ("batch", "threads", "network", "engine"), numbers)
     for i, row in enumerate(found.rows):
         following = found.rows[i + 1 : i + 2]
         ends = any((row.batch, row.threads) != (one.batch, one.threads) for one in following)
         table.add_row(*_race_cells(row), end_section=ends)
-    return table
+    return fitted(table, columns, ("p90", "cores", "p99", "samples/s", "error", "same", "median"))
 
 
 def _race_cells(row: RaceRow) -> tuple[str, ...]:
@@ -75,29 +75,30 @@ def race_footnotes(found: Race) -> list[str]:
     ]
 
 
-def sweep_table(found: Sweep) -> "Table":
+def sweep_table(found: Sweep, columns: int = WIDE) -> "Table":
     """Lay a sweep out: the best kernel of every case beside the libraries.
 
     Parameters
     ----------
     found : Sweep
+    columns : int
+        Of the terminal; some numbers are left out where it has too few.
 
     Returns
     -------
     rich.table.Table
     """
-    from rich.box import SIMPLE_HEAD
-    from rich.table import Table
-
     title = "µs a sample, median; beside each time who computes, or how the weights lie"
-    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
-    table.add_column("shape", no_wrap=True)
-    table.add_column("mask")
-    for heading in ("kept", "batch", "dense peer", SCIPY, *CASES, "by both", "peer / best"):
-        table.add_column(heading, justify="right")
+    numbers = "kept", "batch", "dense\npeer", SCIPY.replace(" ", "\n"), *CASE_HEADINGS, "by\nboth", "peer /\nbest"
+    table = ruled(title, ("shape", "mask"), numbers)
     for (shape, mask, density, active, batch), rows in cells_of(found).items():
         table.add_row(shape, mask, f"{density:g} x {active:g}", str(batch), *_sweep_cells(rows))
-    return table
+    dense, weights, activations, _ = CASE_HEADINGS
+    spare = SCIPY.replace(" ", "\n"), activations, weights, "by\nboth", dense, "kept"
+    return fitted(table, columns, spare)
+
+
+CASE_HEADINGS = tuple(case.replace(" ", "\n") for case in CASES)
 
 
 def _sweep_cells(rows: Sequence[LayerRow]) -> tuple[str, ...]:
@@ -111,6 +112,29 @@ def _sweep_cells(rows: Sequence[LayerRow]) -> tuple[str, ...]:
         _ratio([best["dense"]], [best["both"]]),
         _ratio([dense_peer, csr], best.values()),
     )
+
+
+def own_table(found: Sweep, columns: int = WIDE) -> "Table":
+    """Lay out the kernels that were registered elsewhere, each beside the fastest of its case; no rows without any.
+
+    Parameters
+    ----------
+    found : Sweep
+    columns : int
+        Of the terminal.
+
+    Returns
+    -------
+    rich.table.Table
+    """
+    numbers = "kept", "batch", "median", "fastest\nof its case", "times as\nlong"
+    table = ruled("Kernels of your own", ("shape", "mask", "kernel"), numbers)
+    for (shape, mask, density, active, batch), rows in cells_of(found).items():
+        for row in filter(lambda row: is_own(row.kernel), rows):
+            best = best_row(rows, row.case) or row
+            times = f"{_median_us(row):,.2f}", f"{_median_us(best):,.2f}", f"{_median_us(row) / _median_us(best):,.2f}"
+            table.add_row(shape, mask, row.kernel, f"{density:g} x {active:g}", str(batch), *times)
+    return fitted(table, columns, ("kept", "fastest\nof its case"))
 
 
 def _median_us(row: LayerRow) -> float:
@@ -140,7 +164,11 @@ def sweep_footnotes(found: Sweep) -> list[str]:
 
 
 def _left_out(absent: Iterable[LeftOut]) -> list[str]:
-    return [f"Left out: {one.who}: {one.why}." for one in absent]
+    """Say who is missing and why, those with one reason in one line."""
+    reasons: dict[str, list[str]] = {}
+    for one in absent:
+        reasons.setdefault(one.why, []).append(one.who)
+    return [f"Left out, {why}: {', '.join(who)}." for why, who in reasons.items()]
 
 
 def _measured_on(where: Surroundings) -> list[str]:

@@ -1,6 +1,5 @@
 """``sparsenet bench``: networks against peers, single layers four ways, MLPerf's two scenarios."""
 
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,8 +9,9 @@ from sparsenet.bench.layer_shapes import shapes_from
 from sparsenet.bench.layers import sweep_layers
 from sparsenet.bench.mlperf import LEAST_S
 from sparsenet.bench.race import race
-from sparsenet.bench.tables import race_footnotes, race_table, sweep_footnotes, sweep_table
-from sparsenet.commands.output import print_json, progress_bar, results, spinner
+from sparsenet.bench.tables import own_table, race_footnotes, race_table, sweep_footnotes, sweep_table
+from sparsenet.command_line import as_json, print_json
+from sparsenet.commands.output import progress_bar, results, spinner
 from sparsenet.errors import SparsenetError
 from sparsenet.models import load
 from sparsenet.planner.cores import usable_cores
@@ -24,6 +24,9 @@ __all__ = ["Wishes", "bench_layers", "bench_mlperf", "bench_network"]
 
 ALL_CORES = "N"
 
+LARGEST = 2**20
+"""Batches and threads of one run."""
+
 
 @dataclass(frozen=True)
 class Wishes:
@@ -33,7 +36,8 @@ class Wishes:
     threads: str
     rounds: int
     seconds: float
-    json_target: str | None
+    as_json: bool
+    record: Path | None
     plot: Path | None
 
 
@@ -47,7 +51,7 @@ def bench_network(model: str, wishes: Wishes) -> None:
         from sparsenet.bench.plots import plot_race
 
         plot_race(found, wishes.plot)
-    _show(wishes, found.to_dict, lambda: [race_table(found), *map(printable, race_footnotes(found))])
+    _show(wishes, found.to_dict, lambda columns: [race_table(found, columns), *map(printable, race_footnotes(found))])
 
 
 def bench_layers(source: str, densities: str, actives: str, masks: str, wishes: Wishes) -> None:
@@ -69,7 +73,13 @@ def bench_layers(source: str, densities: str, actives: str, masks: str, wishes: 
         from sparsenet.bench.plots import plot_sweep
 
         plot_sweep(found, wishes.plot)
-    _show(wishes, found.to_dict, lambda: [sweep_table(found), *map(printable, sweep_footnotes(found))])
+
+    def shown(columns: int) -> "list[RenderableType]":
+        own = own_table(found, columns)
+        tables = [sweep_table(found, columns), *[own] * bool(own.row_count)]
+        return [*tables, *map(printable, sweep_footnotes(found))]
+
+    _show(wishes, found.to_dict, shown)
 
 
 def bench_mlperf(model: str, wishes: Wishes, least_s: float = LEAST_S) -> None:
@@ -85,18 +95,18 @@ def bench_mlperf(model: str, wishes: Wishes, least_s: float = LEAST_S) -> None:
             bar.update(task, description=step, completed=int(100 * share))
 
         found = run_scenarios(model, net, batch, threads, least_s, tell)
-    _show(wishes, found.to_dict, lambda: [scenario_table(found), *map(printable, scenario_lines(found))])
+    _show(wishes, found.to_dict, lambda columns: [scenario_table(found), *map(printable, scenario_lines(found))])
 
 
-def _show(wishes: Wishes, record: Callable[[], Any], shown: "Callable[[], Sequence[RenderableType]]") -> None:
-    """Print the table, or JSON to the standard output in its place, or JSON to a file beside it."""
-    if wishes.json_target == "-":
+def _show(wishes: Wishes, record: Callable[[], Any], shown: "Callable[[int], Sequence[RenderableType]]") -> None:
+    """Print the table, or JSON in its place; write JSON to a file where one is asked for."""
+    if wishes.record:
+        wishes.record.write_text(as_json(record()), encoding="utf-8")
+    if wishes.as_json:
         print_json(record())
         return
-    if wishes.json_target:
-        Path(wishes.json_target).write_text(json.dumps(record(), indent=2, allow_nan=False) + "\n", encoding="utf-8")
     console = results()
-    for one in shown():
+    for one in shown(console.width):
         console.print(one)
 
 
@@ -105,9 +115,11 @@ def _numbers(name: str, text: str) -> tuple[int, ...]:
     words = [word.strip() for word in text.split(",")]
     if name == "threads":
         words = [str(usable_cores()) if word == ALL_CORES else word for word in words]
-    if not all(word.isascii() and word.isdigit() and 1 <= int(word) <= 2**20 for word in words):
+    if not all(word.isascii() and word.isdigit() and 1 <= int(word) <= LARGEST for word in words):
         also = f", or {ALL_CORES} for all cores" if name == "threads" else ""
-        raise SparsenetError(f"expected --{name} as whole numbers with commas between{also}, got {text!r}")
+        raise SparsenetError(
+            f"expected --{name} as whole numbers from 1 to {LARGEST:,} with commas between{also}, got {text!r}"
+        )
     return tuple(dict.fromkeys(int(word) for word in words))
 
 

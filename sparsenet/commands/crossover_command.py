@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from sparsenet.commands.output import print_json, results
+from sparsenet.command_line import print_json
+from sparsenet.commands.output import results
 from sparsenet.errors import SparsenetError
 from sparsenet.info import info, machine_line
 from sparsenet.insight.crossover import crossover

@@ -5,11 +5,13 @@ from typing import TYPE_CHECKING, Any
 
 from sparsenet.bench import Comparison, Row
 from sparsenet.bench.words import compare_words
-from sparsenet.commands.output import print_json, results, spinner
+from sparsenet.command_line import print_json
+from sparsenet.commands.output import results, spinner
 from sparsenet.commands.recognize_command import as_record, compiled_for_sound
 from sparsenet.info import Info, info, machine_line
 from sparsenet.speech.recognize import Heard, recognize
 from sparsenet.speech.recordings import Recording, recordings
+from sparsenet.table_style import fitted, ruled
 from sparsenet.tables import printable
 
 if TYPE_CHECKING:
@@ -27,14 +29,14 @@ def demo(as_json: bool, rounds: int) -> None:
     heard = recognize([one.path for one in recordings()], compiled_for_sound(MODEL))
     pairs = list(zip(recordings(), heard, strict=True))
     if not as_json:
-        console.print(_heard_table(pairs))
+        console.print(_heard_table(pairs, console.width))
         console.print(_score(pairs))
     with spinner("preparing the comparison") as status:
         compared = compare_words(rounds, status.update)
     if as_json:
         print_json(_as_record(pairs, compared, info()))
         return
-    console.print(_race_table(compared.rows))
+    console.print(_race_table(compared.rows, console.width))
     console.print(*_footnotes(compared, info()), sep="\n")
 
 
@@ -68,34 +70,23 @@ def _score(pairs: Sequence[Pair]) -> str:
     )
 
 
-def _heard_table(pairs: Sequence[Pair]) -> "Table":
-    from rich.table import Table
-
-    table = Table("recording", "said", "by", "heard", title=f"What {MODEL} hears", title_justify="left")
-    for heading in ("confidence", "µs"):
-        table.add_column(heading, justify="right")
+def _heard_table(pairs: Sequence[Pair], columns: int) -> "Table":
+    table = ruled(f"What {MODEL} hears", ("recording", "said", "by", "heard"), ("confidence", "µs"))
     for recording, heard in pairs:
         style = "" if recording.label == heard.heard else "red"
         said = recording.said or f"({recording.label})"
         numbers = f"{heard.confidence:.1%}", f"{heard.time_us:,.1f}"
         table.add_row(recording.file, said, recording.speaker, printable(heard.heard), *numbers, style=style)
-    return table
+    return fitted(table, columns, ("by", "µs"))
 
 
-def _race_table(rows: Sequence[Row]) -> "Table":
-    from rich.box import SIMPLE_HEAD
-    from rich.table import Table
-
-    title = "One interleaved run: µs a word"
-    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
-    for heading in ("batch", "network, engine"):
-        table.add_column(heading)
-    for heading in ("median", "min", "p99", "words/s", "days/s", "ratio", "right", "accuracy"):
-        table.add_column(heading, justify="right")
+def _race_table(rows: Sequence[Row], columns: int) -> "Table":
+    numbers = "median", "min", "p99", "words/s", "days/s", "ratio", "right", "accuracy"
+    table = ruled("One interleaved run: µs a word", ("batch", "network, engine"), numbers)
     for i, row in enumerate(rows):
         ends = i + 1 < len(rows) and rows[i + 1].batch != row.batch
         table.add_row(str(row.batch), f"{row.network}, {row.engine}", *_race_numbers(row), end_section=ends)
-    return table
+    return fitted(table, columns, ("p99", "days/s", "right", "median", "words/s"))
 
 
 def _race_numbers(row: Row) -> tuple[str, ...]:

@@ -3,7 +3,8 @@
 from collections.abc import Callable, Iterator, Sequence
 
 from sparsenet.bench.inputs import inputs_for
-from sparsenet.commands.output import print_json, results, spinner
+from sparsenet.command_line import print_json
+from sparsenet.commands.output import results, spinner
 from sparsenet.info import info, versions_line
 from sparsenet.insight.energy import Energy, energy
 from sparsenet.insight.energy_table import energy_lines, energy_table

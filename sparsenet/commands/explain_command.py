@@ -1,7 +1,8 @@
 """``sparsenet explain`` and ``sparsenet what-if``: why a network is as fast as it is, and what others would take."""
 
 from sparsenet.bench.inputs import inputs_for
-from sparsenet.commands.output import print_json, results, spinner
+from sparsenet.command_line import print_json
+from sparsenet.commands.output import results, spinner
 from sparsenet.info import info, machine_line
 from sparsenet.insight.explain import explain
 from sparsenet.insight.what_if import what_if

@@ -4,13 +4,14 @@ from pathlib import Path
 
 from sparsenet.bench.gpu import gpu_study
 from sparsenet.bench.gpu.page import as_markdown, plot_crossover
+from sparsenet.command_line import print_json
 from sparsenet.commands.output import progress_bar
 
 __all__ = ["study_gpu"]
 
 
-def study_gpu(target: Path, page: Path | None, plot: Path | None, seconds: float) -> None:
-    """Run the study, or go on with it; write the record, and print or write the page."""
+def study_gpu(target: Path, page: Path | None, plot: Path | None, seconds: float, as_json: bool) -> None:
+    """Run the study, or go on with it; write the record and the page, print the page or the record."""
     with progress_bar() as bar:
         task = bar.add_task("preparing", total=None)
         record = gpu_study(
@@ -23,5 +24,7 @@ def study_gpu(target: Path, page: Path | None, plot: Path | None, seconds: float
     text = as_markdown(record)
     if page:
         page.write_text(text, encoding="utf-8")
-    else:
+    if as_json:
+        print_json(record)
+    elif not page:
         print(text)

@@ -1,6 +1,7 @@
 """``sparsenet info``: versions, machine, threads, kernel cache."""
 
-from sparsenet.commands.output import print_json, results
+from sparsenet.command_line import print_json
+from sparsenet.commands.output import results
 from sparsenet.info import info
 
 __all__ = ["show_info"]

@@ -4,10 +4,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from sparsenet.commands.output import print_json, results
+from sparsenet.command_line import print_json
+from sparsenet.commands.output import results
 from sparsenet.insight.work import LayerWork, TotalWork, total, work
 from sparsenet.models import load
 from sparsenet.network import Network
+from sparsenet.table_style import ruled
 from sparsenet.tables import as_share, as_size, network_table, printable
 
 if TYPE_CHECKING:
@@ -88,13 +90,11 @@ def _bounds(entry: Mapping[str, Any]) -> str:
 
 
 def _work_table(layers: Sequence[LayerWork], summed: TotalWork) -> "Table":
-    from rich.table import Table
-
-    table = Table("layer", title="Multiplications for one sample, and bytes of weights", show_footer=True)
-    table.title_justify, table.columns[0].footer = "left", "total"
-    headings = ("inputs active", "dense", "sparse weights", "sparse twice", "dense bytes", "sparse bytes")
-    for heading, footer in zip(headings, ("", *_numbers(summed)), strict=True):
-        table.add_column(heading, footer, justify="right")
+    headings = ("inputs\nactive", "dense", "sparse\nweights", "sparse\ntwice", "dense\nbytes", "sparse\nbytes")
+    table = ruled("Multiplications for one sample, and bytes of weights", ("layer",), headings)
+    table.show_footer = True
+    for column, footer in zip(table.columns, ("total", "", *_numbers(summed)), strict=True):
+        column.footer = footer
     for row in layers:
         if row.density is not None:
             table.add_row(printable(row.name), as_share(row.active), *_numbers(row))

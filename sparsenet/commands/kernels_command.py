@@ -3,10 +3,12 @@
 import sys
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
+from traceback import extract_tb
 
-from sparsenet.commands.output import print_json, results
+from sparsenet.command_line import print_json
+from sparsenet.commands.output import results
 from sparsenet.errors import SparsenetError
-from sparsenet.insight.kernel_view import kernel_table, show_kernel
+from sparsenet.insight.kernel_view import kernel_rows, kernel_table, show_kernel
 from sparsenet_kernels.registry import kernels
 
 __all__ = ["show_kernels", "use_file"]
@@ -16,7 +18,7 @@ def show_kernels(name: str, use: Path | None, as_json: bool) -> None:
     """Print the list of kernels, or one of them."""
     use_file(use)
     if as_json:
-        print_json(show_kernel(name).to_dict() if name else sorted(kernels()))
+        print_json(show_kernel(name).to_dict() if name else kernel_rows())
         return
     results().print(show_kernel(name) if name else kernel_table())
 
@@ -27,7 +29,7 @@ def use_file(path: Path | None) -> None:
     Raises
     ------
     SparsenetError
-        When it is no Python file, or fails.
+        When it is no Python file, fails, or registers no kernel.
     """
     if path is None:
         return
@@ -38,7 +40,15 @@ def use_file(path: Path | None) -> None:
     assert spec.loader is not None
     module = module_from_spec(spec)
     sys.modules[spec.name] = module  # where inspect looks for the source
+    before = set(map(id, kernels().values()))
     try:
         spec.loader.exec_module(module)
-    except Exception as error:
-        raise SparsenetError(f"{path} failed: {type(error).__name__}: {error}") from None
+    except (Exception, SystemExit) as error:
+        raise SparsenetError(f"{path} failed{_line_of(path, error)}: {type(error).__name__}: {error}") from None
+    if before == set(map(id, kernels().values())):
+        raise SparsenetError(f"expected {path} to register kernels, it registers none; see sparsenet_kernels.kernel")
+
+
+def _line_of(path: Path, error: BaseException) -> str:
+    lines = [frame.lineno for frame in extract_tb(error.__traceback__) if frame.filename == str(path)]
+    return f" in line {lines[-1]}" if lines else ""

@@ -1,16 +1,15 @@
 """Where commands write: results to the standard output, progress to the standard error if someone is watching."""
 
-import json
 import os
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.progress import Progress
     from rich.status import Status
 
-__all__ = ["print_json", "progress_bar", "results", "spinner"]
+__all__ = ["progress_bar", "results", "spinner"]
 
 WIDTH_OF_FILES = 140
 """Columns where nobody watches: wide enough that no table is cut."""
@@ -22,11 +21,6 @@ def results() -> "Console":
 
     watched = sys.stdout.isatty() or "COLUMNS" in os.environ
     return Console(highlight=False, width=None if watched else WIDTH_OF_FILES)
-
-
-def print_json(value: Any) -> None:
-    """Print a value as JSON, in plain ASCII so that any pipe can carry it."""
-    sys.stdout.write(json.dumps(value, indent=2, allow_nan=False) + "\n")
 
 
 def progress_bar() -> "Progress":

@@ -1,7 +1,8 @@
 """``sparsenet profile``: where an engine's time goes."""
 
 from sparsenet.bench.inputs import inputs_for
-from sparsenet.commands.output import print_json, results, spinner
+from sparsenet.command_line import print_json
+from sparsenet.commands.output import results, spinner
 from sparsenet.info import info, machine_line
 from sparsenet.insight.profile import profile
 from sparsenet.models import load

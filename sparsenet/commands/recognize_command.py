@@ -4,10 +4,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sparsenet.commands.output import print_json, progress_bar, results, spinner
+from sparsenet.command_line import print_json
+from sparsenet.commands.output import progress_bar, results, spinner
 from sparsenet.models import load
 from sparsenet.speech.audio import find_audio
 from sparsenet.speech.recognize import Heard, front_end_of, recognize
+from sparsenet.table_style import ruled
 from sparsenet.tables import printable
 
 if TYPE_CHECKING:
@@ -47,13 +49,7 @@ def as_record(one: Heard) -> dict[str, str | float]:
 
 
 def _table(heard: Sequence[Heard]) -> "Table":
-    from rich.table import Table
-
-    table = Table()
-    table.add_column("file", overflow="fold")
-    table.add_column("heard")
-    for heading in ("confidence", "µs a window", "at s"):
-        table.add_column(heading, justify="right")
+    table = ruled("", ("file", "heard"), ("confidence", "µs a window", "at s"))
     for one in heard:
         numbers = f"{one.confidence:.1%}", f"{one.time_us:,.1f}", f"{one.at_s:.1f}"
         table.add_row(printable(one.file), printable(one.heard), *numbers)

@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sparsenet.bench.inputs import inputs_for
-from sparsenet.commands.output import print_json, results, spinner
+from sparsenet.command_line import print_json
+from sparsenet.commands.output import results, spinner
 from sparsenet.errors import SparsenetError
 from sparsenet.info import info, versions_line
 from sparsenet.insight.cold import FloatArray

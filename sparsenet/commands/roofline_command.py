@@ -3,7 +3,8 @@
 from pathlib import Path
 
 from sparsenet.bench.inputs import inputs_for
-from sparsenet.commands.output import print_json, results, spinner
+from sparsenet.command_line import print_json
+from sparsenet.commands.output import results, spinner
 from sparsenet.info import info, versions_line
 from sparsenet.insight.roofline import roofline
 from sparsenet.models import load

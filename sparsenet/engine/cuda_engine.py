@@ -191,6 +191,11 @@ class CudaEngine:
     def __rich__(self) -> "Table":
         return self.explain()
 
+    def _repr_html_(self) -> str:
+        from sparsenet.tables import as_html
+
+        return as_html(self)
+
     def __repr__(self) -> str:
         scratch = prod(self._memory.shape)
         return f"<CudaEngine for {self.network!r}: {len(self.steps)} launches, batch {self.batch}, {scratch:,} bytes>"

@@ -211,7 +211,7 @@ class Engine:
     def _repr_html_(self) -> str:
         from sparsenet.tables import as_html
 
-        return as_html(self.__rich__())
+        return as_html(self)
 
     def __repr__(self) -> str:
         size = f"{len(self.program.steps)} steps, batch {self.batch}, {self.threads} threads"

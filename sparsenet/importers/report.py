@@ -5,12 +5,13 @@ from typing import TYPE_CHECKING, Any
 
 from sparsenet.errors import SparsenetError
 from sparsenet.network import Network
-from sparsenet.tables import printable
+from sparsenet.table_style import ruled
+from sparsenet.tables import as_html, printable
 
 if TYPE_CHECKING:
     from rich.table import Table
 
-__all__ = ["DETAIL", "Note", "import_report"]
+__all__ = ["DETAIL", "ImportReport", "Note", "import_report"]
 
 DETAIL = "import"
 """The entry of a network's details that holds the notes: a list of ``{"layer", "note"}``."""
@@ -24,8 +25,34 @@ class Note:
     note: str
 
 
-def import_report(net: Network) -> "Table":
-    """Lay out what an importer had to say of each layer: what it decided, converted, left out, or what differs.
+@dataclass(frozen=True)
+class ImportReport:
+    """What an importer had to say; it prints itself as a table.
+
+    Attributes
+    ----------
+    notes : tuple of Note
+        In the order of the layers; none where there was nothing to say.
+    """
+
+    notes: tuple[Note, ...]
+
+    def __repr__(self) -> str:
+        return f"<ImportReport of {len(self.notes)} notes>"
+
+    def __rich__(self) -> "Table":
+        table = ruled("What the import says", ("layer", "note"))
+        table.show_lines = True
+        for note in self.notes:
+            table.add_row(printable(note.layer), printable(note.note))
+        return table
+
+    def _repr_html_(self) -> str:
+        return as_html(self)
+
+
+def import_report(net: Network) -> ImportReport:
+    """Say what an importer had to say of each layer: what it decided, converted, left out, or what differs.
 
     Parameters
     ----------
@@ -34,9 +61,8 @@ def import_report(net: Network) -> "Table":
 
     Returns
     -------
-    rich.table.Table
-        One row a note, in the order of the layers; none where there was nothing to say. ``rich.print`` prints it, and
-        notebooks show it. The notes themselves are ``net.details["import"]``.
+    ImportReport
+        ``rich.print`` prints it as a table, and notebooks show it.
 
     Raises
     ------
@@ -47,15 +73,11 @@ def import_report(net: Network) -> "Table":
     --------
     >>> import sparsenet as sn
     >>> notes = [{"layer": "drop", "note": "left out: dropout does nothing at inference"}]
-    >>> import_report(sn.Network.sequential((4,), [sn.ReLU()], details={"import": notes})).row_count
-    1
+    >>> import_report(sn.Network.sequential((4,), [sn.ReLU()], details={"import": notes})).notes
+    (Note(layer='drop', note='left out: dropout does nothing at inference'),)
     """
-    from rich.table import Table
-
-    table = Table("layer", "note", title="What the import says", title_justify="left", show_lines=True)
-    for note in _notes(net.details.get(DETAIL)):
-        table.add_row(printable(note.get("layer", "")), printable(note.get("note", "")))
-    return table
+    kept = _notes(net.details.get(DETAIL))
+    return ImportReport(tuple(Note(str(note.get("layer", "")), str(note.get("note", ""))) for note in kept))
 
 
 def _notes(kept: Any) -> list[dict[str, Any]]:

@@ -139,18 +139,19 @@ class Crossover:
 
         return plot_crossover(self, path)
 
+    def __repr__(self) -> str:
+        how = "measured" if self.measured else "predicted"
+        return f"<Crossover of {len(self.cells)} cells: {self.dtype}, {self.family} masks, {how}>"
+
     def __rich_console__(self, console: "Console", options: "ConsoleOptions") -> "RenderResult":
         from sparsenet.insight.crossover_table import crossover_parts
 
         yield from crossover_parts(self)
 
     def _repr_html_(self) -> str:
-        from rich.console import Group
-
-        from sparsenet.insight.crossover_table import crossover_parts
         from sparsenet.tables import as_html
 
-        return as_html(Group(*crossover_parts(self)))
+        return as_html(self)
 
 
 def crossover(

@@ -117,6 +117,11 @@ class Energy:
         )
         return asdict(self) | {"zones": list(self.zones)} | {name: getattr(self, name) for name in derived}
 
+    def __repr__(self) -> str:
+        each = self.joules_per_word
+        joules = "joules unknown" if each is None else f"{each * 1e6:,.1f} µJ a word"
+        return f"<Energy: {self.words_per_s:,.0f} words a second, {joules}>"
+
     def __rich_console__(self, console: "Console", options: "ConsoleOptions") -> "RenderResult":
         from sparsenet.insight.energy_table import energy_lines, energy_table
         from sparsenet.tables import printable
@@ -125,10 +130,9 @@ class Energy:
         yield "\n".join(map(printable, energy_lines([self])))
 
     def _repr_html_(self) -> str:
-        from sparsenet.insight.energy_table import energy_lines, energy_table
-        from sparsenet.tables import as_html, as_html_of, printable
+        from sparsenet.tables import as_html
 
-        return as_html(energy_table([self])) + as_html_of("\n".join(map(printable, energy_lines([self]))))
+        return as_html(self)
 
 
 def energy(

@@ -186,18 +186,19 @@ class Explanation:
         best = None if advice is None else {"layer": layer, **asdict(advice), "text": advice.text}
         return asdict(self) | {"layers": layers, "limits": self.limits.to_dict(), "best_advice": best} | said
 
+    def __repr__(self) -> str:
+        times = "" if self.speedup is None else f", {self.speedup:,.2f} times as fast as with dense kernels"
+        return f"<Explanation of {len(self.layers)} layers{times}>"
+
     def __rich_console__(self, console: "Console", options: "ConsoleOptions") -> "RenderResult":
         from sparsenet.insight.explain_table import explanation_parts
 
         yield from explanation_parts(self, options.max_width)
 
     def _repr_html_(self) -> str:
-        from rich.console import Group
+        from sparsenet.tables import as_html
 
-        from sparsenet.insight.explain_table import explanation_parts
-        from sparsenet.tables import HTML_WIDTH, as_html
-
-        return as_html(Group(*explanation_parts(self, HTML_WIDTH)))
+        return as_html(self)
 
 
 def _layer_dict(row: LayerExplanation) -> dict[str, Any]:

@@ -2,13 +2,15 @@
 
 import inspect
 import textwrap
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from difflib import get_close_matches
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from sparsenet.errors import SparsenetError
-from sparsenet.tables import as_html_of, printable
+from sparsenet.table_style import ruled
+from sparsenet.tables import as_html, printable
 from sparsenet_kernels.definition import definition_of
 from sparsenet_kernels.machine_code import MachineCode, machine_code
 from sparsenet_kernels.registry import Argument, Kernel, KernelCompileError, kernels
@@ -17,7 +19,7 @@ if TYPE_CHECKING:
     from rich.console import Group, RenderableType
     from rich.table import Table
 
-__all__ = ["KernelView", "kernel_table", "show_kernel"]
+__all__ = ["KernelView", "kernel_rows", "kernel_table", "show_kernel"]
 
 
 @dataclass(frozen=True)
@@ -80,17 +82,18 @@ class KernelView:
         from rich.syntax import Syntax
 
         parts: list[RenderableType] = [
+            f"[italic]{self.kernel.name}[/italic]",
             _argument_table(self.kernel),
-            _code_table(self.code),
+            *_code_parts(self.code),
             "Its Python:",
-            Syntax(self.source, "python"),
+            Syntax(self.source, "python", word_wrap=True),
         ]
         if self.definition:
-            parts += ["What it must compute:", Syntax(self.definition, "python")]
+            parts += ["What it must compute:", Syntax(self.definition, "python", word_wrap=True)]
         return Group(*parts)
 
     def _repr_html_(self) -> str:
-        return as_html_of(self.__rich__())
+        return as_html(self)
 
 
 def show_kernel(name: str) -> KernelView:
@@ -119,10 +122,8 @@ def show_kernel(name: str) -> KernelView:
     True
     """
     if name not in kernels():
-        close = [known for known in kernels() if name and name in known]
-        raise SparsenetError(
-            f"expected the name of a kernel, such as {', '.join(close or list(kernels())[:3])}; got {name!r}"
-        )
+        close = ", ".join(get_close_matches(name, kernels(), 3, 0))
+        raise SparsenetError(f"expected the name of a kernel, got {name!r}; close to it are {close}")
     kernel = kernels()[name]
     return KernelView(kernel, _source_of(kernel.source), _source_of(definition_of(kernel)))
 
@@ -135,16 +136,32 @@ def kernel_table() -> "Table":
     >>> kernel_table().row_count == len(kernels())
     True
     """
-    from rich.table import Table
-
     title = "Kernels: <operation>_<dtype>_<weights>_<inputs>__<variant>"
-    table = Table("kernel", "defined by", "needs", "comes with", title=title, title_justify="left")
-    for kernel in sorted(kernels().values(), key=lambda kernel: kernel.name):
-        definition = definition_of(kernel)
-        named = "" if definition is None else getattr(definition, "__name__", "")
-        origin = "sparsenet" if kernel.bundled else kernel.source.__module__
-        table.add_row(kernel.name, printable(named), ", ".join(sorted(kernel.features)), printable(origin))
+    table = ruled(title, ("kernel", "defined by", "needs", "comes with"))
+    table.columns[0].no_wrap = True
+    for row in kernel_rows():
+        cells = str(row["definition"] or ""), ", ".join(row["features"]), row["origin"]
+        table.add_row(row["name"], *map(printable, cells))
     return table
+
+
+def kernel_rows() -> list[dict[str, Any]]:
+    """Give what the list of kernels says of each, ready for JSON.
+
+    Examples
+    --------
+    >>> kernel_rows()[0]
+    {'name': 'add_f32', 'definition': 'add', 'features': [], 'origin': 'sparsenet'}
+    """
+    return [
+        {
+            "name": kernel.name,
+            "definition": getattr(definition_of(kernel), "__name__", None),
+            "features": sorted(kernel.features),
+            "origin": "sparsenet" if kernel.bundled else kernel.source.__module__,
+        }
+        for kernel in sorted(kernels().values(), key=lambda kernel: kernel.name)
+    ]
 
 
 def _source_of(function: Callable[..., Any] | None) -> str:
@@ -157,12 +174,12 @@ def _source_of(function: Callable[..., Any] | None) -> str:
 
 
 def _argument_table(kernel: Kernel) -> "Table":
-    from rich.table import Table
-
     lines = [line.strip() for line in (kernel.source.__doc__ or "").splitlines()]
-    table = Table("argument", "dtype", "shape", "", title=kernel.name, title_justify="left")
-    for argument in kernel.arguments:
-        table.add_row(argument.name, argument.dtype, _shape(argument), printable(_said_of(argument, lines)))
+    said = [_said_of(argument, lines) for argument in kernel.arguments]
+    table = ruled("", ("argument", "dtype", "shape", *["what"] * any(said)))
+    for argument, words in zip(kernel.arguments, said, strict=True):
+        cells = argument.name, argument.dtype, _shape(argument), *[printable(words)] * any(said)
+        table.add_row(*cells)
     return table
 
 
@@ -180,17 +197,15 @@ def _said_of(argument: Argument, lines: list[str]) -> str:
     return ""
 
 
-def _code_table(code: MachineCode) -> "Table":
-    from rich.table import Table
-
-    title = f"As compiled here: {sum(code.instructions.values()):,} instructions, vectors of {_widths(code.vectors)}"
-    table = Table("instruction", "", title=title, title_justify="left")
-    table.add_column("in the code", justify="right")
+def _code_parts(code: MachineCode) -> "Iterator[RenderableType]":
+    counted = f"{sum(code.instructions.values()):,} instructions, {_widths(code.vectors)}"
+    yield f"[italic]As compiled here: {counted}[/italic]"
+    table = ruled("", ("instruction", "what it does"), ("in the code",))
     for name, (count, word) in code.notable().items():
         table.add_row(name, word, f"{count:,}")
-    return table
+    yield table if table.row_count else ""
 
 
 def _widths(vectors: Mapping[int, int]) -> str:
     used = [f"{bits} bits in {count:,}" for bits, count in vectors.items() if count]
-    return ", ".join(used) or "no width"
+    return f"vectors of {', '.join(used)}" if used else "no vectors"

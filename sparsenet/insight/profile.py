@@ -122,16 +122,18 @@ class Profile:
         """Give everything by its name, ready for JSON."""
         return asdict(self) | {"steps": [asdict(step) for step in self.steps], "parts_us": self.parts_us}
 
+    def __repr__(self) -> str:
+        return f"<Profile of {len(self.steps)} steps: {self.whole_median_us:,.2f} µs a call, samples: {self.samples}>"
+
     def __rich_console__(self, console: "Console", options: "ConsoleOptions") -> "RenderResult":
         from sparsenet.insight.profile_table import profile_table
 
         yield profile_table(self, options.max_width)
 
     def _repr_html_(self) -> str:
-        from sparsenet.insight.profile_table import profile_table
-        from sparsenet.tables import HTML_WIDTH, as_html
+        from sparsenet.tables import as_html
 
-        return as_html(profile_table(self, HTML_WIDTH))
+        return as_html(self)
 
 
 def profile(

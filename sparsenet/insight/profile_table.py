@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, Literal
 
 from sparsenet.insight.profile import Profile, StepProfile
+from sparsenet.table_style import ruled
 from sparsenet.tables import as_share, as_size, printable
 
 if TYPE_CHECKING:
@@ -48,13 +49,10 @@ def profile_table(found: Profile, columns: int = WIDE) -> "Table":
     -------
     rich.table.Table
     """
-    from rich.box import SIMPLE_HEAD
-    from rich.table import Table
-
     samples = "one sample" if found.samples == 1 else f"{found.samples} samples"
     title = f"One call with {samples}, in µs; {found.inputs:,} different inputs took turns, {found.rounds:,} times"
-    table = Table(title=title, title_justify="left", caption=_caption(found), caption_justify="left", box=SIMPLE_HEAD)
-    table.show_footer, table.pad_edge, table.collapse_padding = True, False, True
+    table = ruled(title, caption=_caption(found))
+    table.show_footer = True
     minimum_us = sum(step.minimum_us for step in found.steps)
     footers = {
         "layer": "parts\nwhole",

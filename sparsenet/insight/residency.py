@@ -111,6 +111,10 @@ class Residency:
         lists = {"rows": [asdict(row) for row in self.rows], "conditions": [asdict(one) for one in self.conditions]}
         return lists | own | {"usable_cores": self.usable_cores}
 
+    def __repr__(self) -> str:
+        what = dict.fromkeys(f"{row.what} ({row.kind})" for row in self.rows)
+        return f"<Residency of {', '.join(what)}: {len(self.conditions)} conditions>"
+
     def __rich_console__(self, console: "Console", options: "ConsoleOptions") -> "RenderResult":
         from sparsenet.insight.residency_table import gains_table, residency_lines, residency_table
         from sparsenet.tables import printable
@@ -120,11 +124,9 @@ class Residency:
         yield "\n".join(map(printable, residency_lines(self)))
 
     def _repr_html_(self) -> str:
-        from sparsenet.insight.residency_table import gains_table, residency_lines, residency_table
-        from sparsenet.tables import as_html, as_html_of, printable
+        from sparsenet.tables import as_html
 
-        tables = as_html(residency_table(self)) + (as_html(gains) if (gains := gains_table(self)) else "")
-        return tables + as_html_of("\n".join(map(printable, residency_lines(self))))
+        return as_html(self)
 
 
 def residency(

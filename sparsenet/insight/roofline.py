@@ -98,6 +98,9 @@ class Roofline:
         own |= {"machine": self.machine.to_dict(), "memory": self.memory.to_dict()}
         return asdict(self) | {"steps": [asdict(step) for step in self.steps]} | own
 
+    def __repr__(self) -> str:
+        return f"<Roofline of {len(self.steps)} steps: {self.share_of_limit:.1%} of what the core allows>"
+
     def __rich_console__(self, console: "Console", options: "ConsoleOptions") -> "RenderResult":
         from sparsenet.insight.roofline_table import limits_table, roofline_lines, steps_table
         from sparsenet.tables import printable
@@ -107,11 +110,9 @@ class Roofline:
         yield "\n".join(map(printable, roofline_lines(self)))
 
     def _repr_html_(self) -> str:
-        from sparsenet.insight.roofline_table import limits_table, roofline_lines, steps_table
-        from sparsenet.tables import HTML_WIDTH, as_html, as_html_of, printable
+        from sparsenet.tables import as_html
 
-        tables = as_html(limits_table(self)) + as_html(steps_table(self, HTML_WIDTH))
-        return tables + as_html_of("\n".join(map(printable, roofline_lines(self))))
+        return as_html(self)
 
 
 def roofline(

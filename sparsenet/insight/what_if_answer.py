@@ -97,15 +97,15 @@ class WhatIf:
         rows = [asdict(row) | {"layers": [asdict(layer) for layer in row.layers]} for row in self.rows]
         return asdict(self) | {"rows": [row | {"notes": list(row["notes"])} for row in rows], "best": self.best.name}
 
+    def __repr__(self) -> str:
+        return f"<WhatIf of {len(self.rows)} networks, of which {self.best.name} is fastest>"
+
     def __rich_console__(self, console: "Console", options: "ConsoleOptions") -> "RenderResult":
         from sparsenet.insight.what_if_table import what_if_parts
 
         yield from what_if_parts(self)
 
     def _repr_html_(self) -> str:
-        from rich.console import Group
-
-        from sparsenet.insight.what_if_table import what_if_parts
         from sparsenet.tables import as_html
 
-        return as_html(Group(*what_if_parts(self)))
+        return as_html(self)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import partial
 from math import exp, lgamma
 from time import perf_counter
+from typing import Any
 
 import numpy as np
 
@@ -49,6 +50,18 @@ class Outcome:
     way: str
     packing: Packing
     time_s: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """Give everything but the masks by its name, ready for JSON."""
+        shown = "density", "count", "lower_bound", "fill", "energy", "free_energy"
+        told = {name: getattr(self.packing, name) for name in shown}
+        return {
+            "layer": self.layer.name,
+            "shape": list(self.layer.shape),
+            "way": self.way,
+            **told,
+            "time_s": self.time_s,
+        }
 
 
 def compare(layers: tuple[Layer, ...] = LAYERS, seed: int = 0) -> Iterator[Outcome]:

@@ -120,4 +120,4 @@ class Packing:
     def _repr_html_(self) -> str:
         from sparsenet.tables import as_html
 
-        return as_html(self.__rich__())
+        return as_html(self)

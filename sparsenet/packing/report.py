@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 from sparsenet.packing.packed import Packing
+from sparsenet.table_style import ruled
 from sparsenet.tables import as_shape, as_share
 
 if TYPE_CHECKING:
@@ -34,12 +35,8 @@ def packing_table(*packings: Packing) -> "Table":
     >>> packing_table(*(packing.pack(mask, method=name) for name in packing.METHODS)).row_count
     3
     """
-    from rich.box import SIMPLE_HEAD
-    from rich.table import Table
-
-    table = Table("weights", "method", caption=CAPTION, caption_justify="left", box=SIMPLE_HEAD)
-    for heading in ("density", "sets", "at least", "outputs a set", "full", "energy", "free", "time"):
-        table.add_column(heading, justify="right")
+    numbers = "density", "sets", "at\nleast", "outputs\na set", "full", "energy", "free", "time"
+    table = ruled("", ("weights", "method"), numbers, CAPTION)
     for packing in packings:
         table.add_row(*_cells(packing))
     return table

@@ -47,6 +47,10 @@ class Choice:
     measured_us: Mapping[str, float]
     cost: Cost
 
+    def __repr__(self) -> str:
+        fill = "" if self.fill is None else f" {self.fill:.1%} full"
+        return f"<Choice for {self.layer}: {self.kernel}, {self.format or 'no weights'}{fill}; {self.reason}>"
+
 
 def candidates(operation: str, work: WeightedWork) -> tuple[str, ...]:
     """List the kernels, without their variants, that can run a layer; the dense one is always among them.

@@ -11,12 +11,14 @@ Finished runs are skipped, runs that were cut off go on where they were.
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
 import numpy as np
 import typer
 
+from sparsenet.command_line import run
 from sparsenet.errors import SparsenetError
 from sparsenet.speech.prepared import PreparedWords
 from sparsenet.speech.training.plan import GROUPS, Run, planned_runs
@@ -86,12 +88,9 @@ def _say(said: str) -> None:
     print(said, file=sys.stderr, flush=True)
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line; say in one sentence what went wrong."""
-    try:
-        typer.run(study)
-    except (SparsenetError, OSError, ModuleNotFoundError) as error:
-        sys.exit(f"sparsenet.speech.study: {error}")
+    run(study, "python -m sparsenet.speech.study", arguments)
 
 
 if __name__ == "__main__":

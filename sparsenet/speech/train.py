@@ -11,13 +11,14 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from sparsenet.errors import SparsenetError
+from sparsenet.command_line import run
 from sparsenet.speech.prepared import PreparedWords
 from sparsenet.speech.training.recipe import MaskChoice, Recipe, dense_recipe
 
@@ -122,12 +123,9 @@ class _Told:
             print(said, file=sys.stderr, flush=True)
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line; say in one sentence what went wrong."""
-    try:
-        typer.run(train_words)
-    except (SparsenetError, OSError, ModuleNotFoundError) as error:
-        sys.exit(f"sparsenet.speech.train: {error}")
+    run(train_words, "python -m sparsenet.speech.train", arguments)
 
 
 if __name__ == "__main__":

@@ -111,7 +111,9 @@ def test_who_does_not_take_part_is_named_with_the_reason(found):
 def test_a_race_as_table_and_json(found):
     assert race_table(found).row_count == len(found.rows)
     lines = race_footnotes(found)
-    assert sum(line.startswith("Left out: ") for line in lines) == len(found.left_out)
+    left_out = [line for line in lines if line.startswith("Left out, ")]
+    assert len(left_out) == len({one.why for one in found.left_out})
+    assert all(any(one.who in line and one.why in line for line in left_out) for one in found.left_out)
     assert any(line.startswith("Measured on ") for line in lines)
     shown = json.loads(json.dumps(found.to_dict(), allow_nan=False))
     assert len(shown["rows"]) == len(found.rows)

@@ -14,15 +14,6 @@ ONE = recordings()[1].path
 FOLDER = ONE.parent
 
 
-@pytest.mark.parametrize(
-    "command", ["demo", "recognize", "inspect", "bench", "profile", "explain", "what-if", "crossover", "info"]
-)
-def test_help_of_each_command_shows_an_example(run, command):
-    outcome = run(command, "--help")
-    assert outcome.code == 0
-    assert f"Example: sparsenet {command}" in outcome.out
-
-
 def test_help_lists_the_commands(run):
     for arguments in ((), ("--help",)):
         outcome = run(*arguments)
@@ -50,7 +41,7 @@ def test_recognize_prints_a_table(run, by_meaning):
     outcome = run("recognize", ONE)
     assert outcome.code == 0
     assert outcome.err == ""
-    assert re.search(r"one_allison.flac.*│ one +│ +\d+\.\d%", outcome.out)
+    assert re.search(r"one_allison.flac +one +\d+\.\d%", outcome.out)
 
 
 def test_recognize_prints_exactly_the_promised_json(run, by_meaning):

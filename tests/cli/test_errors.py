@@ -49,6 +49,38 @@ def test_wrong_arguments(run, arguments, said, json):
     assert_sorry(run(*arguments, *(["--json"] if json and len(arguments) > 1 else [])), said)
 
 
+@pytest.mark.parametrize(
+    ("raised", "code", "said"),
+    [
+        (KeyboardInterrupt, 130, "stopped"),
+        (MemoryError("9 GiB"), 2, "there is not enough memory: 9 GiB"),
+        (OSError(28, "No space left on device", "x.json"), 2, "No space left on device: x.json"),
+    ],
+)
+def test_what_ends_a_command_early(run, monkeypatch, raised, code, said):
+    def broken(*_):
+        raise raised
+
+    monkeypatch.setattr("sparsenet.commands.info_command.show_info", broken)
+    outcome = run("info")
+    assert (outcome.code, outcome.out, outcome.err) == (code, "", f"sparsenet: {said}\n")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("bench", "--plot", "race.xyz"), "ends with .png, .svg or .pdf"),
+        (("roofline", "--plot", "no-such-folder/roof.svg"), "a folder that exists"),
+        (("crossover", "--plot", "."), ".png, .svg or .pdf"),
+        (("bench", "--record", "."), "a folder that exists"),
+        (("gpu-study", "--record", "no-such-folder/gpu.json"), "a folder that exists"),
+    ],
+)
+def test_where_nothing_can_be_written_is_said_at_once(run, arguments, said):
+    pytest.importorskip("matplotlib", reason="drawing needs matplotlib")
+    assert_sorry(run(*arguments), said)
+
+
 @pytest.mark.parametrize("data", [b"", b"not sound", b"RIFF\x00\x00\x00\x00WAVE", b"\x00" * 4096])
 def test_files_that_are_not_sound(run, by_meaning, tmp_path, data):
     pytest.importorskip("soundfile", reason="needs the extra speech")

@@ -19,7 +19,7 @@ def test_all_kernels_are_listed(run):
     outcome = run("kernels")
     assert (outcome.code, outcome.err) == (0, "")
     assert "linear_f32_blocks_active" in outcome.out
-    assert set(json.loads(run("kernels", "--json").out)) == set(kernels())
+    assert {row["name"] for row in json.loads(run("kernels", "--json").out)} == set(kernels())
 
 
 def test_one_kernel_is_shown(run):
@@ -41,14 +41,23 @@ def test_kernels_of_a_file_are_shown_with_their_source(run, tmp_path):
         assert "kernels_of_mine" in run("kernels", "--use", path).out
 
 
-@pytest.mark.parametrize(("name", "text"), [("mine.txt", ""), ("absent.py", None), ("broken.py", "1 / 0")])
+@pytest.mark.parametrize(
+    ("name", "text"), [("mine.txt", ""), ("absent.py", None), ("idle.py", "x = 1"), ("broken.py", "\n1 / 0")]
+)
 def test_files_that_register_nothing_are_refused(run, tmp_path, name, text):
     path = tmp_path / name
     if text is not None:
         path.write_text(text, encoding="utf-8")
     outcome = run("kernels", "--use", path)
     assert outcome.code == 2
-    assert "registers kernels" in outcome.err or "ZeroDivisionError" in outcome.err
+    assert any(said in outcome.err for said in ("registers kernels", "it registers none", "in line 2: ZeroDivision"))
+
+
+def test_a_file_that_leaves_is_refused(run, tmp_path):
+    (tmp_path / "leaves.py").write_text("raise SystemExit(0)", encoding="utf-8")
+    outcome = run("bench", "--use", tmp_path / "leaves.py")
+    assert (outcome.code, outcome.out) == (2, "")
+    assert "SystemExit" in outcome.err
 
 
 def test_an_unknown_kernel_is_one_sentence(run):

@@ -176,7 +176,7 @@ def test_nothing_is_drawn_without_times(tmp_path):
 @pytest.mark.skipif(not missing(), reason="there is a GPU, or the simulator of one")
 def test_command_says_what_is_missing(tmp_path, capsys):
     with pytest.raises(SystemExit) as left:
-        main(["gpu-study", "--json", str(tmp_path / "study.json")])
+        main(["gpu-study", "--record", str(tmp_path / "study.json")])
     assert left.value.code == 2
     assert "expected a CUDA GPU, got none" in capsys.readouterr().err
 
@@ -185,7 +185,7 @@ def test_command_says_what_is_missing(tmp_path, capsys):
 @pytest.mark.skipif(not is_simulated(), reason="a device takes minutes")
 def test_command_writes_record_and_page(tmp_path):
     with pytest.raises(SystemExit) as left:
-        main(["gpu-study", "--json", str(tmp_path / "a.json"), "--page", str(tmp_path / "a.md"), "--seconds", "0"])
+        main(["gpu-study", "--record", str(tmp_path / "a.json"), "--page", str(tmp_path / "a.md"), "--seconds", "0"])
     assert left.value.code == 0
     assert json.loads((tmp_path / "a.json").read_text())["points"] == {}
     assert "By count, at real sizes" in (tmp_path / "a.md").read_text(encoding="utf-8")

@@ -355,7 +355,7 @@ def test_own_masked_layers():
 
 def test_the_report_shows_the_notes():
     net = imported(nn.Sequential(nn.Linear(4, 2).double(), nn.Dropout(0.5)), (4,))
-    assert sn.import_report(net).row_count == len(notes(net)) == 2
+    assert len(sn.import_report(net).notes) == len(notes(net)) == 2
 
 
 def test_the_report_survives_storage(tmp_path):

@@ -126,7 +126,7 @@ def test_tables_show_what_was_said_as_it_is():
     text = drawn(found())
     assert "[red] processor" in " ".join(text.split())
     assert "A 4.0" in text
-    assert "<pre" in found()._repr_html_()
+    assert "<table" in found()._repr_html_()
 
 
 def test_where_dense_wins_there_is_a_dot():

@@ -80,7 +80,7 @@ def test_every_network_can_be_explained(net):
     record = json.loads(json.dumps(found.to_dict(), allow_nan=False))
     assert [row["layer"] for row in record["layers"]] == [row.layer for row in found.layers]
     assert record["verdict"]
-    assert "<pre" in found._repr_html_()
+    assert "<table" in found._repr_html_()
 
 
 def test_it_fits_a_narrow_terminal_and_names_what_a_file_says():

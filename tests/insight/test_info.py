@@ -28,7 +28,7 @@ def test_info_prints_as_a_table_and_as_html():
     text = console.export_text()
     for name in ("sparsenet", "llvm", "features", "threading layer", "compiled kernels"):
         assert name in text
-    assert "<pre" in info()._repr_html_()
+    assert "<table" in info()._repr_html_()
 
 
 def test_the_kernel_cache_is_measured(monkeypatch, tmp_path):

@@ -39,7 +39,8 @@ def test_a_kernel_shows_arguments_source_definition_and_code():
 
 def test_in_a_notebook_it_is_escaped_html():
     html = sn.show_kernel("linear_f32_csc_active")._repr_html_()
-    assert html.startswith("<pre")
+    assert "<table" in html
+    assert "def linear_f32_csc_active(" in html
     assert "0 &lt;= columns &lt; D" in html
 
 
@@ -63,7 +64,7 @@ def test_a_kernel_that_only_moves_numbers_has_no_definition():
 
 
 def test_a_part_of_a_name_leads_to_the_whole():
-    with pytest.raises(SparsenetError, match=r"such as .*linear_f32_csc_active.*; got 'csc_active'"):
+    with pytest.raises(SparsenetError, match=r"got 'csc_active'; close to it are linear_f32_csc_active"):
         sn.show_kernel("csc_active")
 
 

@@ -62,7 +62,7 @@ def test_every_family_has_its_row(net):
     assert found.best in found.rows[2:]
     assert found.best.predicted_us == min(row.predicted_us for row in found.rows[2:])
     json.dumps(found.to_dict(), allow_nan=False)
-    assert "<pre" in found._repr_html_()
+    assert "<table" in found._repr_html_()
 
 
 def test_the_dense_row_has_no_zeros():

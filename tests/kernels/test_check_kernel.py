@@ -65,8 +65,7 @@ def test_a_wrong_sum_is_found_and_shrunk():
     assert "linear_f32_csc_active__mine is wrong" in message
     assert "samples=1, inputs=1, outputs=1, density=1.0, activity=Activity(most=1, ragged=False" in message
     assert "out[0, 0]: expected" in message
-    assert "edges that break: 1 samples" in message
-    assert "0 samples" not in message
+    assert "edges that break: all but 0 samples; no weights" in message
 
 
 def test_a_sum_that_is_off_by_a_few_roundings_is_found():
@@ -102,7 +101,49 @@ def test_a_write_outside_of_an_output_is_found():
             for n in range(x.shape[1], (x.shape[1] + 7) // 8 * 8):
                 out[b, n] = np.float32(0.0)
 
+    assert "outside of an array" in message_of("relu_f32__mine")
+
+
+def test_a_write_outside_of_an_output_by_a_function_it_calls_is_found():
+    @compiled
+    def clear(out, b, n):
+        out[b, n] = np.float32(0.0)
+
+    @kernel("relu", variant="mine", arguments=RELU)
+    def mine(x, out):
+        for b in range(x.shape[0]):
+            for n in range(x.shape[1]):
+                out[b, n] = max(x[b, n], np.float32(0.0))
+            clear(out, b, x.shape[1])
+
     assert "it writes outside of out" in message_of("relu_f32__mine") or config.BOUNDSCHECK
+
+
+@pytest.mark.parametrize("by_vectors", [False, True])
+def test_a_write_so_far_outside_that_it_would_end_the_process_is_found(by_vectors):
+    far = 1 << 33
+
+    @kernel("relu", variant="mine", arguments=RELU)
+    def mine(x, out):
+        for b in range(x.shape[0]):
+            if by_vectors:
+                store(out, far, load(x, far))
+            else:
+                out[b, far] = x[b, 0]
+
+    message = message_of("relu_f32__mine")
+    assert "it accesses memory outside of an array" in message
+    assert "edges that break: all but no samples" in message
+
+
+@pytest.mark.parametrize("taken", ["f32[N]", "u8[B, N]", "f32[B, N, M]"])
+def test_arguments_of_other_axes_or_dtypes_are_refused(taken):
+    @kernel("relu", variant="mine", arguments=f"x {taken}; out {taken}")
+    def mine(x, out):
+        out[:] = 0
+
+    with pytest.raises(TypeError, match=r"expected relu_f32__mine to take x f32 of 2 axes, .* got x .*; pass cases"):
+        check_kernel("relu_f32__mine")
 
 
 def test_a_changed_input_is_found():
@@ -201,6 +242,15 @@ def test_a_format_of_ones_own_needs_cases_of_ones_own():
         check_kernel("linear_f32_runs_dense")
 
 
+def test_inputs_of_ones_own_need_cases_of_ones_own():
+    @kernel("linear", weights="csr", inputs="lazy", arguments=RELU)
+    def linear_f32_csr_lazy(x, out):
+        out[:] = 0.0
+
+    with pytest.raises(ValueError, match="expected inputs as dense, active, pixels, got 'lazy'"):
+        check_kernel("linear_f32_csr_lazy")
+
+
 def test_arguments_of_ones_own_need_cases_of_ones_own():
     @kernel("relu", variant="leaky", arguments="x f32[B, N]; slope f32[N]; out f32[B, N]")
     def leaky(x, slope, out):
@@ -213,6 +263,8 @@ def test_arguments_of_ones_own_need_cases_of_ones_own():
 def test_an_unknown_name_is_refused():
     with pytest.raises(ValueError, match=r"expected the name of a registered kernel, got 'relu'; .*relu_f32"):
         check_kernel("relu")
+    with pytest.raises(TypeError, match="expected a kernel, or the name of one, got int"):
+        check_kernel(3)
 
 
 def test_the_seed_decides_what_is_drawn():
@@ -253,6 +305,20 @@ def test_a_read_outside_of_an_input_is_found():
         for b in range(x.shape[0]):
             for n in range(x.shape[1]):
                 out[b, n] = max(x[b, n], np.float32(0.0)) + np.float32(0.0) * x[b, n + 1]
+
+    assert "outside of an array" in message_of("relu_f32__mine", case=finite_rows())
+
+
+def test_a_number_read_outside_of_an_input_by_a_function_it_calls_spoils_the_sum():
+    @compiled
+    def behind(x, b, n):
+        return x[b, n + 1]
+
+    @kernel("relu", variant="mine", arguments=RELU)
+    def mine(x, out):
+        for b in range(x.shape[0]):
+            for n in range(x.shape[1]):
+                out[b, n] = max(x[b, n], np.float32(0.0)) + np.float32(0.0) * behind(x, b, n)
 
     assert "got nan" in message_of("relu_f32__mine", case=finite_rows()) or config.BOUNDSCHECK
 

@@ -24,7 +24,7 @@ def test_tables_say_what_was_found():
     assert "16x32" in text
     assert "magnitude" in text
     assert "25.0 %" in text
-    assert "<pre" in PACKED._repr_html_()
+    assert "<table" in PACKED._repr_html_()
 
 
 def test_packings_side_by_side():

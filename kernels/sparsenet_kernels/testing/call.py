@@ -1,12 +1,15 @@
 """Calling a kernel on a case, as the engine calls it or as Python can."""
 
-from collections.abc import Iterator, Mapping, Set
+from collections.abc import Callable, Iterator, Mapping, Set
+from functools import cache
 from types import CodeType, FunctionType
 from typing import Any
 
 import numpy as np
-from numba import config
+from numba import config, njit
 
+from sparsenet_kernels.arguments import DTYPES
+from sparsenet_kernels.arguments import Argument as Declared
 from sparsenet_kernels.native import SAMPLES, address_of, array_words, run_step
 from sparsenet_kernels.registry import Kernel
 from sparsenet_kernels.simd.amx import amx_available
@@ -20,22 +23,59 @@ def complaints(kernel: Kernel, case: Case) -> list[str]:
 
     The call is the engine's, through the compiled step. With ``NUMBA_BOUNDSCHECK=1`` it is that of the jitted function,
     whose ``IndexError`` says more; with ``NUMBA_DISABLE_JIT=1`` that of the Python source. Kernels for "cuda" are
-    launched on copies on the device, or in Numba's simulator of one.
+    launched on copies on the device, or in Numba's simulator of one. A kernel of somebody's own is called with checked
+    bounds first: what reaches far outside of its arrays could end the process.
     """
+    if _may_crash(kernel) and kernel.step and (outside := _outside(kernel, case)):
+        return [outside]
     written = {case.aliases.get(name, name) for name in case.expected} | case.scratch
-    blocks = {name: guarded(case.arguments[name], name in written) for name in _own_arrays(kernel, case)}
-    arrays = {name: block.array for name, block in blocks.items()}
-    arrays |= {name: arrays[owner] for name, owner in case.aliases.items()}
-    integers = {name: value for name, value in case.arguments.items() if isinstance(value, int)}
+    blocks = _blocks(kernel, case, written)
+    given = _given(blocks, case)
     try:
         if kernel.device == "cuda":
+            integers = {name: value for name, value in given.items() if isinstance(value, int)}
             call_on_device(kernel, blocks, case.aliases, integers)
         else:
-            _call(kernel, arrays | integers)
+            _call(kernel, given)
     except (IndexError, RuntimeError) as error:
-        return [f"it accesses memory outside of an array ({error})"]
+        return [_said_outside(error)]
+    arrays = {name: value for name, value in given.items() if not isinstance(value, int)}
     wrong = [mismatch(name, wanted, arrays[name]) for name, wanted in case.expected.items()]
     return [*_trespasses(blocks, written), *filter(None, wrong)]
+
+
+def _may_crash(kernel: Kernel) -> bool:
+    return not (kernel.bundled or kernel.device == "cuda" or config.BOUNDSCHECK or config.DISABLE_JIT)
+
+
+def _outside(kernel: Kernel, case: Case) -> str:
+    """Say where a kernel leaves its arrays, called with checked bounds on copies; "" where it does not."""
+    given = _given(_blocks(kernel, case, set(case.arguments)), case)
+    try:
+        _checked(kernel.source)(*(given[argument.name] for argument in kernel.arguments))
+    except IndexError as error:
+        return _said_outside(error)
+    return ""
+
+
+@cache
+def _checked(source: Callable[..., None]) -> Any:
+    """Compile a kernel once more, so that its own accesses are checked; those of other functions it calls are not."""
+    return njit(error_model="numpy", boundscheck=True)(source)
+
+
+def _said_outside(error: Exception) -> str:
+    return f"it accesses memory outside of an array ({error})"
+
+
+def _blocks(kernel: Kernel, case: Case, written: Set[str]) -> dict[str, Guarded]:
+    return {name: guarded(case.arguments[name], name in written) for name in _own_arrays(kernel, case)}
+
+
+def _given(blocks: Mapping[str, Guarded], case: Case) -> dict[str, Argument]:
+    arrays = {name: block.array for name, block in blocks.items()}
+    arrays |= {name: arrays[owner] for name, owner in case.aliases.items()}
+    return arrays | {name: value for name, value in case.arguments.items() if isinstance(value, int)}
 
 
 def can_run(kernel: Kernel) -> bool:
@@ -61,8 +101,29 @@ def _own_arrays(kernel: Kernel, case: Case) -> list[str]:
             f"expected {kernel.name} to take only {', '.join(case.arguments)}, got {', '.join(missing)}; "
             "pass cases of your own as case="
         )
+    strange = [argument for argument in kernel.arguments if not _fits(argument, case.arguments[argument.name])]
+    if strange:
+        given = ", ".join(_described(argument.name, case.arguments[argument.name]) for argument in strange)
+        raise TypeError(
+            f"expected {kernel.name} to take {given}, got {', '.join(map(str, strange))}; pass cases of your own as "
+            "case="
+        )
     arrays = [argument.name for argument in kernel.arguments if argument.is_array]
     return [name for name in arrays if name not in case.aliases]
+
+
+def _fits(argument: Declared, value: Argument) -> bool:
+    """Tell whether a case holds what the kernel's line of arguments says; other axes would be other addresses."""
+    if isinstance(value, int):
+        return not argument.is_array
+    return argument.is_array and value.ndim == len(argument.axes) and value.dtype == argument.numpy_dtype
+
+
+def _described(name: str, value: Argument) -> str:
+    if isinstance(value, int):
+        return f"{name} int"
+    dtype = next((short for short, (_, dtype) in DTYPES.items() if value.dtype == dtype), value.dtype)
+    return f"{name} {dtype} of {value.ndim} axes"
 
 
 def _call(kernel: Kernel, arguments: Mapping[str, Argument]) -> None:

@@ -1,6 +1,7 @@
 """The differential test: a kernel against what its operation means."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
+from difflib import get_close_matches
 from typing import Any
 
 import hypothesis
@@ -32,8 +33,8 @@ def check_kernel(
     than a vector holds, nothing active, everything active, ties, ...), then on problems that hypothesis draws. Its
     outputs must agree with :mod:`sparsenet_kernels.reference`: sums within the error that float32 sums of so many
     products may have, everything else exactly. Its inputs must stay as they were, and so must the memory around all
-    arrays. A kernel that writes far outside of its arrays can crash the process: ``NUMBA_BOUNDSCHECK=1`` in the
-    environment makes it say where.
+    arrays. A kernel of your own is first called with checked bounds, because one that reaches far outside of its arrays
+    could end the process; functions that it calls are checked with ``NUMBA_BOUNDSCHECK=1`` in the environment only.
 
     Parameters
     ----------
@@ -78,7 +79,7 @@ def check_kernel(
       for LinearProblem(samples=1, inputs=1, outputs=1, density=1.0, activity=Activity(most=0, ...
       ...
     """
-    found = _find(kernel) if isinstance(kernel, str) else kernel
+    found = kernel if isinstance(kernel, Kernel) else _find(kernel)
     if case is not None:
         try:
             _search(found, case, lambda drawn: drawn, max_examples, seed)
@@ -86,15 +87,14 @@ def check_kernel(
             raise AssertionError(str(error)) from None  # without the frames of hypothesis
         return
     suite = suite_of(found)
-    broken = {
-        edge: wrong for edge, problem in suite.edges(found).items() if (wrong := _wrong(found, suite.case, problem))
-    }
+    edges = suite.edges(found)
+    broken = {edge: wrong for edge, problem in edges.items() if (wrong := _wrong(found, suite.case, problem))}
     try:
         _search(found, suite.problems(found), lambda problem: suite.case(found, problem), max_examples, seed)
     except AssertionError as error:
-        raise AssertionError(f"{error}\n{_edges(broken)}") from None
+        raise AssertionError(f"{error}\n{_edges(edges, broken)}") from None
     if broken:
-        raise AssertionError(f"{next(iter(broken.values()))}\n{_edges(broken)}")
+        raise AssertionError(f"{next(iter(broken.values()))}\n{_edges(edges, broken)}")
 
 
 def cases(kernel: Kernel) -> st.SearchStrategy[Case]:
@@ -110,10 +110,13 @@ def cases(kernel: Kernel) -> st.SearchStrategy[Case]:
 
 
 def _find(name: str) -> Kernel:
-    if name not in kernels():
-        raise ValueError(
-            f"expected the name of a registered kernel, got {name!r}; the kernels are {', '.join(kernels())}"
+    if not isinstance(name, str):
+        raise TypeError(
+            f"expected a kernel, or the name of one, got {type(name).__name__}; after the decorator, use the name"
         )
+    if name not in kernels():
+        close = ", ".join(get_close_matches(name, kernels(), 3, 0))
+        raise ValueError(f"expected the name of a registered kernel, got {name!r}; close to it are {close}")
     return kernels()[name]
 
 
@@ -161,7 +164,11 @@ def _inputs(case: Case) -> str:
     )
 
 
-def _edges(broken: dict[str, str]) -> str:
+def _edges(edges: Iterable[str], broken: Mapping[str, str]) -> str:
+    """Name the edges that break, or, where those are most of them, the ones that hold."""
+    holding = [edge for edge in edges if edge not in broken]
     if not broken:
         return "  none of the edges breaks"
+    if len(broken) > len(holding):
+        return f"  edges that break: all but {'; '.join(holding)}" if holding else "  all edges break"
     return f"  edges that break: {'; '.join(broken)}"

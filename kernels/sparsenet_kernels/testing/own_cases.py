@@ -54,8 +54,7 @@ def own_case(kernel: Kernel, problem: OwnProblem) -> Case:
     inputs = {argument.name: _drawn(rng, argument, sizes, problem.content) for argument in _inputs(kernel)}
     rest = [argument for argument in kernel.arguments if argument.name not in inputs]
     written = {argument.name: leftovers(_shape(argument, sizes), argument.numpy_dtype) for argument in rest}
-    assert kernel.reference is not None
-    values = np.asarray(kernel.reference(**{name: _wide(array) for name, array in inputs.items()}))
+    values = _meant(kernel, {name: _wide(array) for name, array in inputs.items()})
     out = rest[-1]
     if values.shape != written[out.name].shape:
         raise ValueError(
@@ -64,6 +63,16 @@ def own_case(kernel: Kernel, problem: OwnProblem) -> Case:
     allowed = _allowed(kernel, sizes, [*inputs.values(), values]) if out.dtype == "f32" else 0
     scratch = frozenset(argument.name for argument in rest[:-1])
     return Case(inputs | written, {out.name: Expected(values, allowed)}, scratch)
+
+
+def _meant(kernel: Kernel, inputs: Mapping[str, Array]) -> Array:
+    assert kernel.reference is not None
+    try:
+        return np.asarray(kernel.reference(**inputs))
+    except Exception as error:
+        shapes = ", ".join(f"{name} {array.shape}" for name, array in inputs.items())
+        error.add_note(f"in the reference of {kernel.name}, given {shapes}")
+        raise
 
 
 def _inputs(kernel: Kernel) -> list[Argument]:

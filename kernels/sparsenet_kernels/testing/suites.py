@@ -128,6 +128,9 @@ FORMATS = {
 }
 """The formats of weights that the suites of weighted operations can pack."""
 
+INPUTS = ("dense", "active", "pixels")
+"""The ways that inputs may lie in memory."""
+
 
 def suite_of(kernel: Kernel) -> Suite:
     """Return the suite of a kernel's operation.
@@ -149,5 +152,9 @@ def suite_of(kernel: Kernel) -> Suite:
     if known is not None and kernel.weights not in known:
         raise ValueError(
             f"expected weights as {', '.join(known)}, got {kernel.weights!r}; pass cases of your own as case="
+        )
+    if kernel.inputs not in ("", *INPUTS):
+        raise ValueError(
+            f"expected inputs as {', '.join(INPUTS)}, got {kernel.inputs!r}; pass cases of your own as case="
         )
     return SUITES[name]

@@ -1,0 +1,90 @@
+"""How every command of this package runs: its errors are one sentence on the standard error, never a traceback."""
+
+import json
+import sys
+from collections.abc import Callable, Sequence
+from typing import Annotated, Any, NoReturn
+
+import typer
+
+from sparsenet.errors import SparsenetError
+from sparsenet.tables import plain
+
+__all__ = ["Json", "as_json", "print_json", "run"]
+
+# typer once brought click along and now carries its own copy; its public BadParameter leads to either's base classes
+USAGE_ERROR: type[Exception] = typer.BadParameter.__mro__[1]
+
+STOPPED = 130
+"""The exit code after Ctrl-C, as shells have it; typer raises or returns, depending on its version."""
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
+
+
+def run(what: typer.Typer | Callable[..., None], name: str, arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run a command line and leave with its exit code: 0, or 2 after one sentence, or 130 when it was stopped.
+
+    Parameters
+    ----------
+    what : typer.Typer or callable
+        Commands, or a single one.
+    name : str
+        As people call it.
+    arguments : sequence of str, optional
+        Those of the process when left out.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")  # an old terminal shows "?" for µ; it need not end the program
+    sys.exit(_code_of(what, name, sys.argv[1:] if arguments is None else list(arguments)))
+
+
+def as_json(value: Any) -> str:
+    """Write a value as strict JSON, in plain ASCII so that any pipe can carry it.
+
+    Examples
+    --------
+    >>> print(as_json({"time_s": 0.5}))
+    {
+      "time_s": 0.5
+    }
+    <BLANKLINE>
+    """
+    return json.dumps(value, indent=2, allow_nan=False) + "\n"
+
+
+def print_json(value: Any) -> None:
+    """Print a value as JSON."""
+    sys.stdout.write(as_json(value))
+
+
+def _code_of(what: typer.Typer | Callable[..., None], name: str, arguments: list[str]) -> int:
+    if isinstance(what, typer.Typer):
+        app, arguments = what, arguments or ["--help"]
+    else:
+        app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+        app.command()(what)
+    try:
+        code: int = typer.main.get_command(app).main(arguments, prog_name=name, standalone_mode=False) or 0
+        return _sorry(name, "stopped", STOPPED) if code == STOPPED else code
+    except (typer.Abort, KeyboardInterrupt):
+        return _sorry(name, "stopped", STOPPED)
+    except USAGE_ERROR as error:
+        return _sorry(name, getattr(error, "format_message", error.__str__)())
+    except (SparsenetError, OSError, ModuleNotFoundError) as error:
+        return _sorry(name, _message(error))
+    except MemoryError as error:
+        return _sorry(name, f"there is not enough memory{f': {error}' if str(error) else ''}")
+
+
+def _message(error: Exception) -> str:
+    """Say what the system refused without its error number."""
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.strerror}: {error.filename}" if error.filename else error.strerror
+    return str(error)
+
+
+def _sorry(name: str, message: str, code: int = 2) -> int:
+    sentence = plain(" ".join(message.split()))  # a file's name may hold anything
+    print(f"{name.removeprefix('python -m ')}: {sentence}", file=sys.stderr)
+    return code
