@@ -167,6 +167,8 @@ def _with_reasons(best: Lowered, first: Lowered, measured: Mapping[str, Mapping[
 def _reason(choice: Choice, times_us: Mapping[str, float], predicted: str) -> str:
     name = _key(choice, times_us)
     dense = next((time_us for kernel, time_us in times_us.items() if kernel.endswith("_dense_dense")), None)
+    if len(times_us) == 1:
+        return f"{predicted}; no other comes near"
     what = predicted.partition(":")[0] if name == next(iter(times_us)) else "measured, against the prediction"
     if dense is None or name.endswith("_dense_dense"):
         return f"{what}: fastest of {len(times_us)} measured"
