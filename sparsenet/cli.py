@@ -8,7 +8,7 @@ import typer
 
 from sparsenet import __version__
 from sparsenet.command_line import Json, run
-from sparsenet.commands.options import Model, Plot, Record, Use, Watts, writable
+from sparsenet.commands.options import Model, Models, Plot, Record, Use, Watts, writable
 
 __all__ = ["app", "main"]
 
@@ -157,34 +157,35 @@ def roofline(
 
 @app.command(epilog="Example: sparsenet residency spoken-digits spoken-digits-dense")
 def residency(
-    models: Annotated[
-        list[str] | None,
-        typer.Argument(help="Names of bundled networks, or paths of files.", metavar="MODEL...", show_default=False),
-    ] = None,
-    sizes: Annotated[str, typer.Option(help="Linear layers of n x n, with commas between; 0 for none.")] = (
-        "512,1024,2048,4096"
-    ),
-    seconds: Annotated[float, typer.Option(min=0.01, max=3_600, help="For each row of the table, about.")] = 1.0,
+    models: Models = None,
+    sizes: Annotated[
+        str,
+        typer.Option(
+            help="Linear layers of n x n to time too, with commas between; 0 for none. Dense, they take 4 n² bytes."
+        ),
+    ] = ("512,1024,2048,4096"),
+    seconds: Annotated[float, typer.Option(min=0.01, max=3_600, help="For each number of the table, about.")] = 1.0,
     json: Json = False,
+    plot: Plot = None,
 ) -> None:
     """Say how much of the speed is cache: hot, with caches displaced before each word, and with ever larger layers."""
     from sparsenet.commands.residency_command import residency_of
 
-    residency_of(models or ["spoken-digits"], sizes, seconds, json)
+    residency_of(models or ["spoken-digits"], sizes, seconds, plot, json)
 
 
-@app.command(epilog="Example: sparsenet energy spoken-digits --watts 5")
+@app.command(epilog="Example: sparsenet energy spoken-digits spoken-digits-dense --watts 5")
 def energy(
-    model: Model = "spoken-digits",
+    models: Models = None,
     watts: Watts = None,
     batch: Annotated[int, typer.Option(min=1, max=4096, help="Samples of one call of the larger run.")] = 64,
-    seconds: Annotated[float, typer.Option(min=0.01, max=86_400, help="For each run.")] = 3.0,
+    seconds: Annotated[float, typer.Option(min=0.01, max=86_400, help="For each of two runs of a network.")] = 3.0,
     json: Json = False,
 ) -> None:
     """Say what a word costs in joules, and how many days of sound a second hears."""
     from sparsenet.commands.energy_command import energy_of
 
-    energy_of(model, watts, batch, seconds, json)
+    energy_of(models or ["spoken-digits"], watts, batch, seconds, json)
 
 
 @app.command(epilog="Example: sparsenet kernels linear_f32_blocks_active")

@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sparsenet.planner.cores import usable_cores
+from sparsenet.planner.hardware import caches_text, hardware_line
 from sparsenet.planner.machine import Machine, machine
+from sparsenet.planner.memory import Memory, memory
 from sparsenet.planner.threading_layer import ThreadingLayer, threading_layer
 from sparsenet.table_style import ruled
 from sparsenet.tables import as_html, as_size, printable
@@ -16,7 +18,7 @@ from sparsenet.tables import as_html, as_size, printable
 if TYPE_CHECKING:
     from rich.table import Table
 
-__all__ = ["Info", "KernelCacheInfo", "info", "machine_line"]
+__all__ = ["Info", "KernelCacheInfo", "info", "machine_line", "versions_line"]
 
 PACKAGES = ("sparsenet", "numpy", "scipy", "numba", "llvmlite", "safetensors", "soundfile", "onnxruntime", "torch")
 
@@ -47,6 +49,7 @@ class Info:
     versions : dict of str to (str or None)
         By distribution, and ``python`` and ``llvm``; None where it is not installed.
     machine : Machine
+    memory : Memory
     usable_cores : int
         Those that this process may keep busy; see :func:`sparsenet.planner.cores.usable_cores`.
     threading_layer : ThreadingLayer
@@ -55,13 +58,14 @@ class Info:
 
     versions: dict[str, str | None]
     machine: Machine
+    memory: Memory
     usable_cores: int
     threading_layer: ThreadingLayer
     kernel_cache: KernelCacheInfo
 
     def to_dict(self) -> dict[str, Any]:
         """Give everything by its name, ready for JSON."""
-        return asdict(self) | {"machine": self.machine.to_dict()}
+        return asdict(self) | {"machine": self.machine.to_dict(), "memory": self.memory.to_dict()}
 
     def __repr__(self) -> str:
         return f"<Info: sparsenet {self.versions['sparsenet']} on {self.machine.model or self.machine.llvm_name}>"
@@ -89,6 +93,7 @@ def info() -> Info:
     return Info(
         versions=_versions(),
         machine=machine(),
+        memory=memory(),
         usable_cores=usable_cores(),
         threading_layer=threading_layer(),
         kernel_cache=_kernel_cache(),
@@ -96,13 +101,13 @@ def info() -> Info:
 
 
 def machine_line(about: Info) -> str:
-    """Say in one line on what a result was measured."""
-    here = about.machine
-    packages = ", ".join(f"{name} {found}" for name, found in about.versions.items() if name in SHOWN and found)
-    return (
-        f"{here.model or here.llvm_name}, {about.usable_cores} of {here.logical_cores} cores usable, "
-        f"{here.vector_bits}-bit vectors ({_widest(here.features)}); {packages}"
-    )
+    """Say in one line on what a result was measured, and with what."""
+    return f"{hardware_line(about.machine, about.usable_cores, about.memory)}; {versions_line(about)}"
+
+
+def versions_line(about: Info) -> str:
+    """Say in one line with what a result was measured."""
+    return ", ".join(f"{name} {found}" for name, found in about.versions.items() if name in SHOWN and found)
 
 
 SHOWN = ("sparsenet", "python", "numpy", "numba", "llvmlite", "llvm", "onnxruntime")
@@ -141,12 +146,6 @@ def _size_bytes(path: Path) -> int | None:
         return None
 
 
-def _widest(features: tuple[str, ...]) -> str:
-    """Name the instruction sets that decide most, of those there are."""
-    telling = ("amx-int8", "avx512vnni", "avx512vbmi", "avx512f", "avx2", "sve2", "i8mm", "dotprod", "neon")
-    return ", ".join([name for name in telling if name in features][:4]) or "none of note"
-
-
 def _table(about: Info) -> "Table":
     table = ruled("sparsenet on this machine", ("", ""))
     table.show_header = False
@@ -161,15 +160,9 @@ def _rows(about: Info) -> Iterable[tuple[str, str]]:
     yield "cpu", f"{here.model or 'unknown'} ({here.architecture}; LLVM says {here.llvm_name})"
     yield "features", " ".join(here.features) or "none of note"
     yield "vectors", f"{here.vector_bits} bits"
-    yield (
-        "caches",
-        ", ".join(
-            f"{name} {as_size(size)}"
-            for name, size in (("L1d", here.l1d_bytes), ("L2", here.l2_bytes), ("L3", here.l3_bytes))
-        ),
-    )
+    yield "caches", caches_text(here)
     yield "cores", f"{about.usable_cores} usable of {here.logical_cores}"
-    yield "memory", f"{as_size(here.memory_bytes)}, {here.numa_nodes or 'unknown'} NUMA node(s)"
+    yield "memory", about.memory.line().removeprefix("memory ")
     yield "threading layer", _layer_text(layer)
     kept = f"{cache.directory} ({cache.entries:,} files, {as_size(cache.size_bytes)})"
     yield "compiled kernels", kept if cache.directory else "not kept"

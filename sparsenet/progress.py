@@ -2,18 +2,24 @@
 
 import time
 from collections.abc import Callable, Iterable, Iterator
-from importlib.util import find_spec
-from typing import TYPE_CHECKING, TypeVar
+from contextlib import contextmanager
+from functools import lru_cache
+from html import escape
+from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-__all__ = ["tracked"]
+__all__ = ["telling", "tracked"]
 
 PATIENCE_S = 0.7
 """Nothing is shown before this."""
 
+NOTEBOOK_PAUSE_S = 0.1
+"""A notebook is sent no two pictures within this."""
+
 T = TypeVar("T")
+Tell = Callable[[int, str], None]
 
 
 def tracked(
@@ -27,7 +33,7 @@ def tracked(
     doing : str or callable
         What is done with them, or with the one that it is given.
     progress : bool or None
-        Always, never, or (None) in terminals, and in notebooks that have ipywidgets to show it with.
+        Always, never, or (None) in terminals and notebooks.
     total : int, optional
         How many there are, where that is known.
 
@@ -36,25 +42,85 @@ def tracked(
     >>> list(tracked([1, 2], "counting", progress=False))
     [1, 2]
     """
+    with telling(progress, total) as tell:
+        for done, item in enumerate(items):
+            tell(done, doing if isinstance(doing, str) else doing(item))
+            yield item
+
+
+@contextmanager
+def telling(progress: bool | None, total: int | None = None) -> Iterator[Tell]:
+    """Give a function to call with how many are done, and what is done next; the arguments are those of `tracked`.
+
+    Examples
+    --------
+    >>> with telling(progress=False) as tell:
+    ...     tell(0, "counting")
+    """
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
     console = Console(stderr=True)
-    if progress is False or not (progress or _is_watched(console)):
-        yield from items
+    if progress is False or not (progress or console.is_terminal or console.is_jupyter):
+        yield lambda done, text: None
         return
+    began = time.monotonic()
+    with (_in_notebook if console.is_jupyter else _in_terminal)(console, total) as show:
+        yield lambda done, text: show(done, text) if time.monotonic() - began > PATIENCE_S else None
+
+
+@contextmanager
+def _in_terminal(console: "Console", total: int | None) -> Iterator[Tell]:
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
     columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()
-    display, began = Progress(*columns, console=console, transient=True), time.monotonic()
+    display = Progress(*columns, console=console, transient=True)
     task = display.add_task("", total=total)
+
+    def show(done: int, text: str) -> None:
+        display.update(task, completed=done, description=text)
+        display.start()
+
     try:
-        for done, item in enumerate(items):
-            display.update(task, completed=done, description=doing if isinstance(doing, str) else doing(item))
-            if time.monotonic() - began > PATIENCE_S and not display.live.is_started:
-                display.start()
-            yield item
+        yield show
     finally:
         display.stop()
 
 
-def _is_watched(console: "Console") -> bool:
-    return find_spec("ipywidgets") is not None if console.is_jupyter else console.is_terminal
+@contextmanager
+def _in_notebook(console: "Console", total: int | None) -> Iterator[Tell]:
+    """Show a bar of HTML in the cell's output, and empty it in the end.
+
+    rich would show it through ipywidgets, which must be installed, and leave a widget behind for each bar.
+    """
+    from IPython import get_ipython
+
+    began = shown = time.monotonic()
+    place = None
+
+    def show(done: int, text: str) -> None:
+        nonlocal place, shown
+        now = time.monotonic()
+        if place is None or now - shown > NOTEBOOK_PAUSE_S:
+            place, shown = place or _place_in_cell(get_ipython().execution_count), now
+            place.update(_bar(done, total, text, now - began), raw=True)
+
+    try:
+        yield show
+    finally:
+        if place is not None:
+            place.update({"text/html": "", "text/plain": ""}, raw=True)
+
+
+@lru_cache(maxsize=1)
+def _place_in_cell(execution_count: int) -> Any:
+    """Make room for one bar, which all bars of a cell share."""
+    from IPython.display import display
+
+    return display({"text/html": "", "text/plain": ""}, raw=True, display_id=True)
+
+
+def _bar(done: int, total: int | None, text: str, elapsed_s: float) -> dict[str, str]:
+    count = f"{done}/{total}" if total else f"{done}"
+    value = f' value="{done}" max="{total}"' if total else ""
+    plain = f"{text} {count}, {elapsed_s:.0f} s"
+    return {"text/html": f"<progress{value}></progress> {escape(plain)}", "text/plain": plain}

@@ -46,3 +46,10 @@ def test_without_torch_its_modules_say_how_to_get_it():
     ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
     assert "ModuleNotFoundError: sparsenet.nn needs PyTorch" in ran.stderr
     assert 'pip install "sparsenet[train]"' in ran.stderr
+
+
+def test_without_hypothesis_the_kernel_kit_says_what_to_install():
+    script = "import sys; sys.modules['hypothesis'] = None; from sparsenet_kernels import kernel, check_kernel"
+    ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert ran.returncode != 0
+    assert 'pip install "sparsenet[test]"' in ran.stderr

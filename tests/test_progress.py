@@ -1,23 +1,32 @@
-"""Progress is shown to people only: in terminals, and in notebooks that can show it."""
+"""Progress is shown to people only: in terminals, and in notebooks, where it leaves nothing behind."""
 
-import warnings
+import importlib
+from types import SimpleNamespace
 
 import pytest
-from rich.console import Console
 
 from sparsenet import progress
 
 
 @pytest.fixture
 def notebook(monkeypatch):
-    """Pretend to be in a notebook; say which modules there are."""
+    """Pretend to be in a notebook where everything takes long; collect each place in a cell and what it showed."""
+    places = []
+
+    def display(first, raw, display_id):
+        assert raw
+        assert display_id
+        places.append([first["text/html"]])
+        return SimpleNamespace(update=lambda data, raw: places[-1].append(data["text/html"]))
+
     monkeypatch.setattr("rich.console._is_jupyter", lambda: True)
     monkeypatch.setattr(progress, "PATIENCE_S", -1.0)
-
-    def having(*modules):
-        monkeypatch.setattr(progress, "find_spec", lambda name: name if name in modules else None)
-
-    return having
+    monkeypatch.setattr(progress, "NOTEBOOK_PAUSE_S", -1.0)
+    monkeypatch.setattr("IPython.get_ipython", lambda: SimpleNamespace(execution_count=1))
+    monkeypatch.setattr(importlib.import_module("IPython.display"), "display", display)
+    progress._place_in_cell.cache_clear()
+    yield places
+    progress._place_in_cell.cache_clear()
 
 
 @pytest.mark.parametrize("watched", [True, False, None])
@@ -25,14 +34,53 @@ def test_everything_is_yielded(watched):
     assert list(progress.tracked(range(3), "counting", watched)) == [0, 1, 2]
 
 
-def test_a_notebook_without_widgets_is_left_in_peace(notebook, capsys):
-    notebook()
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        assert list(progress.tracked(range(3), "counting", None)) == [0, 1, 2]
-    assert capsys.readouterr().err == ""
+def test_a_terminal_is_shown_what_is_done_and_how_much(monkeypatch, capsys):
+    monkeypatch.setattr(progress, "PATIENCE_S", -1.0)
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    assert list(progress.tracked("ab", lambda letter: f"writing {letter}", True, 2)) == ["a", "b"]
+    written = capsys.readouterr()
+    assert written.out == ""
+    assert "writing b" in written.err
+    assert "1/2" in written.err
 
 
-def test_a_notebook_with_widgets_counts_as_watched(notebook):
-    notebook("ipywidgets")
-    assert progress._is_watched(Console())
+def test_nothing_is_shown_of_what_is_quick(notebook, monkeypatch):
+    monkeypatch.setattr(progress, "PATIENCE_S", 1e9)
+    assert list(progress.tracked("ab", "counting", None)) == ["a", "b"]
+    assert notebook == []
+
+
+def test_a_notebook_shows_a_bar_and_ends_empty(notebook, capsys):
+    assert list(progress.tracked("a<", lambda letter: f"writing {letter}", None, 2)) == ["a", "<"]
+    ((first, begun, half, last),) = notebook
+    assert (first, last) == ("", "")
+    assert begun == '<progress value="0" max="2"></progress> writing a 0/2, 0 s'
+    assert half == '<progress value="1" max="2"></progress> writing &lt; 1/2, 0 s'
+    assert capsys.readouterr() == ("", "")
+
+
+def test_a_notebook_shows_a_bar_without_an_end_where_nobody_knows_it(notebook):
+    list(progress.tracked(iter("a"), "reading", None))
+    assert notebook[0][1] == "<progress></progress> reading 0, 0 s"
+
+
+def test_all_bars_of_a_cell_share_a_place(notebook):
+    for _ in range(3):
+        list(progress.tracked("ab", "counting", None))
+    assert len(notebook) == 1
+
+
+def test_a_bar_does_not_outlive_an_error(notebook):
+    def broken():
+        for letter in progress.tracked("ab", "counting", None):
+            raise ValueError(letter)
+
+    with pytest.raises(ValueError, match="a"):
+        broken()
+    assert notebook[0][-1] == ""
+
+
+def test_steps_that_nobody_counted_can_be_told(notebook):
+    with progress.telling(None) as tell:
+        tell(3, "measuring L2")
+    assert notebook == [["", "<progress></progress> measuring L2 3, 0 s", ""]]

@@ -52,4 +52,10 @@ def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     module = "testing" if name == "check_kernel" else "registry"
-    return getattr(import_module(f"{__name__}.{module}"), name)
+    try:
+        return getattr(import_module(f"{__name__}.{module}"), name)
+    except ModuleNotFoundError as error:
+        if error.name != "hypothesis":
+            raise
+        said = 'check_kernel draws its problems with hypothesis; pip install "sparsenet[test]"'
+        raise ModuleNotFoundError(said, name="hypothesis") from None

@@ -75,6 +75,11 @@ class KernelCache:
         directory = cache_directory()
         return None if directory is None else str(directory)
 
+    def holds(self, signature, codegen) -> bool:
+        """Tell whether there is a file with the compiled code for ``signature``, whatever its state."""
+        path = self._path(signature, codegen)
+        return path is not None and path.exists()
+
     def load_overload(self, signature, target_context):
         """Return the compiled code for ``signature``, or None where there is none that can be used."""
         path = self._path(signature, target_context.codegen())

@@ -12,7 +12,7 @@ from numba import njit, prange, types
 from numba.extending import intrinsic
 
 from sparsenet_kernels.cache import KernelCache
-from sparsenet_kernels.jit import compiled
+from sparsenet_kernels.jit import helper
 from sparsenet_kernels.native import array_at, call_step
 from sparsenet_kernels.simd.ops import load_first, multiply_add, splat, store_first, sum_lanes
 
@@ -47,7 +47,7 @@ def word_at(typing_context, address, index):
     return types.int64(types.int64, index), emit
 
 
-@compiled
+@helper
 def copy_finite(x, start, out, place, size):
     """Copy numbers; tell whether all of them are finite."""
     zero = splat(np.float32(0.0))
@@ -60,7 +60,7 @@ def copy_finite(x, start, out, place, size):
     return sum_lanes(total) == 0.0
 
 
-@compiled
+@helper
 def run_samples(x, y, program, scratch, first, last):
     """Run the samples from ``first`` to ``last``, one chunk after the other."""
     steps, count, place_in, place_out, inputs, outputs, chunk = words_of(program)
@@ -77,7 +77,7 @@ def run_samples(x, y, program, scratch, first, last):
     return FINISHED
 
 
-@compiled
+@helper
 def words_of(program):
     """Read the first seven words of a program's table."""
     return (

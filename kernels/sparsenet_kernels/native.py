@@ -22,18 +22,23 @@ import numpy as np
 from llvmlite import ir
 from numba import config, types
 from numba.core.ccallback import CFunc
+from numba.core.registry import cpu_target
 from numba.core.sigutils import normalize_signature
+from numba.core.typing import signature
 from numba.extending import intrinsic
 from numba.np.arrayobj import make_array, populate_array
 
 from sparsenet_kernels.cache import KernelCache
+from sparsenet_kernels.jit import without_entries
 
-__all__ = ["SAMPLES", "address_of", "array_at", "array_words", "call_step", "compile_step", "run_step"]
+__all__ = ["SAMPLES", "address_of", "array_at", "array_words", "call_step", "compile_step", "is_kept", "run_step"]
 
 SAMPLES = -1
 """In an argument table: the first axis is as long as the call has samples."""
 
 WORD = ir.IntType(64)
+
+STEP = normalize_signature(types.int64(types.int64, types.int64, types.int64))
 
 
 def array_words(shape: Sequence[int], *, address: int | None = None, offset: int | None = None) -> list[int]:
@@ -72,12 +77,16 @@ def compile_step(name: str, function, argument_types, kept: bool = True):
     """
     if config.DISABLE_JIT:
         raise RuntimeError("expected Numba to compile, but NUMBA_DISABLE_JIT is set; unset it")
-    names = {"kernel": function, "arguments_from": _reader(tuple(argument_types)), "__name__": __name__}
+    names = {
+        "kernel": without_entries(function),
+        "arguments_from": _reader(tuple(argument_types)),
+        "__name__": __name__,
+    }
     body = FunctionType(_step_body.__code__, names, f"step_{name}")
     body.__qualname__ = body.__name__  # a name of its own in machine code, too; see jit.compiled
     step = CFunc(
         body,
-        normalize_signature(types.int64(types.int64, types.int64, types.int64)),
+        STEP,
         locals={},
         options={"_nrt": False, "error_model": "numpy"},
     )
@@ -85,6 +94,13 @@ def compile_step(name: str, function, argument_types, kept: bool = True):
         step._cache = KernelCache(f"step_{name}")  # the cfunc decorator offers Numba's own cache only
     step.compile()
     return step
+
+
+def is_kept(kernel) -> bool:
+    """Tell whether a bundled kernel's step lies in the cache already, damaged or not."""
+    arguments, result = STEP
+    cache = KernelCache(f"step_{kernel.name}")
+    return cache.holds(signature(result, *arguments), cpu_target.target_context.codegen())
 
 
 def _is_ours(function) -> bool:

@@ -215,10 +215,18 @@ def _is_newer(function: Callable[..., None], known: Kernel) -> bool:
 
 def _in_short(message: str) -> str:
     """Leave Numba's own inner life out of its message: what is wrong, and the line that is."""
-    lines = [line.strip() for line in message.splitlines() if line.strip() and not line.startswith("Failed in")]
+    lines = [line.strip() for line in message.splitlines() if line.strip() and "Failed in nopython" not in line]
+    lines = lines[_begin_of_cause(lines) :]
     told = list(takewhile(lambda line: not line.startswith(("There are", "File ", "During:", "This error may")), lines))
     caret = next((number for number, line in enumerate(lines) if line == "^"), 0)
     place = re.findall(r'^File ".*", (line \d+):', "\n".join(lines[:caret]), re.MULTILINE)
     if not caret or lines[caret - 1].startswith("kernel(*"):  # that is native.py, which calls the kernel
         return " ".join(told)
     return f"{' '.join(told)}; {place[-1]}: {lines[caret - 1]}"
+
+
+def _begin_of_cause(lines: list[str]) -> int:
+    """Find where the innermost error begins: that of a helper is told as a candidate that does not match a call."""
+    first = next((number for number, line in enumerate(lines) if line.startswith("During:")), len(lines))
+    helper = max((number for number, line in enumerate(lines[:first]) if "register_jitable" in line), default=first)
+    return next((number + 1 for number in range(helper, first) if lines[number].startswith("Rejected as")), 0)

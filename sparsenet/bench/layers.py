@@ -5,12 +5,12 @@ Runtime (dense, one thread) and SciPy (CSR). Which weights are kept is random, b
 of outputs share out the inputs, so that every format can pack them.
 """
 
+import itertools
 import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass
 from importlib.util import find_spec
-from itertools import product
 from typing import Any
 
 import numpy as np
@@ -22,6 +22,7 @@ from sparsenet.bench.layer_shapes import LayerShape
 from sparsenet.bench.layer_ways import LIBRARIES, Cell, Tell, Way, ways_to_compute
 from sparsenet.bench.surroundings import Surroundings, surroundings
 from sparsenet.errors import SparsenetError
+from sparsenet.progress import telling
 
 __all__ = ["LayerRow", "Sweep", "best_row", "cells_of", "sweep_layers"]
 
@@ -82,7 +83,7 @@ def sweep_layers(
     batches: Sequence[int] = (1,),
     masks: Sequence[str] = ("scattered",),
     seconds: float = 10.0,
-    tell: Tell = lambda step: None,
+    tell: Tell | None = None,
     done: Callable[[int, int], object] = lambda done, total: None,
     clock: Callable[[], float] = time.monotonic,
 ) -> Sweep:
@@ -101,7 +102,7 @@ def sweep_layers(
         For each combination; no further kernel is prepared once half of them are gone. The first of every case always
         is.
     tell : callable
-        Is told in a few words what is done next.
+        Is told in a few words what is done next; when left out, people in terminals and notebooks are.
     done : callable
         Is told how many combinations are done, and how many there are.
     clock : callable
@@ -124,13 +125,16 @@ def sweep_layers(
         raise SparsenetError(f"expected batches of at least 1, got {list(batches)}")
     if not masks or not set(masks) <= set(MASKS):
         raise SparsenetError(f"expected masks among {', '.join(MASKS)}, got {list(masks)}")
-    cells = [Cell(*values) for values in product(shapes, masks, densities, actives, batches)]
+    cells = [Cell(*values) for values in itertools.product(shapes, masks, densities, actives, batches)]
     rows: list[LayerRow] = []
     left_out: dict[str, LeftOut] = {}
-    for number, cell in enumerate(cells):
-        with _one_blas_thread():
-            rows += _measured(cell, seconds, left_out, tell, clock)
-        done(number + 1, len(cells))
+    steps = itertools.count()
+    with telling(None if tell is None else False) as show:
+        told = tell or (lambda step: show(next(steps), step))
+        for number, cell in enumerate(cells):
+            with _one_blas_thread():
+                rows += _measured(cell, seconds, left_out, told, clock)
+            done(number + 1, len(cells))
     return Sweep(tuple(rows), _notes(), tuple(left_out.values()), surroundings())
 
 

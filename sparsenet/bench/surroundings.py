@@ -49,7 +49,7 @@ class Surroundings:
         yield f"{here.vector_bits}-bit vectors: {' '.join(here.features) or 'no features of note'}"
         sizes = (("L1d", here.l1d_bytes), ("L2", here.l2_bytes), ("L3", here.l3_bytes))
         yield ", ".join(f"{name} {as_size(size)}" for name, size in sizes)
-        yield from self.memory.lines()
+        yield self.memory.line()
         reads = ", ".join(f"{level} {rate / 1e9:,.0f}" for level, rate in found.read_bytes_per_s.items())
         rates = {"float32": found.multiply_adds_per_s, **found.byte_multiply_adds_per_s}
         adds = ", ".join(f"{unit} {rate / 1e9:,.0f}" for unit, rate in rates.items())

@@ -8,7 +8,9 @@ from typing import TypeVar
 from sparsenet.command_line import print_json
 from sparsenet.commands.output import results
 from sparsenet.errors import SparsenetError
+from sparsenet.info import info, machine_line
 from sparsenet.insight.crossover import crossover
+from sparsenet.tables import printable
 
 __all__ = ["Axes", "map_crossover"]
 
@@ -42,9 +44,9 @@ def map_crossover(
     if plot is not None:
         found.plot(plot)
     if as_json:
-        print_json(found.to_dict())
+        print_json(found.to_dict() | {"info": info().to_dict()})
     else:
-        results().print(found)
+        results().print(found, f"Measured on {printable(machine_line(info()))}.", sep="\n")
 
 
 def _numbers(name: str, text: str, read: Callable[[str], Number]) -> list[Number]:

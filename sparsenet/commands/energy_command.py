@@ -1,44 +1,52 @@
 """``sparsenet energy``: what a word costs."""
 
+from collections.abc import Callable, Iterator, Sequence
+
 from sparsenet.bench.inputs import inputs_for
 from sparsenet.command_line import print_json
 from sparsenet.commands.output import results, spinner
-from sparsenet.info import info, machine_line
+from sparsenet.info import info, versions_line
 from sparsenet.insight.energy import Energy, energy
 from sparsenet.insight.energy_table import energy_lines, energy_table
 from sparsenet.insight.published import FIGURES
 from sparsenet.models import load
 from sparsenet.network import Network
 from sparsenet.planner.cores import usable_cores
-from sparsenet.planner.memory import memory
 from sparsenet.speech.recognize import front_end_of
 from sparsenet.tables import printable
 
 __all__ = ["energy_of"]
 
 
-def energy_of(model: str, watts: float | None, batch: int, seconds: float, as_json: bool) -> None:
+def energy_of(models: Sequence[str], watts: float | None, batch: int, seconds: float, as_json: bool) -> None:
     """Print joules, words and days of sound: one word at a time on one core, and batches on all."""
-    import sparsenet
-
-    net = load(model)
-    inputs = inputs_for(net, batch)
+    networks = {name: load(name) for name in models}
     found: list[Energy] = []
     with spinner("preparing") as status:
-        for size, threads in dict.fromkeys([(1, 1), (batch, usable_cores())]):
-            status.update(f"compiling {printable(model)} for batches of {size}")
-            engine = sparsenet.compile(net, batch=size, threads=threads, examples=inputs.calibration, progress=False)
-            status.update(f"running batches of {size}")
-            found.append(energy(engine, inputs.timed, watts=watts, seconds=seconds, word_s=_word_s(net)))
+        for name, net in networks.items():
+            found += _runs(name, net, watts, batch, seconds, status.update)
     about = info()
     if as_json:
-        own = {"published": [figure.to_dict() for figure in FIGURES], "memory": memory().to_dict()}
+        own = {"published": [figure.to_dict() for figure in FIGURES], "memory": about.memory.to_dict()}
         print_json({"runs": [one.to_dict() for one in found]} | own | {"info": about.to_dict()})
         return
     console = results()
-    console.print(energy_table(found))
+    console.print(energy_table(found, console.width))
     console.print(*map(printable, energy_lines(found)), sep="\n")
-    console.print(f"Measured on {printable(machine_line(about))}.")
+    console.print(f"With {printable(versions_line(about))}.")
+
+
+def _runs(
+    name: str, net: Network, watts: float | None, batch: int, seconds: float, tell: Callable[[str], object]
+) -> Iterator[Energy]:
+    import sparsenet
+
+    inputs = inputs_for(net, batch)
+    for size, threads in dict.fromkeys([(1, 1), (batch, usable_cores())]):
+        tell(f"compiling {printable(name)} for batches of {size}")
+        engine = sparsenet.compile(net, batch=size, threads=threads, examples=inputs.calibration, progress=False)
+        tell(f"running {printable(name)} in batches of {size}")
+        yield energy(engine, inputs.timed, watts=watts, seconds=seconds, word_s=_word_s(net), name=name)
 
 
 def _word_s(net: Network) -> float:

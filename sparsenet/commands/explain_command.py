@@ -3,9 +3,11 @@
 from sparsenet.bench.inputs import inputs_for
 from sparsenet.command_line import print_json
 from sparsenet.commands.output import results, spinner
+from sparsenet.info import info, machine_line
 from sparsenet.insight.explain import explain
 from sparsenet.insight.what_if import what_if
 from sparsenet.models import load
+from sparsenet.planner.limits import limits
 from sparsenet.tables import printable
 
 __all__ = ["ask_what_if", "explain_model"]
@@ -16,6 +18,8 @@ def explain_model(model: str, batch: int, measure: bool, as_json: bool) -> None:
     import sparsenet
 
     net = load(model)
+    if measure:
+        limits()  # measured the first time, and shown while it is
     with spinner(f"compiling {printable(model)}") as status:
         inputs = inputs_for(net, batch)
         planner = "measure" if measure else "predict"
@@ -25,9 +29,9 @@ def explain_model(model: str, batch: int, measure: bool, as_json: bool) -> None:
         status.update("holding every layer against dense kernels" if measure else "predicting")
         found = explain(engine, inputs.timed, measure=measure, progress=False)
     if as_json:
-        print_json(found.to_dict())
+        print_json(found.to_dict() | {"info": info().to_dict()})
     else:
-        results().print(found)
+        results().print(found, _where(measure), sep="\n")
 
 
 def ask_what_if(
@@ -54,6 +58,10 @@ def ask_what_if(
             progress=False,
         )
     if as_json:
-        print_json(found.to_dict())
+        print_json(found.to_dict() | {"info": info().to_dict()})
     else:
-        results().print(found)
+        results().print(found, _where(measure), sep="\n")
+
+
+def _where(measured: bool) -> str:
+    return f"{'Measured on' if measured else 'Predicted for'} {printable(machine_line(info()))}."

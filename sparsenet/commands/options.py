@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-__all__ = ["Model", "Plot", "Record", "Use", "Watts", "writable"]
+__all__ = ["Model", "Models", "Plot", "Record", "Use", "Watts", "writable"]
 
 
 def writable(path: Path | None) -> Path | None:
@@ -42,6 +42,10 @@ Record = Annotated[
     typer.Option(help="Write the JSON to a file, too.", metavar="FILE", callback=writable, show_default=False),
 ]
 Model = Annotated[str, typer.Argument(help="Name of a bundled network, or path of a file.", metavar="MODEL")]
+Models = Annotated[
+    list[str] | None,
+    typer.Argument(help="Names of bundled networks, or paths of files.", metavar="[MODEL]...", show_default=False),
+]
 Watts = Annotated[
     float | None,
     typer.Option(min=0.001, max=100_000, help="What one busy core draws, as you know it, where no counter tells."),

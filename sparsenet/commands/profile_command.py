@@ -3,6 +3,7 @@
 from sparsenet.bench.inputs import inputs_for
 from sparsenet.command_line import print_json
 from sparsenet.commands.output import results, spinner
+from sparsenet.info import info, machine_line
 from sparsenet.insight.profile import profile
 from sparsenet.models import load
 from sparsenet.tables import printable
@@ -21,6 +22,6 @@ def profile_model(model: str, batch: int, as_json: bool) -> None:
         status.update("timing every step")
         found = profile(engine, inputs.timed)
     if as_json:
-        print_json(found.to_dict())
+        print_json(found.to_dict() | {"info": info().to_dict()})
     else:
-        results().print(found)
+        results().print(found, f"Measured on {printable(machine_line(info()))}.", sep="\n")

@@ -5,7 +5,7 @@ from pathlib import Path
 from sparsenet.bench.inputs import inputs_for
 from sparsenet.command_line import print_json
 from sparsenet.commands.output import results, spinner
-from sparsenet.info import info, machine_line
+from sparsenet.info import info, versions_line
 from sparsenet.insight.roofline import roofline
 from sparsenet.models import load
 from sparsenet.planner.limits import limits_anew
@@ -27,12 +27,12 @@ def roofline_of(model: str, batch: int, anew: bool, plot: Path | None, as_json: 
             limits_anew()
         status.update("timing every step")
         found = roofline(engine, inputs.timed)
-    if plot:
-        from sparsenet.insight.roofline_plot import plot_roofline
-
-        plot_roofline(found, plot)
     about = info()
     if as_json:
         print_json(found.to_dict() | {"info": about.to_dict()})
-        return
-    results().print(found, f"Measured on {printable(machine_line(about))}.", sep="\n")
+    else:
+        results().print(found, f"With {printable(versions_line(about))}.", sep="\n")
+    if plot:  # last, so that nothing is lost where it cannot be drawn
+        from sparsenet.insight.roofline_plot import plot_roofline
+
+        plot_roofline(found, plot)

@@ -12,8 +12,8 @@ from numba import config
 from sparsenet.engine.arena import lay_out
 from sparsenet.engine.engine import Engine, FloatArray, converted
 from sparsenet.engine.lower import Lowered, lower
-from sparsenet.engine.measure import choose_by_measuring
-from sparsenet.engine.program import assemble, constant_bytes
+from sparsenet.engine.measure import choose_by_measuring, kernels_to_try
+from sparsenet.engine.program import assemble, compile_kernels, constant_bytes
 from sparsenet.errors import CompileError
 from sparsenet.layers import Weighted
 from sparsenet.network import Network
@@ -177,6 +177,7 @@ def _measured(
         inputs = cycle(timed)
         return lambda: engine(next(inputs))
 
+    compile_kernels(kernels_to_try(first, forced, lower_with), progress)
     return choose_by_measuring(first, forced, lower_with, runner, progress)
 
 

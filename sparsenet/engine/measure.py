@@ -5,18 +5,21 @@ fast the clock runs.
 """
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from sparsenet.engine.lower import Lowered
 from sparsenet.planner.choose import Choice
 from sparsenet.planner.own_kernels import is_own
 from sparsenet.progress import tracked
+from sparsenet_kernels.registry import Kernel
 
-__all__ = ["choose_by_measuring", "least_us", "worth_trying"]
+__all__ = ["choose_by_measuring", "kernels_to_try", "least_us", "worth_trying"]
 
-WORTH_TRYING = 5.0
-"""A kernel that is predicted to take this many times as long as the best is not tried, save for the dense one."""
+WORTH_TRYING = 3.0
+"""A kernel that is predicted to take this many times as long as the best is not tried, save for the dense one: each may
+have to be compiled first. Of 260 layers, tried with 5.0, none was fastest with one beyond 3.0; 2.5 would have slowed
+four down, by up to 24 %."""
 
 MOST_TRIED = 4
 BETTER = 0.97
@@ -86,6 +89,16 @@ def choose_by_measuring(
     return _with_reasons(best, first, measured)
 
 
+def kernels_to_try(
+    first: Lowered, forced: Mapping[str, str], lower_with: Callable[[Forced], Lowered]
+) -> Iterator[Kernel]:
+    """Yield the kernels that measuring will most likely run, so that they can be compiled at once."""
+    tried = [(choice.layer, name) for choice in first.plan.choices for name in worth_trying(choice)[1:]]
+    plans = [lower_with({**forced, layer: name}) for layer, name in tried if layer not in forced]
+    for lowered in (first, *plans):
+        yield from (step.kernel for step in lowered.draft.steps)
+
+
 def _predicted(choice: Choice) -> float:
     return choice.predicted_us.get(_key(choice, choice.predicted_us), 0.0)
 
@@ -106,21 +119,33 @@ def worth_trying(choice: Choice) -> list[str]:
 
 
 def least_us(
-    runs: list[Callable[[], object]], doing: str, progress: bool | None, longest_s: float = LONGEST_S
+    runs: list[Callable[[], object]],
+    doing: str,
+    progress: bool | None,
+    longest_s: float = LONGEST_S,
+    row_s: float = 0.0,
 ) -> list[float]:
-    """Time the functions in turn, and return each one's shortest time."""
+    """Time the functions in turn, each at least so long before the next one, and return each one's shortest time."""
     least = [float("inf")] * len(runs)
     began = time.perf_counter()
     for turn in tracked(range(ROUNDS), doing, progress, ROUNDS):
         for i, run in enumerate(runs):
-            for _ in range(IN_A_ROW):
-                start = time.perf_counter_ns()
-                run()
-                if turn > 0:  # the first turn warms up
-                    least[i] = min(least[i], (time.perf_counter_ns() - start) / 1000)
+            times_us = list(_row_us(run, row_s))
+            if turn > 0:  # the first turn warms up
+                least[i] = min(least[i], *times_us)
         if turn >= 3 and time.perf_counter() - began > longest_s:
             break
     return least
+
+
+def _row_us(run: Callable[[], object], row_s: float) -> Iterator[float]:
+    """Time a function several times in a row, as long as was asked for."""
+    began, calls = time.perf_counter_ns(), 0
+    while calls < IN_A_ROW or time.perf_counter_ns() - began < row_s * 1e9:
+        start = time.perf_counter_ns()
+        run()
+        yield (time.perf_counter_ns() - start) / 1000
+        calls += 1
 
 
 def _with_reasons(best: Lowered, first: Lowered, measured: Mapping[str, Mapping[str, float]]) -> Lowered:

@@ -10,11 +10,13 @@ from sparsenet.engine.arena import lay_out
 from sparsenet.engine.lower import Lowered
 from sparsenet.engine.values import Argument, Draft, Step, View
 from sparsenet.errors import CompileError
+from sparsenet.planner.cores import usable_cores
 from sparsenet.progress import tracked
 from sparsenet_kernels.native import address_of, array_words
 from sparsenet_kernels.registry import Kernel, KernelCompileError
+from sparsenet_kernels.together import compile_together
 
-__all__ = ["Program", "assemble", "constant_bytes"]
+__all__ = ["Program", "assemble", "compile_kernels", "constant_bytes"]
 
 Words = npt.NDArray[np.int64]
 
@@ -69,7 +71,7 @@ def assemble(lowered: Lowered, chunk: int, progress: bool | None = False) -> Pro
     """
     draft = lowered.draft
     scratch_bytes = lay_out(draft.buffers, chunk)
-    _compile(_distinct(step.kernel for step in draft.steps), progress)
+    compile_kernels((step.kernel for step in draft.steps), progress)
     tables = [_table(step) for step in draft.steps]
     words = np.array([word for table in tables for word in table], np.int64)
     starts = np.cumsum([0, *(len(table) for table in tables)])[:-1]
@@ -88,16 +90,31 @@ def assemble(lowered: Lowered, chunk: int, progress: bool | None = False) -> Pro
     )
 
 
-def _compile(kernels: tuple[Kernel, ...], progress: bool | None) -> None:
-    for kernel in tracked(kernels, lambda kernel: f"compiling {kernel.name}", progress, len(kernels)):
-        try:
-            assert kernel.step.address  # asking for the step compiles it, or reads it from the cache
-        except KernelCompileError as error:
-            raise CompileError(str(error)) from None
+def compile_kernels(kernels: Iterable[Kernel], progress: bool | None = False) -> None:
+    """Compile kernels, or read them from the cache; several at once where many are missing and several cores are there.
 
+    Parameters
+    ----------
+    kernels : iterable of Kernel
+    progress : bool or None
+        Whether to show which kernel is being compiled; None for terminals and notebooks only.
 
-def _distinct(kernels: Iterable[Kernel]) -> tuple[Kernel, ...]:
-    return tuple({kernel.name: kernel for kernel in kernels}.values())
+    Raises
+    ------
+    CompileError
+        When Numba cannot compile one of them.
+    """
+    distinct = {kernel.name: kernel for kernel in kernels}.values()
+    try:
+        for _ in tracked(
+            compile_together(distinct, usable_cores()),
+            lambda kernel: f"compiling {kernel.name}",
+            progress,
+            len(distinct),
+        ):
+            pass
+    except KernelCompileError as error:
+        raise CompileError(str(error)) from None
 
 
 def _table(step: Step) -> list[int]:

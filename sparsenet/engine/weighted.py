@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from math import prod
+from math import ceil, prod
 from typing import TypeVar
 
 import numpy as np
@@ -55,7 +55,7 @@ def lower_linear(draft: Draft, plan: Plan, layer: Linear, value: Value) -> Value
     packed, fill = _linear_weights(draft, layer, weights, name)
     out = draft.buffer(N)
     emit(draft, name, *arguments, *packed, View(out, (N,)))
-    _record(plan, name, fill)
+    _record(plan, name, fill, work)
     return Value(1, N, out)
 
 
@@ -88,7 +88,7 @@ def lower_conv2d(
     arguments, fill = BIND_CONV2D[weights, inputs](draft, Geometry(layer, C, H, W, summed), value, name)
     buffer = draft.buffer(prod(out), N)
     emit(draft, name, *arguments, View(buffer, (*out, N)))
-    _record(plan, name, fill)
+    _record(plan, name, fill, work)
     return Value(prod(out), N, buffer), is_pooled
 
 
@@ -107,8 +107,7 @@ def _choose(draft: Draft, plan: Plan, operation: str, work: WeightedWork) -> str
         kernel, reason, predicted = choose(operation, work, plan.machine, forced)
     except CompileError as error:
         raise CompileError(f"layer {draft.layer!r}: {error}") from None
-    # how many complementary sets there are is known only once they are packed
-    cost = None if "complementary" in kernel else predict(kernel, work, plan.machine)
+    cost = predict(kernel, work, plan.machine)
     plan.choices.append(Choice(draft.layer, kernel, kernel.split("_")[-2], reason, None, predicted, {}, cost))
     return kernel
 
@@ -125,9 +124,13 @@ def _variant_name(draft: Draft, plan: Plan, kernel: str, outputs: int) -> str:
     return forced
 
 
-def _record(plan: Plan, name: str, fill: float) -> None:
-    """Complete the choice made last by the kernel's full name and how full its format is."""
-    plan.choices[-1] = replace(plan.choices[-1], kernel=name, fill=fill)
+def _record(plan: Plan, name: str, fill: float, work: WeightedWork) -> None:
+    """Complete the choice made last by the kernel's full name, how full its format is, and what that makes it take."""
+    choice, cost = plan.choices[-1], plan.choices[-1].cost
+    if choice.format == "complementary":  # how many sets there are is known only once they are packed
+        sets = ceil(work.nnz / max(fill * work.taps * work.channels, 1.0))
+        cost = predict(choice.kernel, replace(work, sets=sets), plan.machine)
+    plan.choices[-1] = replace(choice, kernel=name, fill=fill, cost=cost)
 
 
 def _in_order_of_memory(layer: Linear, value: Value) -> Linear:

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from sparsenet.engine.arena import aligned_scratch
 from sparsenet.engine.threads import parallel_turn
 from sparsenet.errors import SparsenetError
+from sparsenet.planner.available import available_bytes
 from sparsenet.planner.machine import Machine, machine
 from sparsenet.planner.threading_layer import has_tbb
 from sparsenet.tables import as_size
@@ -222,4 +223,5 @@ def _variant() -> str:
 
 def here_conditions() -> tuple[Condition, ...]:
     """Say what can be done to the caches of this machine."""
-    return conditions(machine(), can_flush())
+    affordable = (available_bytes() or 4 * LARGEST_BYTES) // 4
+    return conditions(machine(), can_flush(), min(LARGEST_BYTES, affordable))

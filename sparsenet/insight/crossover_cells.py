@@ -57,9 +57,7 @@ def cell_times(cells: Iterable[Cell], measure: bool) -> Iterator[Times]:
 
 def _predicted(cell: Cell, dense: DensePlan) -> Times:
     times = predicted_choices(_network(cell), cell.batch)[LAYER].predicted_us
-    cost = dense.choices[LAYER].cost
-    assert cost is not None
-    return {DENSE: cost.us} | {name: times[name] for name in times if not _is_dense(name)}
+    return {DENSE: dense.forecast.choices[LAYER].cost.us} | {name: times[name] for name in times if not _is_dense(name)}
 
 
 def _is_dense(kernel: str) -> bool:

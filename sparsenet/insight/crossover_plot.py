@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from sparsenet.errors import SparsenetError
 from sparsenet.insight.crossover import Crossover, CrossoverCell
 from sparsenet.insight.crossover_cells import DENSE
 from sparsenet.insight.crossover_table import panels
+from sparsenet.insight.figures import new_figure, write_figure
 
 __all__ = ["plot_crossover"]
 
@@ -45,10 +45,7 @@ def plot_crossover(found: Crossover, path: str | PathLike[str] | None = None) ->
     title = f"Fastest kernel, and times as long as it the dense one takes\n{found.dtype}, {found.family} masks; {how}"
     figure.suptitle(title, fontsize=10)
     if path is not None:
-        try:
-            figure.savefig(path, dpi=150)
-        except ValueError as error:  # an ending that matplotlib has no format for
-            raise SparsenetError(str(error)) from None
+        write_figure(figure, path)
     return figure
 
 
@@ -77,15 +74,9 @@ def _legend(figure: Any, colours: dict[str, str]) -> None:
 
 
 def _figure(count: int) -> tuple[Any, list[Any]]:
-    try:
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
-    except ModuleNotFoundError:
-        raise ModuleNotFoundError('drawing needs matplotlib; pip install "sparsenet[notebooks]"') from None
     columns = min(count, 2)
     rows = -(-count // columns)
-    figure = Figure(figsize=(4.5 * columns, 3.2 * rows + 1), layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = new_figure(4.5 * columns, 3.2 * rows + 1)
     axes = list(figure.subplots(rows, columns, squeeze=False).ravel())
     for spare in axes[count:]:
         spare.set_axis_off()

@@ -5,22 +5,29 @@ from typing import TYPE_CHECKING
 
 from sparsenet.insight.energy import COUNTED, ESTIMATED, Energy
 from sparsenet.insight.published import DAY_S, FIGURES, LIFETIME_S, Figure
-from sparsenet.planner.memory import memory
+from sparsenet.planner.hardware import here_line
+from sparsenet.tables import printable
 
 if TYPE_CHECKING:
     from rich.table import Table
 
 __all__ = ["energy_lines", "energy_table"]
 
-HEADINGS = ("words/s", "days/s", "µJ/word", "lifetime s", "lifetime Wh")
+HEADINGS = ("words/s", "days of\nsound/s", "µJ\na word", "lifetime\nin s", "lifetime\nin Wh")
 
 
-def energy_table(found: Sequence[Energy]) -> "Table":
+WIDE = 76
+"""Columns of a terminal that has room for a lifetime's."""
+
+
+def energy_table(found: Sequence[Energy], columns: int = WIDE) -> "Table":
     """Lay out runs of this machine, and below them the figures of others.
 
     Parameters
     ----------
     found : sequence of Energy
+    columns : int
+        Of the terminal; with fewer than :data:`WIDE` the lifetime is left out.
 
     Returns
     -------
@@ -31,30 +38,50 @@ def energy_table(found: Sequence[Energy]) -> "Table":
 
     table = Table(title="What a word costs", title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
     table.collapse_padding = True
-    table.add_column("where", overflow="fold")
-    for heading in HEADINGS:
+    table.add_column("where", overflow="fold", min_width=12)
+    shown = [place for place, heading in enumerate(HEADINGS) if columns >= WIDE or "lifetime" not in heading]
+    for heading in (HEADINGS[place] for place in shown):
         table.add_column(heading, justify="right", no_wrap=True)
-    table.add_column("standing")
+    table.add_column("standing", no_wrap=True)
     for i, one in enumerate(found):
-        table.add_row(*_cells(one), end_section=i == len(found) - 1)
+        table.add_row(*_kept(_cells(one), shown), end_section=i == len(found) - 1)
     for figure in FIGURES:
-        table.add_row(*_figure_cells(figure), style="dim" if figure.standing == "recalled" else "")
+        table.add_row(*_kept(_figure_cells(figure), shown), style="dim" if figure.standing == "recalled" else "")
     return table
+
+
+def _kept(cells: Sequence[str], shown: Sequence[int]) -> Iterator[str]:
+    """Leave out the numbers that have no column: the first cell says where, the last one their standing."""
+    yield cells[0]
+    yield from (cells[1 + place] for place in shown)
+    yield cells[-1]
 
 
 def energy_lines(found: Sequence[Energy]) -> Iterator[str]:
     """Say where the joules come from and what cannot be compared."""
-    yield (
-        "days/s: days of sound heard in a second. lifetime: what somebody hears in 80 years of 12 hours a day, "
-        f"{LIFETIME_S:,.0f} seconds of sound."
-    )
+    yield (f"lifetime: what somebody hears in 80 years of 12 hours a day, {LIFETIME_S:,.0f} seconds of sound.")
+    yield from _ratios(found)
     yield from dict.fromkeys(line for one in found for line in _origin(one))
     yield "Published, source: " + "; ".join(figure.source for figure in FIGURES if figure.standing == "published") + "."
     yield (
-        "Recalled: from memory of the paper, not checked against it; do not quote them. An FPGA's watts are its "
-        "board's specification, not a measurement, and a whole chip runs many copies of the network."
+        "Recalled, with a question mark: from memory of the paper, not checked against it; do not quote them. An "
+        "FPGA's watts are its board's specification, not a measurement; a whole chip runs many copies of the network."
     )
-    yield from memory().lines()
+    yield f"Measured on {here_line()}."
+
+
+def _ratios(found: Sequence[Energy]) -> Iterator[str]:
+    """Compare the first network with each other one, called alike: words a second, and joules where they are known."""
+    first = [one for one in found if one.name == found[0].name]
+    for other in found:
+        own = next((one for one in first if (one.batch, one.threads) == (other.batch, other.threads)), None)
+        if own is None or other.name == own.name:
+            continue
+        more = f"{own.words_per_s / other.words_per_s:,.1f} times the words a second"
+        if own.joules and other.joules:
+            share = (own.joules_per_word or 0.0) / (other.joules_per_word or 1.0)
+            more += f", {share:.3g} times the joules a word ({own.standing})"
+        yield f"{own.name} beside {other.name}, batch {own.batch}, {_cores(own)}: {more}."
 
 
 def _origin(one: Energy) -> Iterator[str]:
@@ -76,18 +103,25 @@ def _origin(one: Energy) -> Iterator[str]:
 
 
 def _cells(one: Energy) -> tuple[str, ...]:
-    where = f"here, batch {one.batch}, {one.threads} core{'s' * (one.threads > 1)}"
+    where = f"{printable(one.name) or 'here'}, batch {one.batch}, {_cores(one)}"
     each, lifetime_wh = one.joules_per_word, one.lifetime_wh
     rates = f"{one.words_per_s:,.0f}", f"{one.days_per_s:,.2f}"
     return where, *rates, _micro(each), f"{one.lifetime_s:,.0f}", _amount(lifetime_wh), one.standing
 
 
+def _cores(one: Energy) -> str:
+    return f"{one.threads} core{'s' * (one.threads > 1)}"
+
+
 def _figure_cells(figure: Figure) -> tuple[str, ...]:
     each = figure.joules_per_word
     lifetime_wh = None if each is None else each * LIFETIME_S / 3_600
-    rates = f"{figure.words_per_s:,.0f}", f"{figure.words_per_s / DAY_S:,.2f}"
-    seconds = f"{LIFETIME_S / figure.words_per_s:,.0f}"
-    return figure.what, *rates, _micro(each), seconds, _amount(lifetime_wh), figure.standing
+    numbers = (
+        *(f"{figure.words_per_s:,.0f}", f"{figure.words_per_s / DAY_S:,.2f}", _micro(each)),
+        *(f"{LIFETIME_S / figure.words_per_s:,.0f}", _amount(lifetime_wh)),
+    )
+    doubt = "?" * (figure.standing == "recalled")
+    return figure.what, *(number + doubt * (number != "unknown") for number in numbers), figure.standing
 
 
 def _micro(joules: float | None) -> str:

@@ -1,23 +1,27 @@
 """Why a network is as fast as it is: each layer's kernel against the dense one, what binds it, what would help."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy.typing as npt
 
 from sparsenet.engine.lower import pooled_at_once
-from sparsenet.insight.advice import Advice, Question, advice_for, where_zeros_lie
-from sparsenet.insight.binding import binding, limits_us, nearest_level, resident_bytes
+from sparsenet.insight.binding import together_us
+from sparsenet.insight.changes import Question, advice_for, fuller_mask, rounding_advice, where_zeros_lie
 from sparsenet.insight.explanation import Explanation, LayerExplanation
 from sparsenet.insight.layer_times import LayerTimes, made_up_inputs, time_layers
-from sparsenet.insight.predictions import DensePlan, Packs, dense_plan, predicted_choices
+from sparsenet.insight.predictions import DensePlan, Forecast, Packs, dense_plan, forecast
+from sparsenet.insight.profile import chunks_of
+from sparsenet.insight.step_limits import StepLimits, steps_limits
+from sparsenet.insight.steps import Steps
 from sparsenet.insight.work import LayerWork, work
-from sparsenet.layers import Weighted
+from sparsenet.layers import KWinners, Weighted
 from sparsenet.network import INPUT, Network, Node
 from sparsenet.passes import fold_batchnorm
-from sparsenet.planner.choose import Choice
+from sparsenet.planner.limits import Limits, kept_limits, limits
 from sparsenet.planner.machine import machine
+from sparsenet.planner.pace import reference_limits
 from sparsenet.progress import tracked
 
 if TYPE_CHECKING:
@@ -45,11 +49,12 @@ def explain(
         active depends on them.
     measure : bool
         Whether every layer is timed, here and with dense kernels, which takes a second or two (more where dense kernels
-        must be compiled); else times are predicted.
+        must be compiled); else times are predicted. The first time on a machine, its limits are measured as well, which
+        takes two seconds more.
     advice : bool
         Whether changes are tried on the cost model.
     rounds : int, optional
-        How often every step is timed; as often as fits when left out.
+        How often every step is timed each time that its engine has its turn; as often as fits when left out.
     progress : bool or None
         Whether to show progress where it takes over a second: always, never, or (None) in terminals and notebooks.
 
@@ -72,15 +77,16 @@ def explain(
     0.015625
     """
     net, batch = fold_batchnorm(engine.network), engine._chunk
-    packs, facts = Packs(), {row.name: row for row in work(net)}
-    predicted, dense = _predictions(net, batch, packs, progress)
+    given = made_up_inputs(net, batch) if x is None else x
+    core, packs = _limits(measure), Packs()
+    counted = _counted(engine, given, core)
+    here, best, dense = _forecasts(engine, net, packs, progress)
     own = against = None
     if measure:
-        given = made_up_inputs(net, batch) if x is None else x
-        own, against = time_layers(
-            [engine, _dense_engine(engine, dense, progress)], given, rounds=rounds, progress=progress
-        )
-    parts = _Parts(engine, net, facts, predicted, dense.choices, own, against, packs if advice else None)
+        engines = [engine, _dense_engine(engine, dense, progress)]
+        own, against = time_layers(engines, given, rounds=rounds, progress=progress)
+    facts = {row.name: row for row in work(net)}
+    parts = _Parts(engine, net, facts, counted, here, best, dense.forecast, own, against, packs if advice else None)
     shown = [node for node in net.nodes if node.name in engine.program.layers]
     rows = tracked(shown, lambda node: f"looking for what would help {node.name}", progress, len(shown))
     return Explanation(
@@ -88,34 +94,66 @@ def explain(
         batch=engine.batch,
         samples=batch,
         inputs="" if not measure else "random numbers" if x is None else "the inputs given",
+        predicted_us=here.us,
+        dense_predicted_us=dense.forecast.us,
         whole_us=own.whole if own else None,
         dense_whole_us=against.whole if against else None,
+        rounding=rounding_advice(net, best, batch, own.whole if own else None) if advice else None,
+        limits=core,
+        limits_measured=measure or kept_limits(machine()) is not None,
     )
 
 
 @dataclass(frozen=True)
 class _Parts:
-    """What explanations of layers are made from."""
+    """What explanations of layers are made from: what is predicted as it runs, at best, and densely; what it took."""
 
     engine: "Engine"
     net: Network
     facts: Mapping[str, LayerWork]
-    predicted: Mapping[str, Choice]
-    dense: Mapping[str, Choice]
+    counted: Mapping[str, StepLimits]
+    here: Forecast
+    best: Forecast
+    dense: Forecast
     own: LayerTimes | None
     against: LayerTimes | None
     packs: Packs | None
 
 
-def _predictions(net: Network, batch: int, packs: Packs, progress: bool | None) -> tuple[dict[str, Choice], DensePlan]:
-    """Plan the network as it is and with kernels that skip nothing; packing a large one takes seconds."""
+def _limits(measure: bool) -> Limits:
+    """Give this core's limits, measured now or before; or else those of the core that predictions were made on."""
+    return limits() if measure else kept_limits(machine()) or reference_limits(machine())
+
+
+def _counted(engine: "Engine", x: npt.ArrayLike, core: Limits) -> dict[str, StepLimits]:
+    """Hold each layer's main step against the limits: the one with its weights, or else the longest."""
+    steps = Steps(engine)
+    by_layer: dict[str, list[StepLimits]] = {}
+    for step in steps_limits(engine, steps, chunks_of(engine, x, steps.chunk), core):
+        by_layer.setdefault(step.layer, []).append(step)
+    return {layer: _main_step(engine, found) for layer, found in by_layer.items()}
+
+
+def _main_step(engine: "Engine", steps: Sequence[StepLimits]) -> StepLimits:
+    chosen = set(engine.kernels.items())
+    return max(steps, key=lambda step: ((step.layer, step.kernel) in chosen, together_us(step.limits_us)))
+
+
+def _forecasts(
+    engine: "Engine", net: Network, packs: Packs, progress: bool | None
+) -> tuple[Forecast, Forecast, DensePlan]:
+    """Predict the network as it runs, with the fastest predicted kernels, and with dense ones.
+
+    Packing a large network takes seconds.
+    """
     steps = tracked(("as it is", "with dense kernels"), lambda how: f"planning {how}", progress, 2)
     next(steps)
-    predicted = predicted_choices(net, batch, packs)
+    here = forecast(net, engine._chunk, packs, engine.kernels)
+    best = forecast(net, engine._chunk, packs)
     next(steps)
-    dense = dense_plan(net, batch)
+    dense = dense_plan(net, engine._chunk)
     next(steps, None)
-    return predicted, dense
+    return here, best, dense
 
 
 def _dense_engine(engine: "Engine", dense: DensePlan, progress: bool | None) -> "Engine":
@@ -126,41 +164,42 @@ def _dense_engine(engine: "Engine", dense: DensePlan, progress: bool | None) -> 
 
 
 def _layer_explanation(parts: _Parts, node: Node) -> LayerExplanation:
-    facts = parts.facts[node.name]
+    facts, step = parts.facts[node.name], parts.counted[node.name]
     choice = next((one for one in parts.engine.plan if one.layer == node.name), None)
-    dense = parts.dense.get(node.name)
-    parts_us = (
-        limits_us(choice.cost, nearest_level(resident_bytes(parts.engine), machine())) if choice and choice.cost else {}
-    )
-    density = facts.density if facts.density is not None else 1.0
+    dense = parts.dense.choices.get(node.name)
     own, against = _measured(parts, node.name)
+    question = _question(parts, node)
     return LayerExplanation(
         layer=node.name,
         kind=facts.kind,
         shape=facts.shape,
         density=facts.density,
         active=facts.active,
+        found_active=step.active,
         format=choice.format if choice else "",
         fill=choice.fill if choice else None,
         kernel=choice.kernel if choice else _kernels_of(parts.engine, node.name),
-        predicted_us=choice.cost.us if choice and choice.cost else None,
+        predicted_us=parts.here.layers_us.get(node.name),
         measured_us=own,
         dense_kernel=dense.kernel if dense else "",
-        dense_predicted_us=dense.cost.us if dense and dense.cost else None,
+        dense_predicted_us=dense.cost.us if dense else None,
         dense_us=against if dense else None,
-        limit=binding(parts_us),
-        limits_us=parts_us,
+        limit=step.bound,
+        limits_us={name: time_us / step.samples for name, time_us in step.limits_us.items()},
+        least_us=step.least_us / step.samples,
         reason=choice.reason if choice else "",
-        zeros=where_zeros_lie(choice, density) if choice else "",
-        advice=_advice(parts, node),
+        zeros=where_zeros_lie(choice, facts.density or 0.0) if choice else "",
+        fuller=fuller_mask(question, choice) if question and choice else None,
+        advice=advice_for(question) if question else None,
     )
 
 
-def _advice(parts: _Parts, node: Node) -> Advice | None:
-    if parts.packs is None or not isinstance(node.layer, Weighted):
+def _question(parts: _Parts, node: Node) -> Question | None:
+    if parts.packs is None or not isinstance(node.layer, Weighted | KWinners):
         return None
-    asked = Question(parts.net, node, parts.engine._chunk, parts.facts[node.name].active)
-    return advice_for(asked, parts.predicted, parts.packs)
+    active = parts.facts[node.name].active
+    measured = _measured(parts, node.name)[0]
+    return Question(parts.net, node, parts.engine._chunk, active, parts.best, parts.packs, measured)
 
 
 def _measured(parts: _Parts, layer: str) -> tuple[float | None, float | None]:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Literal
 
+from sparsenet.insight.advice import as_time
 from sparsenet.insight.explanation import Explanation, LayerExplanation
 from sparsenet.tables import as_shape, as_share, plain, printable
 
@@ -23,16 +24,19 @@ NARROW = ("layer", "density", "active", "format", "fill", "times\nfaster")
 """What is always shown; with times that were measured, or predicted where none were."""
 
 LEFT = ("layer", "format", "limit")
+FOLDED = ("layer", "format")
+"""What may take several lines where there is no room: words, never numbers."""
 
 CAPTION = (
     "active: the largest share of inputs that can be non-zero, as far as k-winners tell. fill: kept weights over "
-    "places stored. limit: the largest part of the predicted time. dense: kernels that skip nothing."
+    "places stored. dense: kernels that skip nothing. Bound by, or limit: what takes a kernel longest, by the limits "
+    "of {core}."
 )
 MEASURED = (
-    " Measured on {inputs}, both in turn, each layer's steps called one by one: their sum is not the whole, and what "
+    "Measured on {inputs}, both in turn, each layer's steps called one by one: their sum is not the whole, and what "
     "one layer takes depends on what the others leave in the caches."
 )
-NOTHING = "Nothing that was tried is predicted to save a tenth of this layer, or a hundredth of the network."
+NOTHING = "Nothing that was tried is predicted to save both a tenth of this layer and a hundredth of the network."
 
 
 def explanation_parts(found: Explanation, columns: int = WIDE) -> "Iterator[RenderableType]":
@@ -48,10 +52,12 @@ def explanation_parts(found: Explanation, columns: int = WIDE) -> "Iterator[Rend
 
     yield explanation_table(found, columns)
     yield why_table(found)
-    yield Text(found.verdict, style="bold")
+    yield Text(plain(found.verdict), style="bold")
     if found.best_advice is not None:
         layer, advice = found.best_advice
         yield Text(f"What would save most time, whatever it does to accuracy: {plain(layer)}, {advice.text}.")
+    if found.rounding is not None:
+        yield Text(plain(_sentence(found.rounding.text)))
 
 
 def explanation_table(found: Explanation, columns: int = WIDE) -> "Table":
@@ -70,24 +76,34 @@ def explanation_table(found: Explanation, columns: int = WIDE) -> "Table":
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
-    title = f"Times in µs a sample; batches of up to {found.batch:,}, {found.samples:,} at a time"
-    caption = CAPTION + (MEASURED.format(inputs=found.inputs) if found.inputs else "")
-    table = Table(title=title, title_justify="left", caption=caption, caption_justify="left", box=SIMPLE_HEAD)
-    table.show_footer, table.pad_edge, table.collapse_padding = found.whole_us is not None, False, True
+    title = f"Times in µs a sample, on one core; batches of up to {found.batch:,}, {found.samples:,} at a time"
+    table = Table(title=title, title_justify="left", caption=_caption(found), caption_justify="left", box=SIMPLE_HEAD)
+    table.show_footer, table.pad_edge, table.collapse_padding = True, False, True
     footers = {
         "layer": "whole",
+        "predicted": _time(found.predicted_us),
         "measured": _time(found.whole_us),
+        "dense,\npredicted": _time(found.dense_predicted_us),
         "dense,\nmeasured": _time(found.dense_whole_us),
-        "times\nfaster": "" if found.speedup is None else f"{found.speedup:,.2f}",
+        "times\nfaster": f"{found.speedup:,.2f}",
     }
     shown = _shown(found, columns)
     for name in shown:
         justify: Literal["left", "right"] = "left" if name in LEFT else "right"
-        table.add_column(name, footers.get(name, ""), justify=justify, no_wrap=name in LEFT)
+        table.add_column(name, footers.get(name, ""), justify=justify, no_wrap=name not in FOLDED, overflow="fold")
     for row in found.layers:
         cells = dict(zip(HEADINGS, _cells(row), strict=True))
         table.add_row(*(cells[name] for name in shown))
     return table
+
+
+def _caption(found: Explanation) -> str:
+    core = "this core, measured" if found.limits_measured else "a typical core, for nobody has measured this one"
+    said = [CAPTION.format(core=core)]
+    if found.copying_us > 0.05 * found.predicted_us:
+        copying = f"{as_time(found.copying_us)} µs predicted"
+        said.append(f"whole: with copying the input and turning it channels last, {copying}.")
+    return " ".join([*said, *([MEASURED.format(inputs=found.inputs)] if found.inputs else [])])
 
 
 def why_table(found: Explanation) -> "Table":
@@ -95,10 +111,10 @@ def why_table(found: Explanation) -> "Table":
     from rich.table import Table
 
     table = Table.grid(padding=(0, 2, 1, 0))
-    table.add_column(no_wrap=True, overflow="ellipsis", max_width=16)
+    table.add_column(overflow="fold", max_width=16)
     table.add_column()
     for row in found.layers:
-        if row.density is not None:
+        if row.density is not None or row.advice is not None:
             table.add_row(f"[bold]{printable(row.layer)}[/bold]", "\n".join(_lines(row)))
     return table
 
@@ -126,11 +142,30 @@ def _cells(row: LayerExplanation) -> tuple[str, ...]:
 
 
 def _lines(row: LayerExplanation) -> Iterator[str]:
-    dense = "" if row.kernel == row.dense_kernel else f", dense: {row.dense_kernel}"
+    dense = "" if row.kernel == row.dense_kernel or not row.dense_kernel else f", dense: {row.dense_kernel}"
     yield f"{printable(row.kernel)}{dense}"
-    bound = f" Bound by {row.limit}." if row.limit else ""
-    yield f"{_sentence(row.reason)} {_sentence(row.zeros)}{bound}"
-    yield f"[italic]{_sentence(row.advice.text) if row.advice else NOTHING}[/italic]"
+    if row.density is not None:
+        yield " ".join(filter(None, (_sentence(row.reason), _active(row), _zeros(row), _bound(row))))
+    if row.advice is None or row.advice != row.fuller:
+        yield f"[italic]{_sentence(row.advice.text) if row.advice else NOTHING}[/italic]"
+
+
+def _active(row: LayerExplanation) -> str:
+    """Say how many inputs were active, where that was not known beforehand."""
+    if row.found_active is None or row.found_active > 0.99 * row.active:
+        return ""
+    return f"{as_share(row.found_active)} of its inputs were not zero."
+
+
+def _zeros(row: LayerExplanation) -> str:
+    return _sentence(f"{row.zeros}: {row.fuller.text}" if row.fuller else row.zeros)
+
+
+def _bound(row: LayerExplanation) -> str:
+    if not row.limit:
+        return ""
+    share = "" if row.share_of_limit is None else f", {as_share(row.share_of_limit)} of what it took"
+    return f"Bound by {row.limit}; products and bytes alone would take {as_time(row.least_us)} µs{share}."
 
 
 def _sentence(text: str) -> str:

@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from sparsenet.insight.advice import Advice
+from sparsenet.planner.limits import Limits
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderResult
@@ -31,6 +32,8 @@ class LayerExplanation:
         The fraction of weights kept; None where there are none, as in all that follows of weights.
     active : float
         The largest share of its inputs that can be non-zero, as far as k-winners tell.
+    found_active : float or None
+        The share that was, on average over the inputs; None where its kernel reads all of them.
     format : str
         How its weights lie in memory.
     fill : float or None
@@ -44,14 +47,19 @@ class LayerExplanation:
     dense_kernel : str
         The fastest that skips nothing.
     limit : str
-        What binds it: "arithmetic", "L1 bytes", "L2 bytes", "L3 bytes", "memory bytes", "scattered addresses" or "call
-        overhead".
+        What binds its kernel: "arithmetic", "L1 bytes", "L2 bytes", "L3 bytes", "memory bytes", "scattered addresses"
+        or "call overhead"; the same that a profile and a roofline say.
     limits_us : mapping of str to float
-        The predicted time in these parts; reading goes on at the same time as arithmetic and addresses.
+        What each of these makes of the kernel's work, counted on live data: see
+        :mod:`sparsenet.insight.step_limits`. Reading goes on at the same time as arithmetic and addresses.
+    least_us : float
+        What this core could not have gone below: the multiplications, or the bytes, whichever takes longer.
     reason : str
         Why the planner chose this kernel.
     zeros : str
         What the format makes of the zero weights.
+    fuller : Advice or None
+        A mask that fills the format which the layer has; None where its own does, or none would help.
     advice : Advice or None
         The change that would help most; None where none does.
     """
@@ -61,6 +69,7 @@ class LayerExplanation:
     shape: tuple[int, ...]
     density: float | None
     active: float
+    found_active: float | None
     format: str
     fill: float | None
     kernel: str
@@ -71,9 +80,29 @@ class LayerExplanation:
     dense_us: float | None
     limit: str
     limits_us: Mapping[str, float]
+    least_us: float
     reason: str
     zeros: str
+    fuller: Advice | None
     advice: Advice | None
+
+    @property
+    def time_us(self) -> float:
+        """What it takes: measured, or predicted where nothing was; 0.0 where another layer's kernel computes it."""
+        return self.predicted_us or 0.0 if self.measured_us is None else self.measured_us
+
+    @property
+    def saved_us(self) -> float:
+        """What dense kernels would take more: measured, or predicted where nothing was."""
+        if self.measured_us is not None and self.dense_us is not None:
+            return self.dense_us - self.measured_us
+        return (self.dense_predicted_us or 0.0) - (self.predicted_us or 0.0)
+
+    @property
+    def share_of_limit(self) -> float | None:
+        """``least_us`` over what was measured; None where nothing was that the clock can tell."""
+        told = self.measured_us is not None and self.measured_us > LEAST_TOLD_US
+        return self.least_us / self.measured_us if told and self.measured_us else None
 
     @property
     def speedup(self) -> float | None:
@@ -100,36 +129,47 @@ class Explanation:
         That go through the layers together.
     inputs : str
         What it was measured on; "" where nothing was.
+    predicted_us, dense_predicted_us : float
+        All layers in one native call, as planned and with dense kernels throughout, by the cost model.
     whole_us, dense_whole_us : float or None
-        All layers in one native call, as planned and with dense kernels throughout.
+        The same, measured.
+    rounding : Advice or None
+        What rounding the network to 8 bits would do; None where it would not help or cannot be done.
+    limits : Limits
+        Of this core, that the layers were held against.
+    limits_measured : bool
+        Whether they were measured on this machine; else they are those of the core that predictions were made on.
     """
 
     layers: tuple[LayerExplanation, ...]
     batch: int
     samples: int
     inputs: str
+    predicted_us: float
+    dense_predicted_us: float
     whole_us: float | None
     dense_whole_us: float | None
+    rounding: Advice | None
+    limits: Limits
+    limits_measured: bool
 
     @property
-    def speedup(self) -> float | None:
-        """How many times as long the network takes with dense kernels: measured, or predicted for layers with weights.
-
-        None where nothing was measured and nothing is predicted for some kernel.
-        """
+    def speedup(self) -> float:
+        """How many times as long the network takes with dense kernels: measured, or predicted where nothing was."""
         if self.whole_us is not None and self.dense_whole_us is not None:
             return self.dense_whole_us / self.whole_us
-        weighted = [row for row in self.layers if row.density is not None]
-        if any(row.predicted_us is None for row in weighted):
-            return None
-        own_us = sum(row.predicted_us or 0.0 for row in weighted)
-        return sum(row.dense_predicted_us or 0.0 for row in weighted) / own_us if own_us else 1.0
+        return self.dense_predicted_us / self.predicted_us
+
+    @property
+    def copying_us(self) -> float:
+        """What is predicted for copying the input and the result, and for turning the input channels last."""
+        return max(0.0, self.predicted_us - sum(row.predicted_us or 0.0 for row in self.layers))
 
     @property
     def best_advice(self) -> tuple[str, Advice] | None:
         """The layer, and the change to it, that would save most time; None where no change would."""
         pairs = [(row.layer, row.advice) for row in self.layers if row.advice is not None]
-        return max(pairs, key=lambda pair: pair[1].now_us - pair[1].then_us, default=None)
+        return max(pairs, key=lambda pair: pair[1].saved_us, default=None)
 
     @property
     def verdict(self) -> str:
@@ -140,13 +180,11 @@ class Explanation:
 
     def to_dict(self) -> dict[str, Any]:
         """Give everything by its name, ready for JSON."""
-        layers = [
-            asdict(row)
-            | {"shape": list(row.shape), "limits_us": dict(row.limits_us), "speedup": row.speedup}
-            | {"advice": None if row.advice is None else asdict(row.advice) | {"text": row.advice.text}}
-            for row in self.layers
-        ]
-        return asdict(self) | {"layers": layers, "speedup": self.speedup, "verdict": self.verdict}
+        layers = [_layer_dict(row) for row in self.layers]
+        said = {"speedup": self.speedup, "verdict": self.verdict, "rounding": _as_dict(self.rounding)}
+        layer, advice = self.best_advice or ("", None)
+        best = None if advice is None else {"layer": layer, **asdict(advice), "text": advice.text}
+        return asdict(self) | {"layers": layers, "limits": self.limits.to_dict(), "best_advice": best} | said
 
     def __repr__(self) -> str:
         times = "" if self.speedup is None else f", {self.speedup:,.2f} times as fast as with dense kernels"
@@ -161,3 +199,13 @@ class Explanation:
         from sparsenet.tables import as_html
 
         return as_html(self)
+
+
+def _layer_dict(row: LayerExplanation) -> dict[str, Any]:
+    own = {"shape": list(row.shape), "limits_us": dict(row.limits_us)}
+    derived = {"speedup": row.speedup, "share_of_limit": row.share_of_limit}
+    return asdict(row) | own | derived | {"fuller": _as_dict(row.fuller), "advice": _as_dict(row.advice)}
+
+
+def _as_dict(advice: Advice | None) -> dict[str, Any] | None:
+    return None if advice is None else asdict(advice) | {"text": advice.text}

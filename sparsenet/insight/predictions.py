@@ -1,23 +1,97 @@
 """What the planner predicts for a network, layer by layer, without compiling anything."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from math import prod
 from typing import Any
 
-from sparsenet.engine.lower import Lowered, lower
+import numpy as np
+
+from sparsenet.engine.lower import Lowered, lower, pooled_at_once
+from sparsenet.engine.values import Step, View
 from sparsenet.insight.variants import all_kept
-from sparsenet.network import Network
+from sparsenet.network import INPUT, Network
 from sparsenet.passes import fold_batchnorm
 from sparsenet.planner.choose import Choice
 from sparsenet.planner.machine import machine
+from sparsenet.planner.step_cost import copying_us, step_cost
 
-__all__ = ["DensePlan", "Packs", "dense_plan", "predicted_choices", "predicted_us", "without"]
+__all__ = ["DensePlan", "Forecast", "Packs", "dense_plan", "forecast", "predicted_choices", "without"]
 
 Packs = dict[tuple[str, str], Any]
 """Weights as they were packed for the formats, by layer and packer."""
 
 LARGEST_CHUNK = 16
 """More samples than that share weights no better, as the cost model has it."""
+
+
+@dataclass(frozen=True, eq=False)
+class Forecast:
+    """What is predicted for a whole network, in one native call.
+
+    Attributes
+    ----------
+    choices : mapping of str to Choice
+        Of each layer with weights.
+    layers_us : mapping of str to float
+        For one sample: of every layer that runs anything, and under the name of the network's input what copying takes
+        and what is done to the input first. What a kernel computes along with its own layer counts there.
+    """
+
+    choices: Mapping[str, Choice]
+    layers_us: Mapping[str, float]
+
+    @property
+    def us(self) -> float:
+        """The whole network, for one sample."""
+        return sum(self.layers_us.values())
+
+
+def forecast(
+    net: Network, batch: int = 1, packs: Packs | None = None, kernels: Mapping[str, str] | None = None
+) -> Forecast:
+    """Predict what every layer of a network takes.
+
+    Parameters
+    ----------
+    net : Network
+    batch : int
+        Samples that go through the layers together.
+    packs : dict, optional
+        Weights packed before; those packed now are added.
+    kernels : mapping of str to str, optional
+        Kernels by layer; the fastest predicted for all others.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sparsenet.layers import KWinners, Linear
+    >>> net = Network.sequential((512,), [KWinners(50), Linear(np.eye(512))])
+    >>> list(forecast(net).layers_us)
+    ['input', 'kwinners1', 'linear1']
+    """
+    folded, lowered = fold_batchnorm(net), _lowered(net, batch, packs, kernels or {})
+    choices = {choice.layer: choice for choice in lowered.plan.choices}
+    elements = prod(folded.input_shape) + prod(folded.output_shape)
+    layers_us = defaultdict(float, {INPUT: copying_us(elements, machine())})
+    counted = {*choices, *(pool for conv, pool in pooled_at_once(folded).items() if conv in choices)}
+    for step in lowered.draft.steps:
+        if step.layer in choices:
+            layers_us[step.layer] = choices[step.layer].cost.us
+        elif step.layer not in counted:
+            layers_us[step.layer or INPUT] += _step_us(step, lowered.draft.batch)
+    return Forecast(choices, dict(layers_us))
+
+
+def _step_us(step: Step, samples: int) -> float:
+    names = (argument.name for argument in step.kernel.arguments)
+    shapes = {name: _shape(given) for name, given in zip(names, step.arguments, strict=True)}
+    return step_cost(step.kernel.name.partition("__")[0], shapes, machine(), samples).us
+
+
+def _shape(given: Any) -> tuple[int, ...]:
+    return given.shape if isinstance(given, View | np.ndarray) else (given,)
 
 
 def predicted_choices(net: Network, batch: int = 1, packs: Packs | None = None) -> dict[str, Choice]:
@@ -41,16 +115,10 @@ def predicted_choices(net: Network, batch: int = 1, packs: Packs | None = None) 
     >>> import numpy as np
     >>> from sparsenet.layers import Linear
     >>> chosen = predicted_choices(Network.sequential((4,), [Linear(np.eye(4))]))
-    >>> predicted_us(chosen["linear1"]) > 0
+    >>> chosen["linear1"].cost.us > 0
     True
     """
     return {choice.layer: choice for choice in _lowered(net, batch, packs, {}).plan.choices}
-
-
-def predicted_us(choice: Choice) -> float:
-    """Give the least time that is predicted for a layer; the chosen kernel's where no other was predicted."""
-    times = list(choice.predicted_us.values())
-    return min(times) if times else choice.cost.us if choice.cost else 0.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,17 +129,17 @@ class DensePlan:
     ----------
     network : Network
         Without zero weights where formats would leave them out.
-    choices : mapping of str to Choice
-        The fastest predicted kernel of each layer with weights.
+    forecast : Forecast
+        With the fastest of these kernels for each layer with weights.
     """
 
     network: Network
-    choices: Mapping[str, Choice]
+    forecast: Forecast
 
     @property
     def kernels(self) -> dict[str, str]:
         """The kernel of each layer, as :func:`sparsenet.compile` takes them."""
-        return {layer: choice.kernel for layer, choice in self.choices.items()}
+        return {layer: choice.kernel for layer, choice in self.forecast.choices.items()}
 
 
 def dense_plan(net: Network, batch: int = 1) -> DensePlan:
@@ -81,13 +149,12 @@ def dense_plan(net: Network, batch: int = 1) -> DensePlan:
     --------
     >>> import numpy as np
     >>> from sparsenet.layers import Linear
-    >>> dense_plan(Network.sequential((4,), [Linear(np.eye(4))])).choices["linear1"].format
+    >>> dense_plan(Network.sequential((4,), [Linear(np.eye(4))])).forecast.choices["linear1"].format
     'dense'
     """
     full, packs = all_kept(net), Packs()
     fastest = {layer: _fastest_dense(choice) for layer, choice in predicted_choices(full, batch, packs).items()}
-    lowered = _lowered(full, batch, packs, fastest)
-    return DensePlan(full, {choice.layer: choice for choice in lowered.plan.choices})
+    return DensePlan(full, forecast(full, batch, packs, fastest))
 
 
 def without(packs: Packs, layers: Iterable[str]) -> Packs:

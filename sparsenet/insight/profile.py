@@ -1,7 +1,6 @@
 """Where an engine's time goes: each step timed on live data, its work counted, held against what the core could do."""
 
 import time
-from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from math import prod
@@ -11,11 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from sparsenet.errors import SparsenetError
-from sparsenet.insight.roof import roof
-from sparsenet.insight.step_work import activation_bytes, arithmetic_unit, multiplications, weight_bytes
-from sparsenet.insight.steps import OneStep, Steps
-from sparsenet.insight.work import LayerWork, work
-from sparsenet.network import INPUT
+from sparsenet.insight.step_limits import StepLimits, steps_limits
+from sparsenet.insight.steps import Steps
 from sparsenet.planner.limits import Limits, limits
 from sparsenet_kernels.driver import program_table, serial_driver
 from sparsenet_kernels.native import address_of
@@ -33,8 +29,8 @@ Clock = Callable[[], int]
 
 LONGEST_NS = 1_500_000_000
 FEWEST_ROUNDS, MOST_ROUNDS = 15, 1_000
-CHUNKS_COUNTED = 16
-"""Calls whose active inputs are counted, at most."""
+SHORTEST_US = 0.05
+"""A call takes several times as long, and is taken off: what is left of a shorter step is noise."""
 
 
 @dataclass(frozen=True)
@@ -59,12 +55,13 @@ class StepProfile:
         From the median.
     least_us : float
         What this core could not have gone below: the multiplications at its highest rate, or the bytes, whichever takes
-        longer: weights at the rate of the memory level that holds the whole network, activations at the rate of the
-        nearest that holds them.
-    share_of_limit : float
-        ``least_us`` over the median.
+        longer: weights at the rate of the memory level that holds the whole network, or of the one before as far as
+        that can keep them, activations at the rate of the nearest that holds them.
+    share_of_limit : float or None
+        ``least_us`` over the median; None where the step is too short to be told apart from the call.
     bound : str
-        "arithmetic", "reading", or "" where there is nothing to multiply or read.
+        The limit that binds it: "arithmetic", "L1 bytes", "L2 bytes", "L3 bytes", "memory bytes", "scattered addresses"
+        or "call overhead"; see :mod:`sparsenet.insight.step_limits`.
     """
 
     layer: str
@@ -79,7 +76,7 @@ class StepProfile:
     multiplications_per_s: float
     bytes_per_s: float
     least_us: float
-    share_of_limit: float
+    share_of_limit: float | None
     bound: str
 
 
@@ -180,22 +177,16 @@ def profile(
     turns = rounds or rounds_that_fit(steps, chunks, clock)
     step_us, idle_us = timed_steps(steps, chunks, turns, clock)
     whole_us = timed_whole(engine, chunks, turns, clock)
-    active = _active_shares(engine, steps, chunks)
-    level = limits().level_for(steps.resident_bytes)
-    layers = {row.name: row for row in work(engine.network)}
-    rows = [
-        _step_profile(step, layers.get(step.layer), step_us[:, i], share, samples, level)
-        for i, (step, share) in enumerate(zip(steps.steps, active, strict=True))
-    ]
+    counted = steps_limits(engine, steps, chunks, limits())
     return Profile(
-        steps=tuple(rows),
+        steps=tuple(_step_profile(step, step_us[:, i]) for i, step in enumerate(counted)),
         samples=samples,
         inputs=len(chunks) * samples,
         rounds=turns,
         whole_median_us=float(np.median(whole_us)),
         whole_minimum_us=float(whole_us.min()),
         call_us=idle_us,
-        level=level,
+        level=limits().level_for(steps.resident_bytes),
         limits=limits(),
     )
 
@@ -268,45 +259,22 @@ def timed_whole(engine: "Engine", chunks: Sequence[FloatArray], rounds: int, clo
     return times / 1e3
 
 
-def _active_shares(engine: "Engine", steps: Steps, chunks: Sequence[FloatArray]) -> list[float | None]:
-    """Find, for each step that skips inactive inputs, the share of active ones, on average over the inputs."""
-    net = engine.network
-    channels = {node.name: net.shapes[node.inputs[0]][0] for node in net.nodes}
-    shares: list[list[float]] = [[] for _ in steps.steps]
-    for chunk in chunks[:CHUNKS_COUNTED]:
-        steps.load(chunk)
-        for index, step in enumerate(steps.steps):
-            if (counted := steps.active_inputs(index, len(chunk))) is not None:
-                entries, rows = counted
-                shares[index].append(entries / max(rows * channels[step.layer], 1))
-            steps.call(index, len(chunk))
-    return [float(np.mean(found)) if found else None for found in shares]
-
-
-def _step_profile(
-    step: OneStep, layer: LayerWork | None, times_us: Times, active: float | None, samples: int, level: str
-) -> StepProfile:
-    products = multiplications(step, layer, active, samples)
-    weights, activations = weight_bytes(step, active, samples), activation_bytes(step, samples)
+def _step_profile(step: StepLimits, times_us: Times) -> StepProfile:
     median_us = float(np.median(times_us))
     seconds = max(median_us, 1e-3) / 1e6  # a nanosecond is as little as the clock can tell
-    # activations were written by the step before, so they come from as near as their size allows
-    read = Counter({level: weights}) + Counter({limits().level_for(activations): activations})
-    unit = arithmetic_unit(step.kernel)
-    least = roof(products, read, limits(), unit)
     return StepProfile(
-        layer=step.layer or INPUT,
-        kernel=step.kernel.name,
-        unit=unit,
+        layer=step.layer,
+        kernel=step.kernel,
+        unit=step.unit,
         median_us=median_us,
         minimum_us=float(times_us.min()),
-        active=active,
-        multiplications=products,
-        weight_bytes=weights,
-        activation_bytes=activations,
-        multiplications_per_s=products / seconds,
-        bytes_per_s=(weights + activations) / seconds,
-        least_us=least.least_us,
-        share_of_limit=least.least_us / 1e6 / seconds,
-        bound=least.bound,
+        active=step.active,
+        multiplications=step.multiplications,
+        weight_bytes=step.weight_bytes,
+        activation_bytes=step.activation_bytes,
+        multiplications_per_s=step.multiplications / seconds,
+        bytes_per_s=(step.weight_bytes + step.activation_bytes) / seconds,
+        least_us=step.least_us,
+        share_of_limit=step.least_us / median_us if median_us >= SHORTEST_US else None,
+        bound=step.bound,
     )

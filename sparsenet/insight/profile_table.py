@@ -9,7 +9,7 @@ from sparsenet.tables import as_share, as_size, printable
 if TYPE_CHECKING:
     from rich.table import Table
 
-__all__ = ["profile_table"]
+__all__ = ["profile_table", "share_text"]
 
 PARTS_AND_WHOLE = (
     "The parts do not add up to the whole: each was called from Python, which the core and its caches notice, and what "
@@ -19,8 +19,8 @@ LIMITS = (
     "products: multiplications done, of all samples, zeros inside of vectors and tiles included. Limits of this core, "
     "measured: {clock:.1f} GHz; {rates} billion multiply-adds a second; {reads}. least: the multiplications at the "
     "rate of what multiplies, or the bytes, whichever takes longer: weights read from {level}, which holds the whole "
-    "network, activations from as near as their size allows. of limit: least over median; more than 100 % where "
-    "weights were still in a nearer cache."
+    "network, or nearer as far as they fit there, activations from as near as their size allows. of limit: least over "
+    "median; a dash where the step is too short to be told apart from the call."
 )
 
 
@@ -77,8 +77,13 @@ def _cells(step: StepProfile, parts_us: float) -> tuple[str, ...]:
     if step.multiplications:
         products = f"{step.multiplications:,}", f"{step.multiplications_per_s / 1e9:,.1f}"
     bytes_ = as_size(step.weight_bytes + step.activation_bytes), f"{step.bytes_per_s / 1e9:,.1f}"
-    limit = f"{step.least_us:,.2f}", as_share(step.share_of_limit), step.bound
+    limit = f"{step.least_us:,.2f}", share_text(step.share_of_limit), step.bound
     return printable(step.layer), step.kernel, *times, active, *products, *bytes_, *limit
+
+
+def share_text(share: float | None) -> str:
+    """Write a share of a limit; a dash where nobody knows it."""
+    return "\N{EN DASH}" if share is None else as_share(share)
 
 
 def _caption(found: Profile) -> str:

@@ -3,10 +3,14 @@
     intel-rapl:0/           a package: name, energy_uj, max_energy_range_uj
     intel-rapl:0:0/         a part of it: its cores
     intel-rapl:0:1/         its memory, counted apart from the package
+    intel-rapl:1/           psys: the whole platform, packages included
 
-Processors of AMD have them under the same names.
+Added up are packages and memory: cores are part of their package, the platform has the packages in it. Processors of
+AMD have them under the same names, without memory. The same counters are listed again as ``intel-rapl-mmio`` on some
+machines; those are left out.
 """
 
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +18,16 @@ from pathlib import Path
 __all__ = ["POWERCAP", "Counters", "Zone", "find_counters"]
 
 POWERCAP = Path("/sys/class/powercap")
+
+WHY_ABSENT = (
+    "a virtual machine that hides it, a processor without one, or a module that is not loaded "
+    "(sudo modprobe intel_rapl_msr)"
+)
+ELSEWHERE = {
+    "darwin": "macOS tells of energy to root only (sudo powermetrics), and not by the program",
+    "win32": "Windows has no counter that a program may read without a driver",
+}
+""":data:`sys.platform` of systems that are not asked, and why."""
 
 
 @dataclass(frozen=True)
@@ -76,10 +90,10 @@ def find_counters(folder: Path = POWERCAP) -> Counters:
     Counters
     """
     if not folder.is_dir():
-        return Counters((), f"there is no {folder}: not Linux, no such counter, or a virtual machine that hides it")
+        return Counters((), ELSEWHERE.get(sys.platform, f"there is no {folder}: {WHY_ABSENT}"))
     zones = tuple(_zones(folder))
     if not zones:
-        return Counters((), f"{folder} lists no counter of a package")
+        return Counters((), f"{folder} lists no counter of a package: {WHY_ABSENT}")
     try:
         for zone in zones:
             zone.read_uj()
@@ -111,5 +125,6 @@ def _forbidden(zones: tuple[Zone, ...]) -> str:
     files = " ".join(str(zone.path) for zone in zones)
     return (
         f"the counters ({', '.join(zone.name for zone in zones)}) may be read by root only, because they can betray "
-        f"what other users compute; where that is no concern: sudo chmod a+r {files}"
+        f"what other users compute; where that is no concern, until the next start: sudo chmod a+r {files}; or for "
+        f"your group only: sudo chgrp $(id -gn) {files} && sudo chmod g+r {files}"
     )

@@ -6,6 +6,7 @@ one core, all cores    x    hot, L2 displaced, L3 displaced, flushed    x    net
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,9 +16,12 @@ from sparsenet.errors import SparsenetError
 from sparsenet.insight.cold import Condition, Words, displacer, here_conditions, ticks_per_s
 from sparsenet.layers import Linear
 from sparsenet.network import Network
+from sparsenet.planner.available import available_bytes
 from sparsenet.planner.cores import usable_cores
 from sparsenet.planner.machine import Machine, machine
 from sparsenet.planner.memory import Memory, memory
+from sparsenet.progress import tracked
+from sparsenet.tables import as_size
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderResult
@@ -28,17 +32,19 @@ __all__ = ["Residency", "ResidencyRow", "residency"]
 
 FloatArray = npt.NDArray[np.float32]
 Clock = Callable[[], int]
-Tell = Callable[[str], object]
+Subject = tuple[str, str, Callable[[], "tuple[Engine, FloatArray]"]]
+"""What is timed: its name, its kind, and how to get it with its inputs."""
 
 DENSITY, ACTIVE = 0.05, 0.1
 """Of the linear layers."""
 
 LINEAR_KERNELS = {"sparse twice": "linear_f32_blocks_active", "dense": "linear_f32_dense_dense"}
-LARGEST_SIZE = 2**15
+LARGEST_SIZE, COPIES = 2**15, 4
+"""Of a linear layer; and how many times its dense weights are in memory while it is made (3.6 were measured)."""
 INPUTS = 32
 
-FEW_WORDS, MANY_WORDS, WARM_UP = 4, 64, 64
-"""Words in a row: with caches displaced; hot, and those before them that are not counted.
+FEW_WORDS, MANY_WORDS = 4, 64
+"""Words in a row: with caches displaced; hot, at most, after as many before them that are not counted.
 
 A last cache that was filled with other memory keeps some of it for a while: after four words, dense weights of 64 MiB
 were not back yet, and took longer "hot" than displaced from the second-level cache.
@@ -110,10 +116,11 @@ class Residency:
         return f"<Residency of {', '.join(what)}: {len(self.conditions)} conditions>"
 
     def __rich_console__(self, console: "Console", options: "ConsoleOptions") -> "RenderResult":
-        from sparsenet.insight.residency_table import residency_lines, residency_table
+        from sparsenet.insight.residency_table import gains_table, residency_lines, residency_table
         from sparsenet.tables import printable
 
         yield residency_table(self, options.max_width)
+        yield from [gains] if (gains := gains_table(self)) else []
         yield "\n".join(map(printable, residency_lines(self)))
 
     def _repr_html_(self) -> str:
@@ -129,7 +136,7 @@ def residency(
     cores: Sequence[int] | None = None,
     seconds: float = 1.0,
     conditions: Sequence[Condition] | None = None,
-    tell: Tell = lambda step: None,
+    progress: bool | None = None,
     clock: Clock = time.perf_counter_ns,
 ) -> Residency:
     """Time words with the caches hot, and with caches displaced before each of them.
@@ -140,14 +147,15 @@ def residency(
         Networks by name, and inputs that take turns. One word goes through at a time, whatever the engine's batch.
     sizes : sequence of int
         Linear layers of n x n to time too, float32, 5 % of the weights and 10 % of the inputs: sparse twice, and dense.
+        One whose dense weights, 4 n² bytes, exceed the last cache shows what happens past it.
     cores : sequence of int, optional
         Cores that run words at the same time; one, and all usable ones, when left out.
     seconds : float
         For all conditions of one network on so many cores, about, times their number; each is run at least once.
     conditions : sequence of Condition, optional
         The first is what the others are compared with. What this machine allows when left out.
-    tell : callable
-        Is told what is timed next.
+    progress : bool, optional
+        Whether to show how far it is; in terminals and notebooks when left out.
     clock : callable
         Gives nanoseconds, for ``seconds``; words are timed by a counter in native code.
 
@@ -159,7 +167,7 @@ def residency(
     Raises
     ------
     SparsenetError
-        When there is nothing to time, an input does not fit, or a size is out of range.
+        When there is nothing to time, an input does not fit, or a size is out of range or too large for the memory.
 
     Examples
     --------
@@ -172,16 +180,16 @@ def residency(
     """
     if not engines and not sizes:
         raise SparsenetError("expected a network or a size of a linear layer, got neither")
-    if not all(1 <= size <= LARGEST_SIZE for size in sizes):
-        raise SparsenetError(f"expected sizes of linear layers from 1 to {LARGEST_SIZE:,}, got {list(sizes)}")
+    _check_sizes(sizes)
     chosen = tuple(here_conditions() if conditions is None else conditions)
     counts = tuple(dict.fromkeys((1, usable_cores()) if cores is None else cores))
     numbers = displacer(max(condition.read_bytes for condition in chosen))
     rate = ticks_per_s()
     rows: list[ResidencyRow] = []
-    for what, kind, engine, x in _subjects(engines, sizes, tell):
+    subjects = _subjects(engines, sizes)
+    for what, kind, make in tracked(subjects, lambda one: f"timing {one[0]}, {one[1]}", progress, len(subjects)):
+        engine, x = make()
         for count in counts:
-            tell(f"{what} ({kind}), cores: {count}")
             words = Words(engine, x, count)
             own = _allowed(chosen, count)
             ticks = _timed(words, own, numbers, seconds * len(own), clock)
@@ -189,17 +197,36 @@ def residency(
     return Residency(tuple(rows), chosen, machine(), usable_cores(), memory())
 
 
-def _subjects(
-    engines: "Mapping[str, tuple[Engine, FloatArray]]", sizes: Sequence[int], tell: Tell
-) -> "Iterator[tuple[str, str, Engine, FloatArray]]":
-    """Give what is timed, one after the other, so that only one large layer is in memory."""
-    for name, (engine, x) in engines.items():
-        yield name, "network", engine, x
-    for size in sizes:
-        tell(f"making a linear layer {size} x {size}")
-        network, x = _linear(size)
-        for kind, kernel in LINEAR_KERNELS.items():
-            yield f"linear {size}x{size}", kind, _compiled(network, kernel), x
+def _check_sizes(sizes: Sequence[int]) -> None:
+    if not all(1 <= size <= LARGEST_SIZE for size in sizes):
+        raise SparsenetError(f"expected sizes of linear layers from 1 to {LARGEST_SIZE:,}, got {list(sizes)}")
+    largest, available = max(sizes, default=0), available_bytes()
+    needed = COPIES * 4 * largest**2
+    if available is not None and needed > available:
+        raise SparsenetError(
+            f"expected linear layers that fit into memory: making one of {largest:,} x {largest:,} takes "
+            f"{as_size(needed)}, and {as_size(available)} are available; take a smaller size"
+        )
+
+
+def _subjects(engines: "Mapping[str, tuple[Engine, FloatArray]]", sizes: Sequence[int]) -> "list[Subject]":
+    """List what is timed; layers are made when their turn comes, so that only one large one is in memory."""
+    networks: list[Subject] = [(name, "network", partial(_given, *pair)) for name, pair in engines.items()]
+    layers: list[Subject] = [
+        (f"linear {size}x{size}", kind, partial(_layer, size, kernel))
+        for size in sizes
+        for kind, kernel in LINEAR_KERNELS.items()
+    ]
+    return networks + layers
+
+
+def _given(engine: "Engine", x: FloatArray) -> "tuple[Engine, FloatArray]":
+    return engine, x
+
+
+def _layer(size: int, kernel: str) -> "tuple[Engine, FloatArray]":
+    network, x = _linear(size)
+    return _compiled(network, kernel), x
 
 
 def _linear(size: int) -> tuple[Network, FloatArray]:
@@ -233,11 +260,13 @@ def _timed(
     for condition in chosen:
         words.time(condition, numbers, 1)  # the first touches new memory
     began_ns = clock()
+    words.time(chosen[0], numbers, 1)
+    many = max(FEW_WORDS, min(MANY_WORDS, int(seconds * 1e9 / 2 / max(clock() - began_ns, 1))))
     while True:
         for condition in chosen:
             hot = not (condition.read_bytes or condition.flushes)
-            ticks = words.time(condition, numbers, MANY_WORDS + WARM_UP if hot else FEW_WORDS)
-            found[condition.name].append(ticks[:, WARM_UP:].ravel() if hot else ticks.ravel())
+            ticks = words.time(condition, numbers, 2 * many if hot else FEW_WORDS)
+            found[condition.name].append(ticks[:, many:].ravel() if hot else ticks.ravel())
         if clock() - began_ns > seconds * 1e9:
             return {name: np.concatenate(parts) for name, parts in found.items()}
 

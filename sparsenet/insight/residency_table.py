@@ -1,116 +1,164 @@
-"""What caches are worth, as a table and in words."""
+"""What caches are worth, as tables and in words."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from math import ceil, sqrt
 from typing import TYPE_CHECKING
 
 from sparsenet.insight.residency import Residency, ResidencyRow
+from sparsenet.planner.hardware import hardware_line
 from sparsenet.tables import as_size, printable
 
 if TYPE_CHECKING:
     from rich.table import Table
 
-__all__ = ["residency_lines", "residency_table"]
+__all__ = ["gains_table", "residency_lines", "residency_table"]
 
-Groups = dict[tuple[str, str, int], dict[str, ResidencyRow]]
+Cells = Mapping[str, ResidencyRow]
+Subjects = dict[tuple[str, str], dict[int, dict[str, ResidencyRow]]]
+"""Rows by network or layer and how it is computed, by cores, by condition."""
 
-WIDE = 110
-"""Columns of a terminal that has room for a time and its ratio on one line."""
+
+WIDE = 78
+"""Columns of a terminal that has room for weights, and for ratios beside the times."""
 
 
 def residency_table(found: Residency, columns: int = WIDE) -> "Table":
-    """Lay out each network and layer, a line for one core and one for all, a column for each condition.
+    """Lay out each network and layer: a line for one core and one for all, a column for each condition.
 
     Parameters
     ----------
     found : Residency
     columns : int
-        Of the terminal.
+        Of the terminal; with fewer than :data:`WIDE` weights and ratios are left out.
 
     Returns
     -------
     rich.table.Table
     """
-    from rich.box import SIMPLE_HEAD
-    from rich.table import Table
-
-    title = "µs a word, median, and how many times the hot one"
-    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
-    table.add_column("network or layer", overflow="fold", min_width=14)
-    for heading in ("weights", "cores"):
-        table.add_column(heading, justify="right", no_wrap=True)
-    for condition in found.conditions:
-        table.add_column(condition.name, justify="right")
-    for (what, kind, cores), rows in _grouped(found).items():
-        size = as_size(next(iter(rows.values())).weight_bytes)
-        between = "  " if columns >= WIDE else "\n"
-        cells = (_cell(rows.get(condition.name), between) for condition in found.conditions)
-        table.add_row(printable(_name(what, kind)), size, str(cores), *cells)
+    wide = columns >= WIDE
+    text = _time_and_ratio if wide else _time
+    table = _table("µs a word, median" + "; x: times the hot one" * wide, found, ["weights"] * wide)
+    for (what, kind), by_cores in _subjects(found).items():
+        size_bytes = next(iter(by_cores[min(by_cores)].values())).weight_bytes
+        weights = [f"{as_size(size_bytes)}\n{_home(found, size_bytes)}"] * wide
+        table.add_row(_name(what, kind), *weights, *_cells(found, by_cores, text))
     return table
+
+
+def gains_table(found: Residency) -> "Table | None":
+    """Lay out how many times slower the dense layers and the other networks are, under the same conditions.
+
+    Parameters
+    ----------
+    found : Residency
+
+    Returns
+    -------
+    rich.table.Table or None
+        None where nothing can be compared.
+    """
+    table = _table("Times faster under the same condition: what is only cache would vanish when cold", found, ["than"])
+    table.columns[1].justify, table.columns[1].overflow = "left", "fold"
+    for own, slower, by_cores in _comparisons(_subjects(found)):
+        than = "dense" if slower[1] == "dense" else _name(*slower)
+        table.add_row(_name(*own), than, *_cells(found, by_cores, lambda gain, _: f"{gain:,.1f}"))
+    return table if table.row_count else None
 
 
 def residency_lines(found: Residency) -> Iterator[str]:
     """Say what the conditions mean, how much of the speed is cache, and on what that was measured."""
+    yield from (f"{condition.name}: {condition.text}." for condition in found.conditions)
+    yield (
+        "Below the size of the weights: the nearest level that holds them. Code stays where it is when memory is "
+        "flushed; reading other memory displaces code too."
+        + " On several cores nothing is flushed: that would take the weights from all of them at once."
+        * any(row.cores > 1 for row in found.rows)
+    )
+    worth = [_worth(what, by_cores) for (what, kind), by_cores in _subjects(found).items() if kind == "network"]
+    if any(worth):
+        yield f"On one core caches are worth, at most, a factor of {', '.join(filter(None, worth))}."
+    yield from _larger(found)
+    yield f"Measured on {hardware_line(found.machine, found.usable_cores, found.memory)}."
+
+
+def _table(title: str, found: Residency, second: Sequence[str]) -> "Table":
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+
+    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
+    table.add_column("network or layer", overflow="fold", min_width=13)
+    for heading in second:
+        table.add_column(heading, justify="right")
+    table.add_column("cores", justify="right", no_wrap=True)
     for condition in found.conditions:
-        yield f"{condition.name}: {condition.text}."
-    if any(row.cores > 1 for row in found.rows) and any(condition.flushes for condition in found.conditions):
-        yield "On several cores nothing is flushed: flushing would take the weights from all of them at once."
-    yield "Code stays where it is when memory is flushed; reading other memory displaces code too."
-    yield from _verdicts(found)
-    here = found.machine
-    caches = (("L1d", here.l1d_bytes), ("L2", here.l2_bytes), ("L3", here.l3_bytes))
-    yield from (_larger(found, name, size) for name, size in caches[1:] if size)
-    yield f"caches: {', '.join(f'{name} {as_size(size)}' for name, size in caches)}; usable cores: {found.usable_cores}"
-    yield from found.memory.lines()
+        table.add_column(condition.name.replace(" ", "\n"), justify="right", no_wrap=True, overflow="fold")
+    return table
 
 
-def _larger(found: Residency, cache: str, size_bytes: int) -> str:
-    """Say whose weights no cache of this size can hold."""
-    names = dict.fromkeys(_name(row.what, row.kind) for row in found.rows if row.weight_bytes > size_bytes)
-    listed = ", ".join(names) or "none here; how such a one would fare, the colder columns show"
-    return f"weights larger than the {cache} of {as_size(size_bytes)}: {listed}."
+def _cells(found: Residency, by_cores: Mapping[int, Mapping[str, object]], text: Callable[..., str]) -> Iterator[str]:
+    """Write a cell of a line for each number of cores: the cores, then one cell for each condition."""
+    yield "\n".join(map(str, by_cores))
+    for place, condition in enumerate(found.conditions):
+        lines = (cells.get(condition.name) for cells in by_cores.values())
+        yield "\n".join("" if cell is None else text(cell, place) for cell in lines)
 
 
-def _verdicts(found: Residency) -> Iterator[str]:
-    groups = _grouped(found)
-    for (what, kind, cores), rows in groups.items():
-        hot, *others = rows.values()
-        if not others or cores > 1:
-            continue
-        worst = max(others, key=lambda row: row.median_us)
+def _time_and_ratio(row: ResidencyRow, place: int) -> str:
+    return _time(row, place) if place == 0 else f"{_time(row, place)} x{row.times_hot:.1f}"
+
+
+def _time(row: ResidencyRow, place: int) -> str:
+    if row.median_us >= 100_000:
+        return f"{row.median_us / 1_000:,.0f} ms"
+    return f"{row.median_us:,.{int(row.median_us < 1_000)}f}"
+
+
+def _comparisons(subjects: Subjects) -> Iterator[tuple[tuple[str, str], tuple[str, str], dict[int, dict[str, float]]]]:
+    """Compare the first network with the others, and each layer that is sparse twice with the dense one."""
+    networks = [key for key in subjects if key[1] == "network"]
+    pairs = [(networks[0], other) for other in networks[1:]]
+    pairs += [(key, (key[0], "dense")) for key in subjects if key[1] not in ("network", "dense")]
+    for own, slower in pairs:
+        if slower in subjects:
+            yield own, slower, {cores: _gains(cells, subjects[slower][cores]) for cores, cells in subjects[own].items()}
+
+
+def _gains(own: Cells, slower: Cells) -> dict[str, float]:
+    return {name: slower[name].median_us / max(row.median_us, 1e-3) for name, row in own.items()}
+
+
+def _worth(what: str, by_cores: Mapping[int, Cells]) -> str:
+    """Say what the caches are worth to a network: its slowest condition against the hot one."""
+    others = list(by_cores.get(1, {}).values())[1:]
+    if not others:
+        return ""
+    worst = max(others, key=lambda row: row.times_hot)
+    return f"{max(1.0, worst.times_hot):.1f} to {what} ({worst.condition})"
+
+
+def _larger(found: Residency) -> Iterator[str]:
+    """Say so where no weights are larger than the last cache, and which layer's would be."""
+    last_bytes = found.machine.l3_bytes or found.machine.l2_bytes
+    if last_bytes and all(row.weight_bytes <= last_bytes for row in found.rows):
+        size = 1024 * ceil(sqrt(1.1 * last_bytes / 4) / 1024)
         yield (
-            f"{_name(what, kind)}: {hot.median_us:,.1f} µs a word hot, {worst.median_us:,.1f} at worst "
-            f"({worst.condition}): caches are worth a factor of {worst.times_hot:.1f} on one core."
+            f"No weights here are larger than the last cache of {as_size(last_bytes)}; those of a dense linear layer "
+            f"{size} x {size} would be ({as_size(4 * size * size)}: --sizes {size}, sizes=)."
         )
-    yield from _comparisons(groups)
 
 
-def _comparisons(groups: Groups) -> Iterator[str]:
-    """Compare under the same conditions: a gain that is only cache would vanish when cold."""
-    single = {(what, kind): rows for (what, kind, cores), rows in groups.items() if cores == 1}
-    networks = [(key, rows) for key, rows in single.items() if key[1] == "network"]
-    for (other, _), rows in networks[1:]:
-        (first, _), own = networks[0]
-        yield f"{first}: faster than {other} under the same condition by a factor of {_gains(own, rows)}."
-    for (what, kind), rows in single.items():
-        if kind != "dense" and (dense := single.get((what, "dense"))):
-            gains = _gains(rows, dense)
-            yield f"{what}, {kind}: faster than dense under the same condition by a factor of {gains}."
+def _home(found: Residency, size_bytes: int) -> str:
+    here = found.machine
+    caches = ("L1", here.l1d_bytes), ("L2", here.l2_bytes), ("L3", here.l3_bytes)
+    return next((name for name, holds in caches if holds and size_bytes <= holds), "memory")
 
 
-def _gains(rows: dict[str, ResidencyRow], slower: dict[str, ResidencyRow]) -> str:
-    return ", ".join(f"{slower[name].median_us / max(row.median_us, 1e-3):.1f} ({name})" for name, row in rows.items())
-
-
-def _grouped(found: Residency) -> Groups:
-    groups: Groups = {}
+def _subjects(found: Residency) -> Subjects:
+    subjects: Subjects = {}
     for row in found.rows:
-        groups.setdefault((row.what, row.kind, row.cores), {})[row.condition] = row
-    return groups
+        subjects.setdefault((row.what, row.kind), {}).setdefault(row.cores, {})[row.condition] = row
+    return subjects
 
 
 def _name(what: str, kind: str) -> str:
-    return what if kind == "network" else f"{what}, {kind}"
-
-
-def _cell(row: ResidencyRow | None, between: str) -> str:
-    return "" if row is None else f"{row.median_us:,.1f}{between}x{row.times_hot:.1f}"
+    return printable(what if kind == "network" else f"{what}, {kind}")

@@ -32,13 +32,6 @@ class Roof:
         """The longer of the two: a core does both at once."""
         return max(self.arithmetic_us, self.reading_us)
 
-    @property
-    def bound(self) -> str:
-        """Which of the two it is: "arithmetic", "reading", or "" where there is nothing to do."""
-        if self.least_us == 0:
-            return ""
-        return "arithmetic" if self.arithmetic_us >= self.reading_us else "reading"
-
 
 def roof(multiplications: int, read_bytes: Mapping[str, int], limits: Limits, unit: str = "float32") -> Roof:
     """Find the least time that work can take on one core.
@@ -56,8 +49,8 @@ def roof(multiplications: int, read_bytes: Mapping[str, int], limits: Limits, un
     --------
     >>> limits = Limits(4e9, 1e11, {"L1": 4e11, "memory": 1e10}, {"L1": 2**15, "memory": 2**28})
     >>> found = roof(1_000_000, {"L1": 400_000, "memory": 4_000_000}, limits)
-    >>> round(found.arithmetic_us), round(found.reading_us), found.bound
-    (10, 401, 'reading')
+    >>> round(found.arithmetic_us), round(found.reading_us)
+    (10, 401)
     """
     rate = limits.rate_of(unit)
     arithmetic_us = 0.0 if rate is None else multiplications / rate * 1e6

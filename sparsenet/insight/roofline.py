@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy.typing as npt
 
 from sparsenet.insight.profile import Profile, StepProfile, profile
+from sparsenet.planner.cores import usable_cores
 from sparsenet.planner.limits import Limits
+from sparsenet.planner.machine import Machine, machine
 from sparsenet.planner.memory import Memory, memory
 
 if TYPE_CHECKING:
@@ -33,10 +35,10 @@ class RooflineStep:
         Of one call; bytes of weights, inputs and outputs, each once.
     median_us, least_us : float
         What it took, and what this core could not have gone below.
-    share_of_limit : float
-        ``least_us`` over the median.
+    share_of_limit : float or None
+        ``least_us`` over the median; None where the step is too short to be told apart from the call.
     bound : str
-        "arithmetic", "reading", or "" where there is nothing to do.
+        The limit that binds it, as in :class:`~sparsenet.insight.profile.StepProfile`.
     intensity : float
         Multiplications for each byte: where it stands on the roofline.
     rate_per_s, roof_per_s : float
@@ -50,7 +52,7 @@ class RooflineStep:
     touched_bytes: int
     median_us: float
     least_us: float
-    share_of_limit: float
+    share_of_limit: float | None
     bound: str
     intensity: float
     rate_per_s: float
@@ -71,6 +73,8 @@ class Roofline:
         Of one native call that runs all steps.
     level : str
         The memory level that holds the whole network, and from which weights are taken to be read.
+    machine : Machine
+    usable_cores : int
     memory : Memory
     """
 
@@ -79,6 +83,8 @@ class Roofline:
     samples: int
     whole_median_us: float
     level: str
+    machine: Machine
+    usable_cores: int
     memory: Memory
 
     @property
@@ -88,17 +94,20 @@ class Roofline:
 
     def to_dict(self) -> dict[str, Any]:
         """Give everything by its name, ready for JSON."""
-        own = {"share_of_limit": self.share_of_limit, "memory": self.memory.to_dict()}
+        own: dict[str, Any] = {"share_of_limit": self.share_of_limit}
+        own |= {"machine": self.machine.to_dict(), "memory": self.memory.to_dict()}
         return asdict(self) | {"steps": [asdict(step) for step in self.steps]} | own
 
     def __repr__(self) -> str:
         return f"<Roofline of {len(self.steps)} steps: {self.share_of_limit:.1%} of what the core allows>"
 
     def __rich_console__(self, console: "Console", options: "ConsoleOptions") -> "RenderResult":
-        from sparsenet.insight.roofline_table import limits_table, steps_table
+        from sparsenet.insight.roofline_table import limits_table, roofline_lines, steps_table
+        from sparsenet.tables import printable
 
         yield limits_table(self)
         yield steps_table(self, options.max_width)
+        yield "\n".join(map(printable, roofline_lines(self)))
 
     def _repr_html_(self) -> str:
         from sparsenet.tables import as_html
@@ -146,7 +155,8 @@ def roofline(
 
 def _from_profile(found: Profile) -> Roofline:
     steps = tuple(_step(one) for one in found.steps)
-    return Roofline(found.limits, steps, found.samples, found.whole_median_us, found.level, memory())
+    here = machine(), usable_cores(), memory()
+    return Roofline(found.limits, steps, found.samples, found.whole_median_us, found.level, *here)
 
 
 def _step(one: StepProfile) -> RooflineStep:

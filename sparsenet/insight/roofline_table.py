@@ -3,32 +3,36 @@
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Literal
 
+from sparsenet.insight.profile_table import share_text
 from sparsenet.insight.roofline import Roofline, RooflineStep
+from sparsenet.planner.hardware import hardware_line
 from sparsenet.tables import as_share, as_size, printable
 
 if TYPE_CHECKING:
     from rich.table import Table
 
-__all__ = ["limits_table", "steps_table"]
+__all__ = ["limits_table", "roofline_lines", "steps_table"]
 
 UNITS = {
     "float32": "float32, 16 at a time",
     "bytes": "bytes, 64 at a time",
     "tiles": "bytes, in matrix tiles (AMX)",
 }
-WIDE = 118
-"""Columns of a terminal that has room for everything."""
+WIDE, MIDDLING = 128, 118
+"""Columns of a terminal that has room for everything, and for all but what kernels are named after."""
 
 HEADINGS = ("layer", "kernel", "unit", "median", "least", "of limit", "products", "per byte", "10⁹/s", "roof", "bound")
 NARROW = ("layer", "kernel", "median", "of limit", "bound")
 
 STEPS = (
-    "µs for one call with {samples}. products: multiplications done, zeros inside of vectors and tiles included. "
-    "least: the products at their unit's rate, or the bytes they touch, whichever takes longer; weights from {level}, "
-    "which holds the whole network, activations from as near as their size allows. of limit: least over median; more "
-    "than 100 % where weights were still in a nearer cache. roof: what the limits allow, in 10⁹ products a second.\n"
-    "The whole call took {whole:,.2f} µs, of which the limits of all steps are {share}."
+    "µs for one call with {samples}. least: the products at their unit's rate, or the bytes they touch, whichever "
+    "takes longer; weights from {level}, which holds the whole network, or nearer as far as they fit there, "
+    "activations from as near as their size allows. of limit: least over median; a dash where the step is too short to "
+    "be told apart from the call. bound: the largest of arithmetic, reading, looking places up and being called. "
+    "products: multiplications done, zeros inside of vectors and tiles included. "
+    "roof: what the limits allow, in 10⁹ products a second."
 )
+WHOLE = "The whole call took {whole:,.2f} µs, of which the limits of all steps are {share}."
 
 
 def limits_table(found: Roofline) -> "Table":
@@ -47,7 +51,6 @@ def limits_table(found: Roofline) -> "Table":
 
     table = Table("what", "at most", title="One core of this machine, measured", title_justify="left", box=SIMPLE_HEAD)
     table.pad_edge, table.columns[1].justify = False, "right"
-    table.caption, table.caption_justify = "\n".join(_notes(found)), "left"
     for what, rate in _limits(found):
         table.add_row(what, rate)
     return table
@@ -65,15 +68,21 @@ def _limits(found: Roofline) -> Iterator[tuple[str, str]]:
         yield f"reading {level} ({as_size(limits.level_bytes[level])})", f"{rate / 1e9:,.0f} GB/s"
 
 
-def _notes(found: Roofline) -> Iterator[str]:
+def roofline_lines(found: Roofline) -> Iterator[str]:
+    """Say what the columns mean, what the whole makes of the limits, how far they can be trusted, and where it was."""
+    samples = (
+        "one sample" if found.samples == 1 else f"{found.samples} samples, as many as go through the steps together"
+    )
+    yield STEPS.format(samples=samples, level=found.level)
+    yield WHOLE.format(whole=found.whole_median_us, share=as_share(found.share_of_limit))
     sizes = found.limits.level_bytes
     caches = [size for level, size in sizes.items() if level != "memory"]
-    if caches and sizes["memory"] < 2 * max(caches):
+    if caches and sizes["memory"] < 1.5 * max(caches):
         yield (
             f"To measure memory {as_size(sizes['memory'])} are read, again and again; part of that stays in a last "
             f"cache of {as_size(max(caches))}."
         )
-    yield from found.memory.lines()
+    yield f"Measured on {hardware_line(found.machine, found.usable_cores, found.memory)}."
 
 
 def steps_table(found: Roofline, columns: int = WIDE) -> "Table":
@@ -94,10 +103,7 @@ def steps_table(found: Roofline, columns: int = WIDE) -> "Table":
 
     table = Table(title="Every step against them", title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
     table.collapse_padding = True
-    samples = "one sample" if found.samples == 1 else f"{found.samples} samples"
-    about = {"whole": found.whole_median_us, "share": as_share(found.share_of_limit)}
-    table.caption, table.caption_justify = STEPS.format(samples=samples, level=found.level, **about), "left"
-    shown = [name for name in HEADINGS if columns >= WIDE or name in NARROW]
+    shown = [name for name in HEADINGS if columns >= WIDE or name in NARROW or (columns >= MIDDLING and name != "unit")]
     for name in shown:
         justify: Literal["left", "right"] = "left" if name in ("layer", "kernel", "unit", "bound") else "right"
         table.add_column(name, justify=justify, no_wrap=name != "kernel", overflow="fold")
@@ -108,7 +114,7 @@ def steps_table(found: Roofline, columns: int = WIDE) -> "Table":
 
 
 def _cells(step: RooflineStep) -> tuple[str, ...]:
-    times = f"{step.median_us:,.2f}", f"{step.least_us:,.2f}", as_share(step.share_of_limit)
+    times = f"{step.median_us:,.2f}", f"{step.least_us:,.2f}", share_text(step.share_of_limit)
     work = ("", "", "", "")
     if step.multiplications:
         rates = f"{step.rate_per_s / 1e9:,.1f}", f"{step.roof_per_s / 1e9:,.1f}"

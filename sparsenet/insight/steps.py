@@ -61,6 +61,8 @@ class OneStep:
     kernel : Kernel
     places : mapping of str to Place
         The arrays it takes, by the names that the kernel gives them.
+    numbers : mapping of str to int
+        The integers that it takes.
     run : callable
         Takes the addresses of its table and of the scratch, and the samples.
     table : int
@@ -70,8 +72,15 @@ class OneStep:
     layer: str
     kernel: Kernel
     places: Mapping[str, Place]
+    numbers: Mapping[str, int]
     run: Callable[[int, int, int], int]
     table: int
+
+    @property
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """Each array's shape for one sample, and each number as a shape of one, as the cost model takes them."""
+        arrays = {name: place.shape[place.of_samples :] for name, place in self.places.items()}
+        return arrays | {name: (number,) for name, number in self.numbers.items()}
 
 
 class Steps:
@@ -96,7 +105,7 @@ class Steps:
         self._address = address_of(self._scratch)
         starts = (program.steps[:, 1] - address_of(program.words)) // 8
         self.steps = tuple(
-            OneStep(layer, kernel, _places(kernel, program.words[start:]), kernel.step.ctypes, int(address))
+            OneStep(layer, kernel, *_arguments(kernel, program.words[start:]), kernel.step.ctypes, int(address))
             for layer, kernel, start, address in zip(
                 program.layers, program.kernels, starts.tolist(), program.steps[:, 1], strict=True
             )
@@ -129,7 +138,7 @@ class Steps:
         A kernel of bytes visits four neighbours as soon as one of them is active. The steps before must have been run.
         """
         step = self.steps[index]
-        if "groups" in step.places:
+        if "groups" in step.places and "x" in step.places:  # convolutions call something else groups
             x = self._array(step.places["x"], samples)
             return 4 * int(x.reshape(-1, 4).any(axis=1).sum()), len(x)
         place = step.places.get("columns")
@@ -146,15 +155,16 @@ class Steps:
         return raw.view(dtype).reshape(place.shape_for(samples))
 
 
-def _places(kernel: Kernel, words: npt.NDArray[np.int64]) -> dict[str, Place]:
-    """Read where a step's arrays lie from its argument table; see :mod:`sparsenet_kernels.native`."""
-    places, position = {}, 0
+def _arguments(kernel: Kernel, words: npt.NDArray[np.int64]) -> tuple[dict[str, Place], dict[str, int]]:
+    """Read where arrays lie, and integers, from a step's argument table; see :mod:`sparsenet_kernels.native`."""
+    places, numbers, position = {}, {}, 0
     for argument in kernel.arguments:
         if not argument.is_array:
+            numbers[argument.name] = int(words[position])
             position += 1
             continue
         in_scratch, start, *shape = words[position : position + 2 + len(argument.axes)].tolist()
         item_bytes = np.dtype(argument.numpy_dtype).itemsize
         places[argument.name] = Place(bool(in_scratch), start, tuple(shape), item_bytes)
         position += 2 + len(argument.axes)
-    return places
+    return places, numbers

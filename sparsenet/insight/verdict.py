@@ -2,12 +2,26 @@
 
 from typing import TYPE_CHECKING
 
+from sparsenet.insight.binding import ADDRESSES, ARITHMETIC, CALLS
 from sparsenet.tables import as_share
 
 if TYPE_CHECKING:
     from sparsenet.insight.explanation import Explanation, LayerExplanation
 
 __all__ = ["verdict"]
+
+NEARLY_DENSE = 0.9
+
+MEANS = {
+    ARITHMETIC: "fewer multiplications would help",
+    ADDRESSES: "masks whose neighbouring outputs share inputs, such as blocks or taps, need fewer of them",
+    CALLS: "more samples in one call share it",
+    "bytes": "more samples in one call share the weights",
+}
+"""What would move a limit."""
+
+CHEAPER = {ARITHMETIC: "cheaper ones, too, in int8", "bytes": "in int8 they are a quarter"}
+"""What would move a limit of float32."""
 
 
 def verdict(found: "Explanation", gains: float) -> str:
@@ -19,14 +33,12 @@ def verdict(found: "Explanation", gains: float) -> str:
     gains : float
         The speed-up over dense kernels from which on it is a gain.
     """
-    if found.speedup is None:
-        unknown = next(row for row in found.layers if row.density is not None and row.predicted_us is None)
-        return f"What zeros gain here is known only by measuring: nothing is predicted for {unknown.kernel}."
-    how = "measured" if found.whole_us is not None else "predicted for the layers with weights"
+    how = "measured" if found.whole_us is not None else "predicted"
     if found.speedup >= gains:
-        most = max(found.layers, key=_saved_us)
-        share = f", most of it in {most.layer}" if _saved_us(most) > 0 else ""
-        return f"With dense kernels this network would take {found.speedup:.1f} times as long ({how}){share}."
+        most = max(found.layers, key=lambda row: row.saved_us)
+        share = f", most of it in {most.layer}" if most.saved_us > 0 else ""
+        gained = f"With dense kernels this network would take {found.speedup:.1f} times as long ({how}){share}."
+        return " ".join([gained, *(f"{one[:1].upper()}{one[1:]}." for one in _elsewhere(found))])
     return f"This network gains nothing from zeros here ({found.speedup:.2f} times dense, {how}): {_why(found)}."
 
 
@@ -34,35 +46,33 @@ def _why(found: "Explanation") -> str:
     weighted = [row for row in found.layers if row.density is not None]
     if not weighted:
         return "no layer has weights"
-    reasons = []
-    if all(row.density == 1 for row in weighted):
-        reasons.append("no weight is zero")
+    reasons = _elsewhere(found)
+    if all(row.density is not None and row.density > NEARLY_DENSE for row in weighted):
+        few = "no" if all(row.density == 1 for row in weighted) else "hardly any"
+        reasons.append(f"{few} weight is zero (sn.what_if predicts what masks would gain; they have to be trained in)")
     if all(row.active == 1 for row in weighted):
         reasons.append("no k-winners leave inputs out, and which zeros ReLU leaves is not known beforehand")
-    slowest = max(weighted, key=_taken_us)
+    slowest = max(weighted, key=lambda row: row.time_us)
     if slowest.density != 1:
-        reasons.append(f"in {slowest.layer}, which takes longest, {slowest.zeros}")
+        reasons.append(f"in {slowest.layer}, the slowest layer with weights, {slowest.zeros}")
     if slowest.limit:
-        reasons.append(f"what binds {slowest.layer} is {slowest.limit}")
-    return "; ".join([*reasons, *_elsewhere(found)])
+        reasons.append(f"what binds {slowest.layer} is {slowest.limit} ({_moved(slowest)})")
+    return "; ".join(reasons)
+
+
+def _moved(row: "LayerExplanation") -> str:
+    limit = row.limit if row.limit in MEANS else "bytes"
+    return ", ".join([MEANS[limit], *([CHEAPER[limit]] if limit in CHEAPER and "_f32_" in row.kernel else [])])
 
 
 def _elsewhere(found: "Explanation") -> list[str]:
-    """Say where most of the time goes, if not into layers with weights."""
-    if found.whole_us is None:
+    """Say which layer takes most, if it is one without weights: no mask makes it faster."""
+    most, spent = max(found.layers, key=lambda row: row.time_us), sum(row.time_us for row in found.layers)
+    if most.density is not None or not most.time_us:
         return []
-    spent = sum(row.measured_us or 0.0 for row in found.layers)
-    besides = sum(row.measured_us or 0.0 for row in found.layers if row.density is None)
-    if 2 * besides < spent or not spent:
-        return []
-    return [f"{as_share(besides / spent)} of the layers' time goes into those without weights"]
+    return [f"{as_share(most.time_us / spent)} of the layers' time, the largest part, goes into {_named(most)}"]
 
 
-def _taken_us(row: "LayerExplanation") -> float:
-    return row.measured_us if row.measured_us is not None else row.predicted_us or 0.0
-
-
-def _saved_us(row: "LayerExplanation") -> float:
-    if row.measured_us is not None and row.dense_us is not None:
-        return row.dense_us - row.measured_us
-    return (row.dense_predicted_us or 0.0) - (row.predicted_us or 0.0)
+def _named(row: "LayerExplanation") -> str:
+    what = "choosing winners" if row.kind == "KWinners" else f"a {row.kind}"
+    return f"{row.layer} ({what}), which has no weights"

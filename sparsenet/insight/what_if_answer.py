@@ -11,24 +11,25 @@ __all__ = ["WhatIf", "WhatIfLayer", "WhatIfRow"]
 
 @dataclass(frozen=True)
 class WhatIfLayer:
-    """One layer with weights in a network that might be.
+    """One layer in a network that might be.
 
     Attributes
     ----------
-    layer : str
+    layer, kind : str
     family : str
-        Of its mask; "" where the layer keeps its own.
-    density : float
-        The fraction of weights kept: the nearest to the one asked for that the family has.
+        Of its mask; "" where the layer keeps its own, or has no weights.
+    density : float or None
+        The fraction of weights kept: the nearest to the one asked for that the family has; None without weights.
     kernel : str
-        The fastest predicted.
+        The fastest predicted; "" without weights.
     predicted_us : float
         For one sample.
     """
 
     layer: str
+    kind: str
     family: str
-    density: float
+    density: float | None
     kernel: str
     predicted_us: float
 
@@ -42,22 +43,29 @@ class WhatIfRow:
     name : str
         "as it is", "dense kernels", "its own masks", or a family of masks.
     layers : tuple of WhatIfLayer
-    density : float
-        The fraction kept of all weights.
-    predicted_us : float
-        All layers with weights; nothing is predicted for the others.
-    measured_us : float or None
-        The whole network; None where it was not asked for.
+        Those that run anything of their own.
+    density : float or None
+        The fraction kept of all weights; None where there are none.
+    call_us : float
+        Predicted for the call from Python, and for copying the input and the result.
+    predicted_us, measured_us : float or None
+        The whole network with its call; measured where that was asked for.
     notes : tuple of str
-        Layers for which the family has no mask, and what they got instead.
+        Layers for which the family has no mask and what they got instead, or whose mask has no kernel of its own.
     """
 
     name: str
     layers: tuple[WhatIfLayer, ...]
-    density: float
+    density: float | None
+    call_us: float
     predicted_us: float
     measured_us: float | None
     notes: tuple[str, ...]
+
+    @property
+    def time_us(self) -> float:
+        """Measured, or predicted where nothing was."""
+        return self.predicted_us if self.measured_us is None else self.measured_us
 
 
 @dataclass(frozen=True)
@@ -82,7 +90,7 @@ class WhatIf:
     @property
     def best(self) -> WhatIfRow:
         """The fastest network that might be: measured, or predicted where nothing was."""
-        return min(self.rows[2:], key=lambda row: row.predicted_us if row.measured_us is None else row.measured_us)
+        return min(self.rows[2:], key=lambda row: row.time_us)
 
     def to_dict(self) -> dict[str, Any]:
         """Give everything by its name, ready for JSON."""

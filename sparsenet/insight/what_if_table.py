@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 __all__ = ["what_if_parts"]
 
 CAPTION = (
-    "predicted: layers with weights only. measured: the whole network, on one core, all in turn. faster: than dense "
-    "kernels. Weights are random: this says nothing of accuracy."
+    "{times}: the whole network and the call from Python, on one core{turns}. faster: than dense kernels. Weights are "
+    "random: this says nothing of accuracy."
 )
 
 
@@ -29,10 +29,18 @@ def what_if_parts(found: WhatIf) -> "Iterator[RenderableType]":
 
     yield Text(_title(found))
     yield _rows_table(found)
-    yield Text(CAPTION, style="italic")
+    yield Text(_caption(found), style="italic")
+    if found.best.time_us >= found.rows[0].time_us:
+        yield Text("None of them is faster than the network as it is.", style="bold")
     yield _layers_table(found.best)
     for note in dict.fromkeys(note for row in found.rows for note in row.notes):
         yield Text(plain(note), style="dim")
+
+
+def _caption(found: WhatIf) -> str:
+    if found.rows[0].measured_us is None:
+        return CAPTION.format(times="predicted", turns="")
+    return CAPTION.format(times="predicted, measured", turns=", measured all in turn")
 
 
 def _rows_table(found: WhatIf) -> "Table":
@@ -46,7 +54,8 @@ def _rows_table(found: WhatIf) -> "Table":
         table.add_column(heading, justify="right")
     for row in found.rows:
         style = "bold" if row is found.best else ""
-        table.add_row(row.name, as_share(row.density), *_times(row, found.rows[1]), style=style)
+        kept = "" if row.density is None else as_share(row.density)
+        table.add_row(row.name, kept, *_times(row, found.rows[1]), style=style)
     return table
 
 
@@ -80,6 +89,8 @@ def _layers_table(row: WhatIfRow) -> "Table":
     table.add_column("kernel", overflow="fold")
     table.add_column("predicted", justify="right")
     for layer in row.layers:
-        cells = layer.family or "its own", as_share(layer.density), layer.kernel
-        table.add_row(printable(layer.layer), *cells, f"{layer.predicted_us:,.2f}")
+        mask = layer.kind if layer.density is None else layer.family or "its own"
+        density = "" if layer.density is None else as_share(layer.density)
+        table.add_row(printable(layer.layer), mask, density, layer.kernel, f"{layer.predicted_us:,.2f}")
+    table.add_row("the call", "", "", "", f"{row.call_us:,.2f}")
     return table

@@ -73,7 +73,8 @@ def byte_linear_tiles_cost(tiles: int, outputs: int, machine: Machine, batch: in
     products_ns = ceil(batch / 16) * tiles * rows * TILE_ROW_NS + tiles * TILE_WEIGHTS_NS
     pace = pace_of(machine).scalar
     sums_ns = ceil(outputs / 16) * TILE_SUM_NS * pace
-    return cost_of(products_ns * pace / batch + sums_ns, 0.0, reading_ns(1024 * tiles, machine) / batch + sums_ns)
+    traffic_ns = reading_ns(1024 * tiles, machine) / batch + sums_ns
+    return cost_of(products_ns * pace / batch + sums_ns, 0.0, traffic_ns, 1 / batch)
 
 
 def byte_linear_cost(form: str, stored: int, machine: Machine, batch: int, active: float) -> Cost:
@@ -101,7 +102,7 @@ def byte_linear_cost(form: str, stored: int, machine: Machine, batch: int, activ
     }
     bytes_per_vector = {"dense": 64, "tiles": 68, "lookup": 132, "blocks": 68}[form]
     traffic_ns = reading_ns(stored * bytes_per_vector, machine) * (read / max(stored, 1)) / together
-    return cost_of(read * dot_ns, read * (step_ns[form] - dot_ns), traffic_ns)
+    return cost_of(read * dot_ns, read * (step_ns[form] - dot_ns), traffic_ns, 1 / batch)
 
 
 def byte_conv2d_cost(products: int, machine: Machine, chosen: bool = False) -> Cost:

@@ -34,8 +34,8 @@ class Choice:
         Predicted time for one sample, by kernel, of all candidates.
     measured_us : Mapping of str to float
         Measured time for one sample, by kernel, of those that were timed.
-    cost : Cost or None
-        What the chosen kernel's predicted time is made of; None where nothing is predicted.
+    cost : Cost
+        What the chosen kernel's predicted time is made of.
     """
 
     layer: str
@@ -45,7 +45,7 @@ class Choice:
     fill: float | None
     predicted_us: Mapping[str, float]
     measured_us: Mapping[str, float]
-    cost: Cost | None = None
+    cost: Cost
 
     def __repr__(self) -> str:
         fill = "" if self.fill is None else f" {self.fill:.1%} full"
@@ -115,7 +115,9 @@ def _reason(best: str, predicted: Mapping[str, float], operation: str) -> str:
     dense = f"{operation}_f32_dense_dense"
     if best == dense:
         second = min((name for name in predicted if name != dense), key=predicted.__getitem__)
-        return f"no zeros worth skipping: {second} would take {predicted[second] / predicted[dense]:.1f} times as long"
+        times = predicted[second] / predicted[dense]
+        how = "be no faster" if times < 1.05 else f"take {times:.1f} times as long"
+        return f"no zeros worth skipping: {second} would {how}"
     used = {
         ("dense", "active"): "skips inactive inputs",
         ("csr", "dense"): "skips zero weights",

@@ -1,14 +1,12 @@
 """How many cores this process may keep busy: affinity and cgroup quotas, which the machine's core count ignores."""
 
 import os
-from collections.abc import Iterator
 from math import ceil
 from pathlib import Path
 
-__all__ = ["usable_cores"]
+from sparsenet.planner.cgroups import CGROUP_ROOT, OWN_CGROUPS, cgroup_folders, read_text
 
-CGROUP_ROOT = Path("/sys/fs/cgroup")
-OWN_CGROUPS = Path("/proc/self/cgroup")
+__all__ = ["usable_cores"]
 
 
 def usable_cores() -> int:
@@ -32,49 +30,19 @@ def cgroup_quota(root: Path, own: Path) -> float | None:
 
     Parameters
     ----------
-    root : Path
-        Where cgroups are mounted.
-    own : Path
-        The list of this process's cgroups, one ``id:controllers:path`` a line, as ``/proc/self/cgroup`` has it.
+    root, own : Path
+        See :func:`~sparsenet.planner.cgroups.cgroup_folders`.
     """
-    text = _read(own)
-    if text is None:
-        return None
-    quotas = [quota for line in text.splitlines() for quota in _quotas_of_line(root, line)]
-    return min(quotas, default=None)
-
-
-def _quotas_of_line(root: Path, line: str) -> Iterator[float]:
-    _, _, rest = line.partition(":")
-    controllers, found, path = rest.partition(":")
-    if not found:
-        return
-    if not controllers:  # version 2 lists one hierarchy, with no controller names
-        mounts = (root, root / "unified")
-    elif "cpu" in controllers.split(","):
-        mounts = (root / "cpu", root / controllers)
-    else:
-        return
-    for mount in mounts:
-        for folder in _upwards(mount, path):
-            quota = _quota_of_folder(folder)
-            if quota is not None:
-                yield quota
-
-
-def _upwards(mount: Path, path: str) -> Iterator[Path]:
-    """Give the cgroup's folder and all above it. Inside a container only the mount itself may exist."""
-    parts = [part for part in path.split("/") if part not in ("", ".", "..")]
-    for depth in range(len(parts), -1, -1):
-        yield mount.joinpath(*parts[:depth])
+    quotas = map(_quota_of_folder, cgroup_folders(root, own, "cpu"))
+    return min((quota for quota in quotas if quota is not None), default=None)
 
 
 def _quota_of_folder(folder: Path) -> float | None:
-    version2 = _read(folder / "cpu.max")
+    version2 = read_text(folder / "cpu.max")
     if version2 is not None:
         quota, _, period = version2.strip().partition(" ")
         return _cores(quota, period or "100000")
-    quota_us, period_us = _read(folder / "cpu.cfs_quota_us"), _read(folder / "cpu.cfs_period_us")
+    quota_us, period_us = read_text(folder / "cpu.cfs_quota_us"), read_text(folder / "cpu.cfs_period_us")
     return None if quota_us is None or period_us is None else _cores(quota_us, period_us)
 
 
@@ -94,10 +62,3 @@ def _affinity() -> int:
         except OSError:  # a sandbox may forbid the question
             pass
     return os.cpu_count() or 1
-
-
-def _read(path: Path) -> str | None:
-    try:
-        return path.read_text(encoding="ascii", errors="replace")
-    except (OSError, ValueError):  # ValueError: a path that holds a null byte
-        return None

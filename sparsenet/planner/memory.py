@@ -2,7 +2,7 @@
 
 import re
 import struct
-from collections.abc import Iterator
+import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -60,15 +60,32 @@ class Memory:
         """Give every attribute by its name, ready for JSON."""
         return asdict(self) | {"nodes": [asdict(node) for node in self.nodes]}
 
-    def lines(self) -> Iterator[str]:
-        """Say it in words, a line for each kind."""
-        nodes = "; ".join(f"node {one.number}: cores {one.cores}, {as_size(one.size_bytes)}" for one in self.nodes)
-        yield f"memory {as_size(self.size_bytes)}; NUMA: {nodes or 'the system does not tell'}"
+    def line(self) -> str:
+        """Say it in one line: how much, on which nodes, through how many channels.
+
+        Examples
+        --------
+        >>> Memory(2**34, (Node(0, "0-3", 2**34),), 2, 4, 4.8e9, "Linux's memory controllers").line()
+        'memory 16.0 GiB on one NUMA node; 2 channels, 4 modules, 4,800 MT/s each'
+        """
+        return f"memory {as_size(self.size_bytes)} on {self._nodes_text()}; {self._channels_text()}"
+
+    def _nodes_text(self) -> str:
+        if not self.nodes:
+            return "an unknown number of NUMA nodes"
+        counted = sum(one.size_bytes or 0 for one in self.nodes)
+        # some kernels count only what they have taken into use; then the sum says less than the system does
+        less = 0 < counted < 0.9 * (self.size_bytes or 0)
+        if len(self.nodes) == 1:
+            return f"one NUMA node{f' (by its own count {as_size(counted)})' if less else ''}"
+        listed = ", ".join(f"{one.number}: cores {one.cores}, {as_size(one.size_bytes)}" for one in self.nodes)
+        return f"{len(self.nodes)} NUMA nodes ({listed})"
+
+    def _channels_text(self) -> str:
         if self.modules is None:
-            yield f"memory channels: unknown ({self.told_by})"
-            return
-        rate = f", {self.transfers_per_s / 1e6:,.0f} million transfers a second" if self.transfers_per_s else ""
-        yield f"memory channels: {self.channels or 'unknown'}, modules: {self.modules}{rate} ({self.told_by})"
+            return f"channels unknown ({self.told_by})"
+        rate = f", {self.transfers_per_s / 1e6:,.0f} MT/s each" if self.transfers_per_s else ""
+        return f"{self.channels or 'unknown'} channels, {self.modules} modules{rate}"
 
 
 def memory(nodes: Path = NODES, modules: Path = MODULES, firmware: Path = FIRMWARE) -> Memory:
@@ -91,7 +108,7 @@ def memory(nodes: Path = NODES, modules: Path = MODULES, firmware: Path = FIRMWA
     found = _from_controllers(modules) or _from_firmware(firmware)
     size_bytes = machine().memory_bytes
     if found is None:
-        return Memory(size_bytes, _nodes(nodes), None, None, None, _why_not(modules, firmware))
+        return Memory(size_bytes, _nodes(nodes), None, None, None, _why_not(firmware))
     return Memory(size_bytes, _nodes(nodes), *found)
 
 
@@ -145,11 +162,12 @@ def _word(raw: bytes, at: int) -> int:
     return int(struct.unpack_from("<H", raw, at)[0]) if at + 2 <= min(length, len(raw)) else 0
 
 
-def _why_not(modules: Path, firmware: Path) -> str:
+def _why_not(firmware: Path) -> str:
     if list(firmware.glob(MEMORY_DEVICE)):
         return "the firmware's table may be read by root only"
-    told = "no controllers" if modules.is_dir() else "no memory controllers"
-    return f"the system lists {told}; a virtual machine sees none"
+    if not sys.platform.startswith("linux"):
+        return "only Linux is asked"
+    return "the system lists no memory controllers; a virtual machine sees none"
 
 
 def _text(path: Path) -> str:

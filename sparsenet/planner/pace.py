@@ -7,15 +7,19 @@ profile or for the limits has them measured once and kept, and from then on pred
 from dataclasses import dataclass
 from functools import lru_cache
 
-from sparsenet.planner.limits import Limits, kept_limits
+from sparsenet.planner.limits import L1_BYTES, L2_BYTES, Limits, kept_limits
 from sparsenet.planner.machine import Machine
 
-__all__ = ["Pace", "pace_from", "pace_of"]
+__all__ = ["Pace", "pace_from", "pace_of", "reference_limits"]
 
 CLOCK_HZ, MULTIPLY_ADDS_PER_S = 3.8e9, 1.19e11
 CACHED_BYTES_PER_S, FAR_BYTES_PER_S = 1.76e11, 2.9e10
 """The limits of the core whose rates are in :mod:`sparsenet.planner.cost`: its clock, float32 arithmetic, reading from
 the second-level cache and from beyond it."""
+NEAR_BYTES_PER_S, MEMORY_BYTES_PER_S = 3.4e11, 1.6e10
+"""The same of reading from the first-level cache, and from memory."""
+BYTES_AT_ONCE, TILES_AT_ONCE = 4, 34
+"""Multiply-adds of bytes for each of float32, with vectors and with tiles."""
 
 
 @dataclass(frozen=True)
@@ -62,3 +66,22 @@ def pace_from(limits: Limits) -> Pace:
         cached=CACHED_BYTES_PER_S / reads.get("L2", far),
         far=FAR_BYTES_PER_S / far,
     )
+
+
+def reference_limits(machine: Machine) -> Limits:
+    """Give the limits of the reference core with a machine's vectors and caches: where nobody has measured its own.
+
+    Examples
+    --------
+    >>> from sparsenet.planner.machine import machine
+    >>> reference_limits(machine()).clock_hz
+    3800000000.0
+    """
+    rate = MULTIPLY_ADDS_PER_S * machine.vector_bits / 512
+    rates = {"L1": NEAR_BYTES_PER_S, "L2": CACHED_BYTES_PER_S, "L3": FAR_BYTES_PER_S, "memory": MEMORY_BYTES_PER_S}
+    sizes = {"L1": machine.l1d_bytes or L1_BYTES, "L2": machine.l2_bytes or L2_BYTES, "L3": machine.l3_bytes or 0}
+    sizes = {level: size for level, size in sizes.items() if size} | {"memory": machine.memory_bytes or 2**31}
+    byte_rates = {"bytes": BYTES_AT_ONCE * rate}
+    if "amx-int8" in machine.features:
+        byte_rates["tiles"] = TILES_AT_ONCE * rate
+    return Limits(CLOCK_HZ, rate, {level: rates[level] for level in sizes}, sizes, byte_rates)

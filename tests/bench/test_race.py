@@ -121,7 +121,6 @@ def test_a_race_as_table_and_json(found):
 
 
 def test_a_race_as_a_figure(found, tmp_path):
-    pytest.importorskip("matplotlib", reason="drawing needs matplotlib")
     plot_race(found, tmp_path / "race.svg")
     assert "<svg" in (tmp_path / "race.svg").read_text(encoding="utf-8")[:2000]
     with pytest.raises(SparsenetError, match="nonsense"):

@@ -50,7 +50,6 @@ def test_bench_writes_json_beside_the_table(run, model, no_peers, tmp_path):
 
 
 def test_bench_draws_a_figure(run, model, no_peers, tmp_path):
-    pytest.importorskip("matplotlib", reason="drawing needs matplotlib")
     run("bench", model, "--batch", "1,2", "--threads", "1", *QUICK, "--plot", tmp_path / "bench.png")
     assert (tmp_path / "bench.png").read_bytes().startswith(b"\x89PNG")
 

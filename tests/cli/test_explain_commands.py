@@ -23,7 +23,8 @@ def test_explain_prints_a_table_and_the_verdict(run, model):
     assert (outcome.code, outcome.err) == (0, "")
     for expected in ("linear1", "kwinners2", "limit", "With dense kernels this network would take"):
         assert expected in outcome.out
-    assert "measured" not in outcome.out
+    assert "Measured on" not in outcome.out
+    assert "Predicted for" in outcome.out
 
 
 def test_explain_prints_json_of_what_it_measured(run, model):

@@ -163,14 +163,12 @@ def test_page_of_a_device():
 
 
 def test_crossover_is_drawn(tmp_path):
-    pytest.importorskip("matplotlib", reason="needs the extra notebooks")
     points = [made_up(1, 10.0, **{"cuBLAS float32": 30.0}), made_up(8, 10.0, **{"cuBLAS float32": 5.0})]
     plot_crossover({"points": dict(enumerate(points))}, tmp_path / "map.svg")
     assert "times as fast as the best of" in (tmp_path / "map.svg").read_text(encoding="utf-8")
 
 
 def test_nothing_is_drawn_without_times(tmp_path):
-    pytest.importorskip("matplotlib", reason="needs the extra notebooks")
     with pytest.raises(sn.SparsenetError, match="expected a study with times of dense layers"):
         plot_crossover({"points": {"only ours": made_up(1, 10.0)}}, tmp_path / "map.svg")
 

@@ -136,7 +136,6 @@ def test_where_dense_wins_there_is_a_dot():
 
 
 def test_a_figure_is_drawn(tmp_path):
-    pytest.importorskip("matplotlib", reason="needs the extra notebooks")
     figure = found().plot(tmp_path / "map.png")
     assert Path(tmp_path / "map.png").stat().st_size > 1000
     assert len(figure.axes) == 1

@@ -39,8 +39,9 @@ class Machine:
             path.write_text(f"{(int(path.read_text()) + watts * lasts_ns // 1000) % RANGE_UJ}\n")
 
     def measure(self, folder, **settings):
+        settings = {"seconds": 0.1} | settings
         clocks = {"clock": lambda: self.now_ns, "cpu_clock": lambda: self.cpu_ns, "sleep": self.sleep}
-        return energy(self, X, folder=folder, seconds=0.1, idle_s=0.05, **clocks, **settings)
+        return energy(self, X, folder=folder, idle_s=0.05, **clocks, **settings)
 
 
 def zone(folder, number, name, parent=""):
@@ -91,8 +92,36 @@ def test_counters_for_root_only_are_explained(tmp_path, monkeypatch):
     monkeypatch.setattr("sparsenet.insight.rapl.Zone.read_uj", forbidden)
     found = find_counters(tmp_path)
     assert found.zones == ()
-    assert f"sudo chmod a+r {path}" in found.reason
+    assert f"sudo chmod a+r {path};" in found.reason
+    assert f"sudo chgrp $(id -gn) {path} && sudo chmod g+r {path}" in found.reason
     assert Machine().measure(tmp_path).standing == "unknown"
+
+
+@pytest.mark.parametrize(
+    ("system", "why"),
+    [("linux", "modprobe intel_rapl_msr"), ("darwin", "sudo powermetrics"), ("win32", "without a driver")],
+)
+def test_each_system_says_why_it_has_no_counters(tmp_path, monkeypatch, system, why):
+    monkeypatch.setattr("sys.platform", system)
+    assert why in find_counters(tmp_path / "absent").reason
+
+
+def test_counters_that_begin_again_more_than_once_are_followed(tmp_path, monkeypatch):
+    monkeypatch.setattr("sparsenet.insight.energy.SLICE_S", 0.05)
+    found = Machine(tmp_path).measure(tmp_path, seconds=1.0)
+    assert found.joules == pytest.approx(30 * found.wall_s)  # 30 J, where a counter begins again after 10
+
+
+def test_networks_are_compared_when_called_alike(tmp_path):
+    first, second = (
+        Machine().measure(tmp_path / "absent", watts=watts, name=name) for name, watts in (("a", 1), ("b", 8))
+    )
+    shown = " ".join(energy_lines([first, second]))
+    assert (
+        "a beside b, batch 2, 2 cores: 1.0 times the words a second, 0.125 times the joules a word (estimated)."
+        in shown
+    )
+    assert "beside" not in " ".join(energy_lines([first]))
 
 
 def test_a_counter_that_says_nonsense_is_not_used(tmp_path):
@@ -104,7 +133,7 @@ def test_without_counters_there_are_joules_only_if_somebody_says_watts(tmp_path)
     absent = tmp_path / "absent"
     unknown = Machine().measure(absent)
     assert (unknown.standing, unknown.joules, unknown.joules_per_word, unknown.lifetime_wh) == ("unknown", *[None] * 3)
-    assert "virtual machine" in unknown.reason
+    assert unknown.reason
     estimated = Machine().measure(absent, watts=5.0)
     assert estimated.standing == "estimated"
     assert estimated.joules == pytest.approx(5 * 2 * estimated.wall_s)  # two cores were busy
@@ -138,6 +167,7 @@ def test_what_is_only_recalled_is_marked_wherever_it_is_shown(tmp_path):
         assert figure.standing in ("published", "recalled")
         (shown,) = [line for line in rows if figure.what in line]
         assert shown.rstrip().endswith(figure.standing)
+        assert ("?" in shown) == (figure.standing == "recalled")
     text = " ".join(captured.get().split())
     for expected in ("do not quote them", "5 W for each busy core, as stated by you", "estimated", "NUMA"):
         assert expected in text
@@ -161,3 +191,15 @@ def test_it_prints_as_a_table_html_and_json(tmp_path):
     shown = json.loads(json.dumps(found.to_dict(), allow_nan=False))
     assert shown["joules_per_word"] == found.joules_per_word
     assert SimpleNamespace(**shown).zones == ["package-0"]
+
+
+def test_a_narrow_terminal_gets_no_lifetime(tmp_path):
+    found = Machine().measure(tmp_path, watts=5.0, name="a network")
+    console = Console(width=60)
+    with console.capture() as captured:
+        console.print(found)
+    table = captured.get().split("lifetime:")[0]
+    assert "a network" in table
+    assert "estimated" in table
+    assert "in Wh" not in table
+    assert max(map(len, table.splitlines())) <= 60

@@ -13,7 +13,7 @@ from sparsenet_kernels import cache
 def test_info_can_be_written_as_json():
     about = info().to_dict()
     assert json.loads(json.dumps(about, allow_nan=False)) == about
-    assert {"versions", "machine", "usable_cores", "threading_layer", "kernel_cache"} == set(about)
+    assert {"versions", "machine", "memory", "usable_cores", "threading_layer", "kernel_cache"} == set(about)
     assert about["versions"]["numpy"]
 
 
@@ -46,7 +46,7 @@ def test_no_kernel_cache(monkeypatch):
     assert "not kept" in info()._repr_html_()
 
 
-@pytest.mark.parametrize("part", ["numba", "cores usable", "-bit vectors"])
+@pytest.mark.parametrize("part", ["numba", "cores usable", "-bit vectors", "L1d", "memory", "NUMA", "channels"])
 def test_one_line_says_where_a_result_was_measured(part):
     line = machine_line(info())
     assert part in line

@@ -6,12 +6,13 @@ from rich.console import Console
 
 import sparsenet
 from sparsenet.errors import SparsenetError
-from sparsenet.insight.profile import profile
+from sparsenet.insight.profile import SHORTEST_US, profile
 from sparsenet.insight.steps import Steps
 from sparsenet.layers import Conv2d, Flatten, KWinners, Linear, MaxPool2d
 from sparsenet.network import Network
 
 random = np.random.default_rng(3)
+BOUNDS = {"arithmetic", "scattered addresses", "call overhead", "L1 bytes", "L2 bytes", "L3 bytes", "memory bytes"}
 
 
 def sparse(*shape, density=0.3):
@@ -101,10 +102,11 @@ def test_bytes_are_those_of_the_arrays():
 def test_rates_and_limits_follow_from_the_median(found):
     for step in found.steps:
         assert 0 <= step.minimum_us <= step.median_us
-        assert step.bound in ("arithmetic", "reading")
+        assert step.bound in BOUNDS
         if step.median_us > 1e-3:
             assert step.multiplications_per_s == pytest.approx(step.multiplications / step.median_us * 1e6)
-            assert step.share_of_limit == pytest.approx(step.least_us / step.median_us)
+            if step.share_of_limit is not None:
+                assert step.share_of_limit == pytest.approx(step.least_us / step.median_us)
     assert found.parts_us == sum(step.median_us for step in found.steps)
     assert found.level in found.limits.read_bytes_per_s
 
@@ -140,3 +142,16 @@ def test_the_clock_decides_what_is_measured(engine, inputs):
     assert told.call_us == 1.0
     assert all(step.median_us == 0.0 for step in told.steps)  # as long as a call that does nothing
     assert told.whole_median_us == 1.0
+
+
+def test_steps_too_short_to_be_told_apart_from_the_call_have_no_share(found):
+    for step in found.steps:
+        assert (step.share_of_limit is None) == (step.median_us < SHORTEST_US)
+
+
+def test_convolutions_in_blocks_say_how_many_inputs_were_active(inputs):
+    """Their kernel calls something else ``groups`` than byte kernels, whose lists of groups are counted."""
+    chosen = {"conv2d2": "conv2d_f32_blocks_active"}
+    engine = sparsenet.compile(small_network(), threads=1, planner="predict", kernels=chosen, progress=False)
+    (step,) = [one for one in profile(engine, inputs, rounds=2).steps if one.kernel == "conv2d_f32_blocks_active"]
+    assert step.active == pytest.approx(4 / 24)

@@ -9,7 +9,7 @@ import sparsenet
 from sparsenet.errors import SparsenetError
 from sparsenet.insight.cold import Condition, Words, conditions, displacer, ticks_per_s
 from sparsenet.insight.residency import Residency, ResidencyRow, residency
-from sparsenet.insight.residency_table import residency_lines
+from sparsenet.insight.residency_table import gains_table, residency_lines, residency_table
 from sparsenet.layers import KWinners, Linear
 from sparsenet.network import Network
 from sparsenet.planner.machine import machine
@@ -92,7 +92,6 @@ def test_little_memory_is_not_filled():
 
 @pytest.fixture(scope="module")
 def found(engine):
-    told = []
     ticking = iter(range(0, 10**15, 10**8))
     chosen = [HOT, READ, FLUSHED] if can_flush() else [HOT, READ]
     measured = residency(
@@ -101,14 +100,14 @@ def found(engine):
         cores=(1, 2),
         seconds=0.2,
         conditions=chosen,
-        tell=told.append,
+        progress=False,
         clock=lambda: next(ticking),
     )
-    return measured, told, [condition.name for condition in chosen]
+    return measured, [condition.name for condition in chosen]
 
 
 def test_every_network_and_layer_is_there_on_one_core_and_on_two(found):
-    measured, told, names = found
+    measured, names = found
     keys = [(row.what, row.kind, row.cores, row.condition) for row in measured.rows]
     assert keys == [
         (what, kind, cores, name)
@@ -117,12 +116,10 @@ def test_every_network_and_layer_is_there_on_one_core_and_on_two(found):
         for name in names
         if cores == 1 or name != "flushed"
     ]
-    assert told.count("making a linear layer 20 x 20") == 1
-    assert "small (network), cores: 2" in told
 
 
 def test_rows_follow_from_their_readings(found):
-    measured, _, _ = found
+    measured, _ = found
     for row in measured.rows:
         assert 0 < row.minimum_us <= row.median_us
         assert row.words % row.cores == 0
@@ -131,18 +128,50 @@ def test_rows_follow_from_their_readings(found):
     assert layers["dense"] >= 4 * 20 * 20
 
 
-def test_networks_are_compared_with_the_first_one():
-    first = [row("network", "hot", 2.0, 1.0), row("network", "read", 4.0, 2.0)]
+def printed(shown, width):
+    console = Console(width=width)
+    with console.capture() as captured:
+        console.print(shown)
+    assert max(map(len, captured.get().splitlines())) <= width
+    return captured.get()
+
+
+def cells_of(table):
+    return list(zip(*(list(column.cells) for column in table.columns), strict=True))
+
+
+def test_networks_are_compared_with_the_first_one_and_layers_with_dense():
+    first = [
+        row("network", "hot", 2.0, 1.0),
+        row("network", "read", 4.0, 2.0),
+        row("network", "hot", 3.0, 1.0, cores=4),
+    ]
     second = [replace(one, what="other", median_us=10 * one.median_us + 2) for one in first]
-    shown = " ".join(residency_lines(by_hand([*first, *second])))
-    assert "layer [1]: faster than other under the same condition by a factor of 11.0 (hot), 10.5 (read)" in shown
+    layers = [
+        replace(row(kind, "hot", time, 1.0), what="linear") for kind, time in (("sparse twice", 1.0), ("dense", 7.0))
+    ]
+    assert cells_of(gains_table(by_hand([*first, *second, *layers]))) == [
+        ("layer [1]", "other", "1\n4", "11.0\n10.7", "10.5\n"),
+        ("linear, sparse twice", "dense", "1", "7.0", ""),
+    ]
+    assert gains_table(by_hand(first)) is None
 
 
-def test_it_says_whose_weights_no_cache_holds():
-    here = replace(machine(), l2_bytes=2**19, l3_bytes=2**25)
+def test_weights_stand_with_the_level_that_holds_them():
+    here = replace(machine(), l1d_bytes=2**15, l2_bytes=2**19, l3_bytes=2**25)
+    rows = [
+        replace(row("network", "hot", 2.0, 1.0), what=str(size), weight_bytes=size)
+        for size in (99, 2**18, 2**20, 2**26)
+    ]
+    found = replace(by_hand(rows), machine=here)
+    assert [cells[1].split("\n")[1] for cells in cells_of(residency_table(found))] == ["L1", "L2", "L3", "memory"]
+    assert not any("No weights here" in line for line in residency_lines(found))
+
+
+def test_it_says_which_layer_no_cache_would_hold():
+    here = replace(machine(), l3_bytes=480 * 2**20)
     lines = list(residency_lines(replace(by_hand([row("dense", "hot", 2.0, 1.0)]), machine=here)))
-    assert "weights larger than the L2 of 512.0 KiB: layer [1], dense." in lines
-    assert any(line.startswith("weights larger than the L3 of 32.0 MiB: none here") for line in lines)
+    assert any("--sizes 12288" in line for line in lines)
 
 
 def by_hand(rows):
@@ -153,27 +182,41 @@ def row(kind, condition, median_us, times_hot, cores=1):
     return ResidencyRow("layer [1]", kind, 2**20, cores, condition, 10, median_us, median_us, times_hot)
 
 
+def test_a_narrow_terminal_gets_times_without_ratios():
+    rows = [row("network", "hot", 2.0, 1.0), row("network", "read", 6.0, 3.0)]
+    shown = printed(by_hand(rows), 60)
+    assert "6.0" in shown
+    assert "x3.0" not in shown
+
+
 @pytest.mark.parametrize("width", [80, 140])
 def test_it_says_how_much_of_the_speed_is_cache(width):
     rows = [
-        *(row("sparse twice", "hot", 2.0, 1.0), row("sparse twice", "read", 6.0, 3.0)),
-        *(row("dense", "hot", 40.0, 1.0), row("dense", "read", 60.0, 1.5)),
-        row("sparse twice", "hot", 2.0, 1.0, cores=4),
+        *(row("network", "hot", 2.0, 1.0), row("network", "read", 6.0, 3.0)),
+        *(
+            row("dense", "hot", 40.0, 1.0),
+            row("dense", "read", 640_000.0, 1.5),
+            row("dense", "hot", 1000.4, 1.0, cores=2),
+        ),
+        row("network", "hot", 2.0, 1.0, cores=4),
     ]
-    console = Console(width=width)
-    with console.capture() as captured:
-        console.print(by_hand(rows))
-    text = " ".join(captured.get().split())
-    assert "layer [1], sparse twice: 2.0 µs a word hot, 6.0 at worst (read): caches are worth a factor of 3.0" in text
-    assert "by a factor of 20.0 (hot), 10.0 (read)" in text
-    for expected in ("NUMA", "memory channels", "usable cores: 4", "hot: nothing."):
+    shown = printed(by_hand(rows), width)
+    text = " ".join(shown.split())
+    for expected in (
+        "a factor of 3.0 to layer [1] (read)",
+        "6.0 x3.0",
+        "640 ms x1.5",
+        "1,000",
+        "NUMA",
+        "hot: nothing.",
+    ):
         assert expected in text
-    assert max(map(len, captured.get().splitlines())) <= width
 
 
 def test_as_html_and_json(found):
-    measured, _, _ = found
-    assert "linear 20x20" in measured._repr_html_()
+    measured, _ = found
+    for expected in ("linear 20x20", "Times faster", "NUMA"):
+        assert expected in measured._repr_html_()
     shown = json.loads(json.dumps(measured.to_dict(), allow_nan=False))
     assert len(shown["rows"]) == len(measured.rows)
     assert {"conditions", "machine", "memory", "usable_cores"} <= set(shown)
@@ -185,3 +228,22 @@ def test_nothing_to_time_and_impossible_sizes_are_errors():
     for size in (0, -1, 2**20):
         with pytest.raises(SparsenetError, match="sizes of linear layers from 1"):
             residency({}, sizes=(size,))
+
+
+def test_a_layer_that_does_not_fit_into_memory_is_an_error(monkeypatch):
+    monkeypatch.setattr("sparsenet.insight.residency.available_bytes", lambda: 2**30)
+    with pytest.raises(SparsenetError, match=r"making one of 12,288 x 12,288 takes 2.2 GiB, and 1.0 GiB are available"):
+        residency({}, sizes=(64, 12288))
+
+
+def test_a_figure_has_a_line_for_each_network_and_layer(found, tmp_path):
+    pytest.importorskip("matplotlib", reason="needs the extra notebooks")
+    from sparsenet.insight.residency_plot import plot_residency
+
+    measured, _ = found
+    figure = plot_residency(measured, tmp_path / "residency.svg")
+    assert (tmp_path / "residency.svg").stat().st_size > 1000
+    labels = [label.get_text() for label in figure.axes[0].get_yticklabels()]
+    assert [label.split("\n")[0] for label in labels] == ["small", "linear 20x20, sparse twice", "linear 20x20, dense"]
+    with pytest.raises(SparsenetError, match="nonsense"):
+        plot_residency(measured, tmp_path / "residency.nonsense")

@@ -7,19 +7,17 @@ LIMITS = Limits(4e9, 1e11, {"L1": 4e11, "L2": 1e11, "memory": 1e10}, {"L1": 2**1
 
 
 @pytest.mark.parametrize(
-    ("multiplications", "read", "least_us", "bound"),
+    ("multiplications", "read", "least_us"),
     [
-        (1_000_000, {"L1": 4_000}, 10.0, "arithmetic"),
-        (1_000, {"memory": 1_000_000}, 100.0, "reading"),
-        (1_000, {"memory": 1_000_000, "L2": 1_000_000}, 110.0, "reading"),
-        (0, {}, 0.0, ""),
-        (0, {"L1": 0}, 0.0, ""),
+        (1_000_000, {"L1": 4_000}, 10.0),
+        (1_000, {"memory": 1_000_000}, 100.0),
+        (1_000, {"memory": 1_000_000, "L2": 1_000_000}, 110.0),
+        (0, {}, 0.0),
+        (0, {"L1": 0}, 0.0),
     ],
 )
-def test_the_longer_of_the_two_counts(multiplications, read, least_us, bound):
-    found = roof(multiplications, read, LIMITS)
-    assert found.least_us == pytest.approx(least_us)
-    assert found.bound == bound
+def test_the_longer_of_the_two_counts(multiplications, read, least_us):
+    assert roof(multiplications, read, LIMITS).least_us == pytest.approx(least_us)
 
 
 @pytest.mark.parametrize(("size", "level"), [(0, "L1"), (2**15, "L1"), (2**15 + 1, "L2"), (2**21, "memory")])

@@ -20,9 +20,12 @@ from sparsenet.layers import KWinners, Linear, ReLU
 from sparsenet.network import INPUT, Network, Node
 from sparsenet.packing import masks, pack
 from sparsenet.planner.choose import Choice
+from sparsenet.planner.predicted import Cost
 from sparsenet.table_style import fitted, ruled
 from sparsenet.tables import as_html, as_share, as_size, network_table, plan_table, printable
 from sparsenet_kernels.formats import pack_blocks, pack_csc, pack_csr
+
+COST = Cost(1.0, 0.0, 0.5, 0.25)
 
 
 def drawn(thing, width=120):
@@ -145,8 +148,10 @@ def test_everything_that_prints_a_table_has_a_repr_of_one_line():
 
 def test_a_plan_names_kernel_fill_and_reason():
     choices = [
-        Choice("[red]", "linear_f32_csc_active__wide", "csc", "skips zeros", 0.5, {"linear_f32_csc_active": 1.25}, {}),
-        Choice("b", "linear_f32_dense_dense", "dense", "no zeros", None, {}, {"linear_f32_dense_dense": 1234.5}),
+        Choice(
+            "[red]", "linear_f32_csc_active__wide", "csc", "skips zeros", 0.5, {"linear_f32_csc_active": 1.25}, {}, COST
+        ),
+        Choice("b", "linear_f32_dense_dense", "dense", "no zeros", None, {}, {"linear_f32_dense_dense": 1234.5}, COST),
     ]
     text = drawn(plan_table(SimpleNamespace(plan=choices, batch=1000, threads=2)), width=160)
     assert "batches of up to 1,000, threads: 2" in text

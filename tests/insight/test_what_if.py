@@ -8,6 +8,7 @@ from rich.console import Console
 import sparsenet
 from sparsenet.errors import SparsenetError
 from sparsenet.insight.variants import all_kept, image_channels, mask_for, masked, with_winners, with_winners_before
+from sparsenet.insight.what_if import CALL_US
 from sparsenet.layers import (
     Conv2d,
     Flatten,
@@ -36,6 +37,10 @@ def convolutional(relu=False):
     return Network.sequential((1, 14, 14), layers)
 
 
+def weighted(row):
+    return [layer for layer in row.layers if layer.density is not None]
+
+
 def quantized():
     return sparsenet.quantize(convolutional(), RANDOM.uniform(0, 1, (8, 1, 14, 14)), progress=False)
 
@@ -45,15 +50,15 @@ def test_every_family_has_its_row(net):
     found = sparsenet.what_if(net, density=0.2, progress=False)
     assert [row.name for row in found.rows] == ["as it is", "dense kernels", *FAMILIES]
     for row in found.rows:
-        assert [layer.layer for layer in row.layers] == ["conv2d1", "conv2d2", "linear1", "linear2"]
-        assert row.predicted_us == pytest.approx(sum(layer.predicted_us for layer in row.layers))
+        assert [layer.layer for layer in weighted(row)] == ["conv2d1", "conv2d2", "linear1", "linear2"]
+        assert row.predicted_us == pytest.approx(row.call_us + sum(layer.predicted_us for layer in row.layers))
         assert row.measured_us is None
     for row in found.rows[2:]:
-        _, *changed, _ = row.layers
+        first, *changed, last = weighted(row)
         assert all(layer.family in FAMILIES and 0 < layer.density <= 0.35 for layer in changed)
         assert row.density < 0.4
-        assert row.layers[0].density == row.layers[3].density == 1
-        assert row.layers[0].family == row.layers[3].family == ""
+        assert first.density == last.density == 1
+        assert first.family == last.family == ""
     assert found.best in found.rows[2:]
     assert found.best.predicted_us == min(row.predicted_us for row in found.rows[2:])
     json.dumps(found.to_dict(), allow_nan=False)
@@ -80,15 +85,62 @@ def test_a_family_without_such_a_mask_says_what_came_instead():
     assert max(map(len, console.file.getvalue().splitlines())) <= 80
 
 
+def test_a_layer_that_no_mask_fits_keeps_its_weights():
+    sizes = (512, 256), (64, 512), (4, 64), (4, 4)
+    net = Network.sequential((256,), [Linear(RANDOM.random(size)) for size in sizes])
+    row = sparsenet.what_if(net, density=0.05, family="blocks", layers=["linear2", "linear4"]).rows[-1]
+    assert [layer.family for layer in weighted(row)] == ["", "blocks", "", ""]
+    assert row.notes[0].startswith("linear4 keeps its own weights: expected a density that keeps at least one")
+
+
+def test_winners_and_the_call_are_predicted():
+    found = sparsenet.what_if(convolutional(), active=0.25)
+    kinds = [layer.kind for layer in found.best.layers]
+    assert kinds == ["Conv2d", "KWinners", "Conv2d", "KWinners", "Linear", "KWinners", "Linear"]  # poolings run along
+    assert all(layer.predicted_us > 0 for layer in found.best.layers)
+    assert found.best.call_us > CALL_US
+    shared = sparsenet.what_if(convolutional(), active=0.25, batch=16).best
+    assert shared.call_us < found.best.call_us
+    more = [layer.predicted_us for layer in sparsenet.what_if(convolutional(), active=1.0).best.layers]
+    assert sum(more) > sum(layer.predicted_us for layer in found.best.layers)
+
+
+def test_complementary_masks_say_what_their_own_kernel_would_take():
+    net = Network.sequential((256,), [KWinners(25), Linear(RANDOM.random((128, 256)))])
+    row = sparsenet.what_if(net, density=0.05, family="complementary").rows[-1]
+    assert row.notes[0].startswith("linear1: sets overlaid in their own kernel would take ")
+    assert row.layers[-1].kernel in row.notes[0]
+    in_bytes = sparsenet.what_if(quantized(), density=0.2, family="complementary").rows[-1]
+    assert all("no kernel overlays sets of bytes" in note for note in in_bytes.notes)
+    console = Console(file=io.StringIO(), width=80)
+    console.print(sparsenet.what_if(net, density=0.05, family="complementary"))
+    assert "sets overlaid in their own kernel" in console.file.getvalue()
+
+
+def test_that_nothing_is_faster_is_said():
+    net = Network.sequential((64,), [Linear(np.ones((64, 64)))])
+    console = Console(file=io.StringIO(), width=80)
+    console.print(sparsenet.what_if(net, density=1.0, family="uniform"))
+    assert "None of them is faster than the network as it is." in console.file.getvalue()
+
+
+def test_a_network_without_weights_may_have_fewer_winners():
+    found = sparsenet.what_if(Network.sequential((64,), [KWinners(32)]), active=0.1)
+    assert found.best.density is None
+    console = Console(file=io.StringIO(), width=80)
+    console.print(found)
+    assert "kwinners1" in console.file.getvalue()
+
+
 def test_only_fewer_winners():
     found = sparsenet.what_if(convolutional(), active=0.25)
     assert [row.name for row in found.rows] == ["as it is", "dense kernels", "its own masks"]
-    assert [layer.family for layer in found.best.layers] == [""] * 4
+    assert [layer.family for layer in weighted(found.best)] == [""] * 4
 
 
 def test_layers_may_be_named():
     found = sparsenet.what_if(convolutional(), density=0.25, family="uniform", layers=["conv2d1", "linear2"])
-    assert [layer.family for layer in found.best.layers] == ["uniform", "", "", "uniform"]
+    assert [layer.family for layer in weighted(found.best)] == ["uniform", "", "", "uniform"]
 
 
 def test_relu_becomes_winners_where_there_are_none():
@@ -139,11 +191,19 @@ def test_inputs_are_made_up_where_none_are_given():
         ({"density": 0.1, "family": "cubes"}, "expected a family of masks"),
         ({"density": 0.1, "layers": ["conv9"]}, "expected layers with weights"),
         ({}, "a density to give it"),
+        ({"density": 0.1, "layers": []}, "at least one layer"),
+        ({"density": 0.1, "batch": 0}, "batch of at least 1"),
+        ({"density": 1e-6}, "no layer can be changed: conv2d2 keeps its own weights: expected a density"),
     ],
 )
 def test_what_cannot_be_is_refused(settings, message):
     with pytest.raises(SparsenetError, match=message):
         sparsenet.what_if(convolutional(), **settings)
+
+
+def test_what_has_no_weights_cannot_get_masks():
+    with pytest.raises(SparsenetError, match="a network with weights to change"):
+        sparsenet.what_if(Network.sequential((4,), [ReLU()]), density=0.5)
 
 
 def test_winners_need_somebody_to_choose_them():
@@ -157,6 +217,8 @@ def test_wrong_types_are_refused(settings):
         sparsenet.what_if(convolutional(), **settings)
     with pytest.raises(TypeError, match="expected a Network"):
         sparsenet.what_if("spoken-digits")
+    with pytest.raises(TypeError, match="names of layers in a list"):
+        sparsenet.what_if(convolutional(), density=0.5, layers="conv2d1")
 
 
 @pytest.mark.parametrize("density", [0.05, 0.5])

@@ -1,10 +1,13 @@
 import json
 import struct
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from sparsenet.planner.memory import memory
+from sparsenet.planner.hardware import hardware_line, here_line
+from sparsenet.planner.machine import machine
+from sparsenet.planner.memory import Memory, Node, memory
 
 ABSENT = Path("there is no such folder")
 
@@ -49,7 +52,7 @@ def test_nodes_are_listed_in_order_with_cores_and_memory(nodes):
         (1, "4-7", 2 * 2**20),
         (10, "none", 11 * 2**20),
     ]
-    assert "node 1: cores 4-7, 2.0 MiB" in next(found.lines())
+    assert "on 3 NUMA nodes (0: cores 0-3, 1.0 MiB, 1: cores 4-7, 2.0 MiB, 10: cores none, 11.0 MiB)" in found.line()
 
 
 def test_controllers_tell_channels_and_modules(tmp_path):
@@ -64,14 +67,14 @@ def test_controllers_tell_channels_and_modules(tmp_path):
         write(tmp_path / f"mc{controller}" / f"dimm{dimm}" / "dimm_location", f"{place} \n")
     found = memory(ABSENT, tmp_path, ABSENT)
     assert (found.channels, found.modules) == (3, 4)
-    assert "channels: 3, modules: 4" in list(found.lines())[1]
+    assert "3 channels, 4 modules" in found.line()
 
 
 def test_the_firmware_tells_modules_and_their_speed(tmp_path):
     entries = slot(16384, 4800, 4400), slot(16384, 4800, 0), slot(0, 4800, 0), slot(0xFFFF, 0, 0)
     found = memory(ABSENT, ABSENT, firmware(tmp_path, *entries))
     assert (found.channels, found.modules, found.transfers_per_s) == (None, 2, 4.4e9)
-    assert "4,400 million transfers a second" in list(found.lines())[1]
+    assert "unknown channels, 2 modules, 4,400 MT/s each" in found.line()
 
 
 @pytest.mark.parametrize("raw", [b"", b"\x11", b"\x11\x28", slot(8192, 0, 0, length=20), slot(8192, 0, 0)[:15]])
@@ -84,7 +87,28 @@ def test_entries_that_are_too_short_are_read_as_far_as_they_go(tmp_path, raw):
 def test_a_system_that_tells_nothing_is_said_to(tmp_path):
     found = memory(ABSENT, ABSENT, ABSENT)
     assert (found.nodes, found.channels, found.modules) == ((), None, None)
-    assert "unknown (the system lists no memory controllers" in list(found.lines())[1]
+    assert "an unknown number of NUMA nodes; channels unknown (" in found.line()
     (tmp_path / "17-0").mkdir()
     assert "root only" in memory(ABSENT, ABSENT, tmp_path).told_by
     assert json.loads(json.dumps(found.to_dict()))["nodes"] == []
+
+
+@pytest.mark.parametrize(("counted", "shown"), [(8, "on one NUMA node;"), (4, "(by its own count 4.0 GiB)")])
+def test_a_node_that_counts_less_than_there_is_says_so(counted, shown):
+    assert shown in Memory(2**33, (Node(0, "0-1", counted * 2**30),), None, None, None, "nobody asked").line()
+
+
+@pytest.mark.parametrize(
+    ("system", "why"), [("linux", "a virtual machine sees none"), ("darwin", "only Linux"), ("win32", "only Linux")]
+)
+def test_why_nobody_tells_of_channels(monkeypatch, system, why):
+    monkeypatch.setattr("sys.platform", system)
+    assert why in memory(ABSENT, ABSENT, ABSENT).told_by
+
+
+def test_one_line_names_processor_caches_and_memory():
+    here = replace(machine(), model="Some CPU", l2_bytes=2**20, l3_bytes=None)
+    line = hardware_line(here, 3, Memory(2**33, (), 2, 2, None, "a test"))
+    for part in ("Some CPU, 3 of ", "L2 1.0 MiB, L3 unknown", "memory 8.0 GiB on", "2 channels, 2 modules"):
+        assert part in line
+    assert here_line().count("memory") >= 1

@@ -49,7 +49,6 @@ def test_overlays_give_each_output_its_slots():
 
 @pytest.mark.parametrize("ending", ["png", "svg"])
 def test_figures_are_written(tmp_path, ending):
-    pytest.importorskip("matplotlib", reason="needs the extra notebooks")
     path = tmp_path / f"overlay.{ending}"
     figure = packing.plot_packing(PACKED, path)
     assert len(figure.axes) == 2
@@ -57,7 +56,6 @@ def test_figures_are_written(tmp_path, ending):
 
 
 def test_unknown_endings_are_refused(tmp_path):
-    pytest.importorskip("matplotlib", reason="needs the extra notebooks")
     with pytest.raises(SparsenetError, match="nonsense"):
         packing.plot_packing(PACKED, tmp_path / "overlay.nonsense")
 

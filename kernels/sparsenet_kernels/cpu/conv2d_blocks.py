@@ -2,7 +2,7 @@
 
 from sparsenet_kernels.cpu.conv2d_arguments import LISTS, PLAIN, POOLED
 from sparsenet_kernels.formats.padded_sums import GROUP_SIZES
-from sparsenet_kernels.jit import compiled, index
+from sparsenet_kernels.jit import helper, index
 from sparsenet_kernels.registry import kernel
 from sparsenet_kernels.simd.ops import bits_of, load, load_first, maximum, store, store_first
 from sparsenet_kernels.simd.scatter import scatter_blocks
@@ -13,7 +13,7 @@ BLOCKS = """
 """
 
 
-@compiled
+@helper
 def start_from_bias(bias, n, lanes, sums):
     """Set the sums of every place to the bias from output ``n`` on, filled up to whole vectors."""
     for lane in range(0, lanes, 16):
@@ -23,7 +23,7 @@ def start_from_bias(bias, n, lanes, sums):
             store(sums, place + lane, load(sums, lane))
 
 
-@compiled
+@helper
 def list_by_channel(columns, values, b, width, row_step, place_step, ends, listed):
     """Turn the lists of each position into one list for each channel: pairs of a place and a value's bits.
 
@@ -53,7 +53,7 @@ def _adder(sizes):
     column = GROUP_SIZES.index(count)
     add_rest = _adder(sizes[1:]) if len(sizes) > 1 else _done
 
-    @compiled
+    @helper
     def add_groups(groups, part, members, offsets, weights, ends, positions, listed, sums, g, z):
         for _ in range(groups[part, column]):
             c = index(members[index(g)])
@@ -66,7 +66,7 @@ def _adder(sizes):
     return add_groups
 
 
-@compiled
+@helper
 def _done(groups, part, members, offsets, weights, ends, positions, listed, sums, g, z):
     return g, z
 
@@ -74,7 +74,7 @@ def _done(groups, part, members, offsets, weights, ends, positions, listed, sums
 add_part = _adder(GROUP_SIZES)
 
 
-@compiled
+@helper
 def write_outputs(sums, start, row_step, place_step, b, n, lanes, out):
     """Copy the places that are outputs, from ``start`` on in steps, to the outputs from ``n`` on."""
     _, out_height, out_width, outputs = out.shape
@@ -86,7 +86,7 @@ def write_outputs(sums, start, row_step, place_step, b, n, lanes, out):
                 store_first(out, target + lane, load(sums, source + lane), outputs - n - lane)
 
 
-@compiled
+@helper
 def write_pooled(sums, start, row_step, place_step, b, n, lanes, out):
     """Write the largest of each 2 x 2 outputs; otherwise as :func:`write_outputs`."""
     _, out_height, out_width, outputs = out.shape

@@ -1,7 +1,7 @@
 """Convolution with blocks of one tap by 16 outputs, for inputs that need not have zeros."""
 
 from sparsenet_kernels.cpu.conv2d_arguments import PLAIN
-from sparsenet_kernels.jit import compiled, index
+from sparsenet_kernels.jit import helper, index
 from sparsenet_kernels.registry import kernel
 from sparsenet_kernels.simd.tile import tile_add_outer, tile_from_row, tile_store
 
@@ -12,7 +12,7 @@ STRIPS = {"wide": (14, 10, 7, 4, 1), "narrow": (7, 4, 1)}
 def _strip(positions):
     """Make the function that computes 16 outputs at so many neighbouring positions."""
 
-    @compiled
+    @helper
     def write_strip(planes, start, offsets, weights, first, end, bias, n, out, place):
         outputs = out.shape[3]
         tile = tile_from_row(positions, 1, bias, n)
@@ -26,7 +26,7 @@ def _strip(positions):
 _strip_14, _strip_10, _strip_7, _strip_4, _strip_1 = (_strip(positions) for positions in STRIPS["wide"])
 
 
-@compiled
+@helper
 def write_wide(positions, planes, start, offsets, weights, first, end, bias, n, out, place):
     """Choose among the strips of wide registers."""
     if positions == 14:
@@ -37,7 +37,7 @@ def write_wide(positions, planes, start, offsets, weights, first, end, bias, n, 
         write_narrow(positions, planes, start, offsets, weights, first, end, bias, n, out, place)
 
 
-@compiled
+@helper
 def write_narrow(positions, planes, start, offsets, weights, first, end, bias, n, out, place):
     """Choose among the strips of narrow registers."""
     if positions == 7:
@@ -51,7 +51,7 @@ def write_narrow(positions, planes, start, offsets, weights, first, end, bias, n
 WRITE = {"wide": write_wide, "narrow": write_narrow}
 
 
-@compiled
+@helper
 def fitting_strip(width, strips):
     """Return the strip that covers a row in least time: a block takes two positions a cycle, and four cycles at least.
 

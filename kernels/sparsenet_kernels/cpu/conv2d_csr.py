@@ -1,7 +1,7 @@
 """Convolution that walks its weights, with neighbouring positions in lanes."""
 
 from sparsenet_kernels.cpu.conv2d_arguments import PLAIN, POOLED
-from sparsenet_kernels.jit import compiled, index
+from sparsenet_kernels.jit import helper, index
 from sparsenet_kernels.registry import kernel
 from sparsenet_kernels.simd.ops import splat, store
 from sparsenet_kernels.simd.shifted import add_shifted
@@ -12,7 +12,7 @@ CSR = """
 """
 
 
-@compiled
+@helper
 def sum_planes(wanted, planes, start, first, end, offsets, weights, sums, q):
     """Add the shifted planes of one output channel to ``wanted`` vectors of sums, 12 at most."""
     if wanted == 12:
@@ -31,7 +31,7 @@ def sum_planes(wanted, planes, start, first, end, offsets, weights, sums, q):
         sum_few_planes(wanted, planes, start, first, end, offsets, weights, sums, q)
 
 
-@compiled
+@helper
 def sum_few_planes(wanted, planes, start, first, end, offsets, weights, sums, q):
     """Do what :func:`sum_planes` does for at most 6 vectors."""
     if wanted == 6:
@@ -54,7 +54,7 @@ LARGEST = {"wide": 12, "narrow": 6}
 SUM_PLANES = {"wide": sum_planes, "narrow": sum_few_planes}
 
 
-@compiled
+@helper
 def write_outputs(sums, row, b, n, out):
     """Write the outputs of one channel; the ends of rows are dropped."""
     for oy in range(out.shape[1]):
@@ -62,7 +62,7 @@ def write_outputs(sums, row, b, n, out):
             out[b, oy, ox, n] = sums[oy * row + ox]
 
 
-@compiled
+@helper
 def write_pooled(sums, row, b, n, out):
     """Write the largest of each 2 x 2 outputs of one channel."""
     for oy in range(out.shape[1]):

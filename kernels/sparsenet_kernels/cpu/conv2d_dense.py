@@ -1,7 +1,7 @@
 """Convolution with dense weights, of dense images or of images whose active channels are listed."""
 
 from sparsenet_kernels.cpu.conv2d_arguments import GEOMETRY, IMAGE, LISTS, PLAIN, POOLED
-from sparsenet_kernels.jit import compiled
+from sparsenet_kernels.jit import helper
 from sparsenet_kernels.registry import kernel
 from sparsenet_kernels.simd.ops import load, maximum, store_first
 from sparsenet_kernels.simd.tile import tile_add_outer, tile_add_scaled, tile_from_row, tile_store, tile_store_all
@@ -13,7 +13,7 @@ TILES = {"wide": (5, 4), "narrow": (3, 2), "single": (8, 1)}
 """Rows (positions) and vectors (outputs) of the accumulator tile; see the tiles of the linear kernels."""
 
 
-@compiled
+@helper
 def add_window(tile, x, corner, step, weights, panel, lanes, runs, run, runs_per_row, row_stride, column_stride):
     """Add one window's taps, run by run, for as many neighbouring positions as the tile has rows."""
     for r in range(runs):
@@ -96,7 +96,7 @@ def _dense(variant):
     return conv2d_f32_dense_dense
 
 
-@compiled
+@helper
 def add_listed(tile, columns, values, b, position, weights, tap, lanes):
     """Add, for each active input at a position, its row of the panel whose tap begins at row ``tap``."""
     for j in range(columns.shape[2]):
@@ -107,7 +107,7 @@ def add_listed(tile, columns, values, b, position, weights, tap, lanes):
     return tile
 
 
-@compiled
+@helper
 def write_outputs(sums, lanes, b, first, out):
     """Copy one panel's sums to the outputs from ``first`` on."""
     _, out_height, out_width, outputs = out.shape
@@ -117,7 +117,7 @@ def write_outputs(sums, lanes, b, first, out):
             store_first(out, target + lane, load(sums, place * lanes + lane), outputs - first - lane)
 
 
-@compiled
+@helper
 def write_pooled(sums, lanes, b, first, out):
     """Write the largest of each 2 x 2 sums of a panel to the outputs from ``first`` on."""
     _, out_height, out_width, outputs = out.shape

@@ -10,7 +10,7 @@ fit depends on the processor; the variants differ in nothing else.
 """
 
 from sparsenet_kernels.cpu.pixels_i8 import spread_pixels
-from sparsenet_kernels.jit import compiled, index
+from sparsenet_kernels.jit import helper, index
 from sparsenet_kernels.registry import kernel
 from sparsenet_kernels.simd.sums import (
     sums_add_fours,
@@ -46,7 +46,7 @@ OUT = "out u8[B, OH, OW, N]"
 def _tiles_sum(rows, columns):
     """Make the function that sums a block of ``rows`` by ``columns`` positions over a list of tiles."""
 
-    @compiled
+    @helper
     def tiles_sum(x, corner, row_step, column_step, first, last, offsets, indices, weights, bias, n):
         sums = sums_from(rows, columns, bias, n)
         for z in range(first, last):
@@ -60,7 +60,7 @@ def _tiles_sum(rows, columns):
 def _lookup_sum(rows, columns):
     """Make the function that sums a block of ``rows`` by ``columns`` positions over a list of lookups."""
 
-    @compiled
+    @helper
     def lookup_sum(x, corner, row_step, column_step, first, last, offsets, indices, weights, bias, n):
         sums = sums_from(rows, columns, bias, n)
         for z in range(first, last):
@@ -81,7 +81,7 @@ def _convolution(operation, inputs, variant, summer):
     together, usual_step = POSITIONS[operation, inputs][variant], USUAL_STEP[inputs]
     sum_many, sum_one = summer(size, size * together), summer(size, size)
 
-    @compiled
+    @helper
     def convolve(x, start, pitch, channels, indptr, offsets, indices, weights, bias, shift, stride_y, stride_x, out, b):
         _, out_height, out_width, outputs = out.shape
         down, right = stride_y * pitch, stride_x * channels

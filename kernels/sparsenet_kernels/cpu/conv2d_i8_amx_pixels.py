@@ -10,7 +10,7 @@ import numpy as np
 
 from sparsenet_kernels.cpu.pixels_i8 import spread_pixels
 from sparsenet_kernels.formats.pixels import MOST_TILE_COLUMNS, MOST_TILE_ROWS
-from sparsenet_kernels.jit import compiled
+from sparsenet_kernels.jit import helper
 from sparsenet_kernels.registry import kernel
 from sparsenet_kernels.simd.amx import (
     FEATURES,
@@ -54,7 +54,7 @@ def fits_pixels(
     return plain and kernel[0] <= MOST_TILE_ROWS and kernel[1] <= MOST_TILE_COLUMNS and out[0] >= 1 and out[1] >= 2
 
 
-@compiled
+@helper
 def largest_of_four(sums, place, step):
     """Take lane by lane the largest of four vectors of sums that lie ``step`` numbers apart."""
     return maximum(
@@ -63,7 +63,7 @@ def largest_of_four(sums, place, step):
     )
 
 
-@compiled
+@helper
 def pool_two(sums, start, pair, positions, low, high, shift, out, place):
     """Pool, requantise and store 32 outputs of the pair-th two of a unit's positions; ``low, high`` is added before.
 

@@ -7,7 +7,7 @@ taps of a filter's row are then neighbours in memory, and fill a row of a tile: 
 """
 
 from sparsenet_kernels.cpu.conv2d_tiles import convolve_plain, convolve_pooled, positions_together
-from sparsenet_kernels.jit import compiled, index
+from sparsenet_kernels.jit import helper, index
 from sparsenet_kernels.registry import kernel
 from sparsenet_kernels.simd.amx import FEATURES, tiles_configure, tiles_release
 from sparsenet_kernels.simd.bytes import load_u8
@@ -42,7 +42,7 @@ def fits_octets(kernel: Pair, image: Pair, out: Pair, channels: int, dilation: P
     return large and channels > 0 and channels % 64 == 0 and kernel[1] <= MOST_COLUMNS and dilation[1] == 1
 
 
-@compiled
+@helper
 def take_octets(x, start, positions, channels, tables, chosen, sets):
     """Write all sets of one sample, eight of them at a time, or four where that many are enough.
 

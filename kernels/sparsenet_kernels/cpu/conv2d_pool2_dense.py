@@ -15,7 +15,7 @@ another 3.9. The multiplications alone take 13.1 on that core.
 
 from sparsenet_kernels.cpu.conv2d_arguments import GEOMETRY, IMAGE, POOLED
 from sparsenet_kernels.formats.panels import POOLED_PANEL_VECTORS
-from sparsenet_kernels.jit import compiled
+from sparsenet_kernels.jit import helper
 from sparsenet_kernels.registry import kernel
 from sparsenet_kernels.simd.tile import tile_add_square, tile_from_row, tile_pooled, tile_store
 
@@ -27,7 +27,7 @@ def _sum_windows(windows, vectors):
     """Make the function that sums neighbouring windows, run of taps by run, and takes the largest of each."""
     rows = 4 * windows
 
-    @compiled
+    @helper
     def sum_windows(
         x, corner, step, below, weights, tap, lanes, bias, start, filter_rows, runs, run, row_stride, column_stride
     ):

@@ -1,14 +1,14 @@
 """Convolution, number by number, in the forms that use the weights' zeros, and the inputs' where they are listed."""
 
 from sparsenet_kernels.cpu.conv2d_arguments import GEOMETRY, IMAGE, LISTS
-from sparsenet_kernels.jit import compiled, index
+from sparsenet_kernels.jit import helper, index
 from sparsenet_kernels.registry import kernel
 
 CSC = "indptr i32[T1]; rows i32[Z]; weights f32[Z]; bias f32[N]; " + GEOMETRY + "; out f32[B, OH, OW, N]"
 COMPLEMENTARY = "outputs i32[T, S]; weights f32[T, S]; bias f32[N]; " + GEOMETRY + "; out f32[B, OH, OW, N]"
 
 
-@compiled
+@helper
 def output_place(place, k, dilation, pad, stride, size):
     """Find the output that tap ``k`` of an input's row or column leads to, or -1."""
     reached = place + pad - k * dilation
@@ -17,7 +17,7 @@ def output_place(place, k, dilation, pad, stride, size):
     return reached // stride
 
 
-@compiled
+@helper
 def start_from_bias(bias, out, b):
     """Set the outputs of one sample to the bias."""
     for oy in range(out.shape[1]):

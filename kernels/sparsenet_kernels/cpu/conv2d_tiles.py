@@ -5,12 +5,12 @@ of 16 outputs at a time, so that the sums take 6 KB: with all blocks' sums the l
 """
 
 from sparsenet_kernels.cpu.tile_sums import MOST_BLOCKS, sum_tiles
-from sparsenet_kernels.jit import compiled
+from sparsenet_kernels.jit import helper
 from sparsenet_kernels.simd.ops import add, load, maximum
 from sparsenet_kernels.simd.sums import store_16_bytes
 
 
-@compiled
+@helper
 def pool_window(sums, at, below, bias, shift, out, place):
     """Pool, requantise and store 16 outputs of one window; its second row lies ``below`` numbers further."""
     upper = maximum(load(sums, at), load(sums, at + 16))
@@ -18,7 +18,7 @@ def pool_window(sums, at, below, bias, shift, out, place):
     store_16_bytes(out, place, add(maximum(upper, lower), bias), shift)
 
 
-@compiled
+@helper
 def store_pooled_row(sums, row, positions, bias, shift, out, place):
     """Pool a row of up to eight windows, written out: a loop here made the whole kernel a tenth slower."""
     below, windows, step = 16 * positions, positions // 2, out.shape[3]
@@ -40,7 +40,7 @@ def store_pooled_row(sums, row, positions, bias, shift, out, place):
         pool_window(sums, at + 224, below, bias, shift, out, place + 7 * step)
 
 
-@compiled
+@helper
 def store_row(sums, row, positions, bias, shift, out, place):
     """Requantise and store 16 outputs of each position of a row."""
     for position in range(positions):
@@ -52,7 +52,7 @@ def _convolution(size, store):
     """Make the function that convolves one sample; ``size`` is that of a pooled window, or 1."""
     most = MOST_BLOCKS // size
 
-    @compiled
+    @helper
     def convolve(x, start, down, right, indptr, offsets, weights, tile_bytes, bias, shift, sums, out, b, positions):
         _, out_height, out_width, outputs = out.shape
         together = positions // size
@@ -79,7 +79,7 @@ def _convolution(size, store):
 convolve_plain, convolve_pooled = _convolution(1, store_row), _convolution(2, store_pooled_row)
 
 
-@compiled
+@helper
 def positions_together(out_width, size):
     """Choose how many positions of a row, of at most 16, a left-hand tile takes: parts of a row are equally long."""
     most = 16 // size

@@ -12,7 +12,7 @@ import numpy as np
 from sparsenet_kernels.cpu.kwta_global import write_k_largest
 from sparsenet_kernels.cpu.kwta_keys import LOWEST_KEY, count_reaching, order_key, write_keys, write_winners
 from sparsenet_kernels.cpu.kwta_lanes import fits_lanes, write_largest, write_reaching
-from sparsenet_kernels.jit import compiled
+from sparsenet_kernels.jit import helper
 from sparsenet_kernels.registry import kernel
 from sparsenet_kernels.simd.ops import greater, greater_equal, largest_lane, load, maximum, popcount, splat
 
@@ -20,7 +20,7 @@ MANY = 512
 """Numbers in a row from which on guesses pay: 0.32 against 0.30 µs for 512 of them, 0.38 against 0.57 with ties."""
 
 
-@compiled
+@helper
 def largest_key(keys, place, n):
     """Return the largest key of a row."""
     best = load(keys, place)
@@ -29,7 +29,7 @@ def largest_key(keys, place, n):
     return np.int64(largest_lane(best))
 
 
-@compiled
+@helper
 def narrowed(low, high, candidate, count, k):
     """Halve the interval: at least k keys reach ``low``, fewer reach ``high``; it is closed when exactly k do."""
     if count == k:
@@ -37,13 +37,13 @@ def narrowed(low, high, candidate, count, k):
     return (candidate, high) if count > k else (low, candidate)
 
 
-@compiled
+@helper
 def first_candidate(top):
     """Begin two powers of two below the largest value, where the few winners of many values often end."""
     return max(top - np.int64(2 << 23), np.int64(LOWEST_KEY))
 
 
-@compiled
+@helper
 def kth_largest(keys, place, n, k):
     """Find a key that exactly k keys reach, or the k-th largest where ties leave none; 0 < k <= n."""
     low, high = np.int64(LOWEST_KEY), largest_key(keys, place, n) + 1
@@ -54,7 +54,7 @@ def kth_largest(keys, place, n, k):
     return np.int32(low)
 
 
-@compiled
+@helper
 def kth_largest_of_four(keys, width, n, k, thresholds):
     """Do for four rows of keys what :func:`kth_largest` does for one; ``thresholds`` gets the four keys.
 
@@ -81,7 +81,7 @@ def kth_largest_of_four(keys, width, n, k, thresholds):
     thresholds[2], thresholds[3] = np.int32(low_c), np.int32(low_d)
 
 
-@compiled
+@helper
 def write_rows_in_lanes(x, first, factor, keys, largest, columns, values):
     """List the winners of 16 neighbouring rows."""
     channels, k = x.shape[2], columns.shape[2]
@@ -182,7 +182,7 @@ def kwta_map_f32(x, factor, keys, k, out):
         _keep_ties(x, b, keys, threshold, ties, out)
 
 
-@compiled
+@helper
 def _keep_ties(x, b, keys, threshold, ties, out):
     _, positions, channels = x.shape
     for c in range(channels):

@@ -14,7 +14,7 @@ from math import exp, log, sqrt
 import numpy as np
 
 from sparsenet_kernels.cpu.kwta_keys import LOWEST_KEY, count_reaching, order_key, write_reaching, write_tied
-from sparsenet_kernels.jit import compiled
+from sparsenet_kernels.jit import helper
 from sparsenet_kernels.simd.ops import (
     add,
     greater,
@@ -39,7 +39,7 @@ HIGHEST_KEY = np.int64(2**31 - 1)
 """Above the key of every number."""
 
 
-@compiled
+@helper
 def normal_quantile(share):
     """Return the z above which ``share`` of a normal distribution lies, to 0.0005; 0 < share < 1.
 
@@ -53,7 +53,7 @@ def normal_quantile(share):
     return z if share < 0.5 else -z
 
 
-@compiled
+@helper
 def write_keys_and_moments(x, start, n, factor, keys):
     """Write the ranking keys of one row, filled up to whole vectors; return the mean and the spread of the ranks.
 
@@ -74,13 +74,13 @@ def write_keys_and_moments(x, start, n, factor, keys):
     return mean, np.float32(sqrt(max(sum_lanes(squares) / count - mean * mean, np.float32(0.0))))
 
 
-@compiled
+@helper
 def number_of_key(key):
     """Return the float32 that has a key."""
     return number_of(np.int32(key)) if key >= 0 else -number_of(np.int32(-key))
 
 
-@compiled
+@helper
 def largest_below(keys, n, limit):
     """Return the largest key below a limit."""
     best, lowest, bound = splat(LOWEST_KEY), splat(LOWEST_KEY), splat(limit)
@@ -90,7 +90,7 @@ def largest_below(keys, n, limit):
     return np.int64(largest_lane(best))
 
 
-@compiled
+@helper
 def search(keys, n, k, mean, spread, z, density):
     """Find a key that exactly k keys reach, or the k-th largest where ties leave none; 0 < k < n.
 
@@ -128,7 +128,7 @@ def search(keys, n, k, mean, spread, z, density):
     return np.int32(low), reach_high
 
 
-@compiled
+@helper
 def write_k_largest(x, factor, keys, columns, values):
     """List the winners of all rows, one row after the other; 0 < K <= C."""
     samples, positions, n = x.shape

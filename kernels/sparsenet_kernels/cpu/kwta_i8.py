@@ -1,6 +1,6 @@
 """k-winners-take-all among bytes: exactly k winners, the lowest index wins a tie."""
 
-from sparsenet_kernels.jit import compiled
+from sparsenet_kernels.jit import helper
 from sparsenet_kernels.registry import kernel
 from sparsenet_kernels.simd.bytes import (
     above_u8,
@@ -15,7 +15,7 @@ from sparsenet_kernels.simd.bytes import (
 from sparsenet_kernels.simd.winners import GROUPS, store_winners
 
 
-@compiled
+@helper
 def count_reaching_bytes(x, start, n, limit):
     """Count the bytes of ``x.ravel()[start : start + n]`` of at least ``limit``."""
     wanted = splat_u8(limit)
@@ -25,7 +25,7 @@ def count_reaching_bytes(x, start, n, limit):
     return count
 
 
-@compiled
+@helper
 def kth_largest_byte(x, start, n, k):
     """Return the k-th largest of n bytes, or 0 where k > n: its bits are found from the top down."""
     limit = 0
@@ -36,7 +36,7 @@ def kth_largest_byte(x, start, n, k):
     return limit
 
 
-@compiled
+@helper
 def keep_winning_bytes(x, start, n, k, out):
     """Write n bytes with only their k winners kept, the others zero."""
     limit = splat_u8(kth_largest_byte(x, start, n, k))
@@ -51,7 +51,7 @@ def keep_winning_bytes(x, start, n, k, out):
         store_u8(out, j, select_u8(above | equal, value, splat_u8(0)))
 
 
-@compiled
+@helper
 def clear_bytes(out):
     """Set all bytes to zero."""
     for j in range(0, out.size, 64):

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from sparsenet_kernels.jit import compiled
+from sparsenet_kernels.jit import helper
 from sparsenet_kernels.simd.ops import (
     bits_of,
     compress,
@@ -22,14 +22,14 @@ from sparsenet_kernels.simd.ops import (
 LOWEST_KEY = np.int32(-(2**31))
 
 
-@compiled
+@helper
 def order_key(rank):
     """Return a rank's key; see :func:`~sparsenet_kernels.simd.ops.order_keys`."""
     bits = bits_of(rank)
     return np.int32(-(bits & np.int32(0x7FFFFFFF))) if bits < 0 else bits
 
 
-@compiled
+@helper
 def write_keys(x, start, n, factor, keys, place):
     """Write the ranking keys of ``x.ravel()[start : start + n] * factor``, filled up to whole vectors."""
     for j in range(0, n - 15, 16):
@@ -41,7 +41,7 @@ def write_keys(x, start, n, factor, keys, place):
         store_first(keys, place + j, order_keys(ranks), n - j)
 
 
-@compiled
+@helper
 def count_reaching(keys, place, n, candidate):
     """Count the keys of at least ``candidate``."""
     wanted = splat(candidate)
@@ -51,7 +51,7 @@ def count_reaching(keys, place, n, candidate):
     return count
 
 
-@compiled
+@helper
 def lowest_set(mask, count):
     """Keep the ``count`` lowest set bits of a mask."""
     if popcount(mask) <= count:
@@ -65,7 +65,7 @@ def lowest_set(mask, count):
     return kept
 
 
-@compiled
+@helper
 def append_winners(x, start, n, j, winners, columns, values, at, end):
     """Append the winners among the numbers from ``j`` on to a list that ends at ``end``; return their number."""
     column = compress(lanes_from(j), winners)
@@ -79,7 +79,7 @@ def append_winners(x, start, n, j, winners, columns, values, at, end):
     return popcount(winners)
 
 
-@compiled
+@helper
 def write_reaching(x, start, keys, place, n, threshold, columns, values, at, end):
     """List the numbers of a row whose keys reach a threshold, which are as many as the list has room for."""
     limit = splat(threshold)
@@ -87,7 +87,7 @@ def write_reaching(x, start, keys, place, n, threshold, columns, values, at, end
         at += append_winners(x, start, n, j, greater_equal(load(keys, place + j), limit), columns, values, at, end)
 
 
-@compiled
+@helper
 def write_tied(x, start, keys, place, n, threshold, ties, columns, values, at, end):
     """List the numbers of a row whose keys exceed a threshold, and the first ``ties`` of those that equal it."""
     limit = splat(threshold)
@@ -99,7 +99,7 @@ def write_tied(x, start, keys, place, n, threshold, ties, columns, values, at, e
         at += append_winners(x, start, n, j, np.uint16(above | equal), columns, values, at, end)
 
 
-@compiled
+@helper
 def write_winners(x, start, keys, place, n, k, threshold, columns, values, at):
     """List the winners of one row, in rising order of their columns, by the key that the k-th largest has."""
     if count_reaching(keys, place, n, threshold) == k:

@@ -6,20 +6,20 @@ Sorting networks find the k-th largest of 16 positions at a time, without a bran
 
 import numpy as np
 
-from sparsenet_kernels.jit import compiled, index
+from sparsenet_kernels.jit import helper, index
 from sparsenet_kernels.simd.ops import greater_equal, load, load_first, multiply, splat
 from sparsenet_kernels.simd.set_bits import list_set_bits, popcount64, reaching64
 from sparsenet_kernels.simd.sorted_eight import largest_eight, ranks_in_lanes
 from sparsenet_kernels.simd.tile import tile_store_all
 
 
-@compiled
+@helper
 def fits_lanes(rows, channels, k):
     """Tell whether this many rows can be searched together: 16 or more of whole eights, for at most eight winners."""
     return rows >= 16 and channels % 8 == 0 and k <= 8
 
 
-@compiled
+@helper
 def write_largest(x, start, channels, factor, largest):
     """Write the eight largest ranks of 16 neighbouring rows, falling: ``largest[i, r]`` is the i-th of row r."""
     best = ranks_in_lanes(x, start, channels, factor, 0)
@@ -28,7 +28,7 @@ def write_largest(x, start, channels, factor, largest):
     tile_store_all(best, largest, 0)
 
 
-@compiled
+@helper
 def reaching(x, start, j, count, factor, limit):
     """Mask of the ``count`` channels from ``j`` on, 64 at most, that reach a limit."""
     mask = np.uint64(0)
@@ -43,7 +43,7 @@ def reaching(x, start, j, count, factor, limit):
     return mask
 
 
-@compiled
+@helper
 def list_row(x, row, factor, limit, columns, values):
     """List the first channels of a row that reach its limit; tell whether there are more of them than win."""
     channels, left = x.shape[2], columns.shape[2]
@@ -58,7 +58,7 @@ def list_row(x, row, factor, limit, columns, values):
     return left < 0
 
 
-@compiled
+@helper
 def write_reaching(x, first, factor, limits, columns, values):
     """List the channels of 16 rows that reach each row's limit, in rising order; return the rows with ties, as bits.
 

@@ -11,7 +11,7 @@ accumulators takes a whole row per input:
 
 import numpy as np
 
-from sparsenet_kernels.jit import compiled, index
+from sparsenet_kernels.jit import helper, index
 from sparsenet_kernels.registry import kernel
 from sparsenet_kernels.simd.ops import load, multiply_add, splat, store
 from sparsenet_kernels.simd.tile import tile_add_outer, tile_add_scaled, tile_from_row, tile_store
@@ -104,14 +104,14 @@ for _variant in TILES:
     _dense_active(_variant)
 
 
-@compiled
+@helper
 def start_from_bias(bias, out, b):
     """Set the outputs of one sample to the bias."""
     for n in range(out.shape[1]):
         out[b, n] = bias[n]
 
 
-@compiled
+@helper
 def add_column(out, b, value, rows, weights, first, end):
     """Add ``value`` times the stored weights ``first`` to ``end`` to the outputs they belong to.
 
@@ -208,7 +208,7 @@ def linear_f32_csr_dense(x, indptr, columns, weights, bias, turned, lanes, out):
                 out[first + lane, n] = lanes[lane]
 
 
-@compiled
+@helper
 def route_row(out, b, value, outputs, weights, d):
     """Multiply one row of packed sets and send each product to the output it belongs to."""
     for s in range(outputs.shape[1]):

@@ -1,6 +1,6 @@
 """Matrix times vector with blocks of one input by 16 outputs: both sparsities, and whole vectors all the same."""
 
-from sparsenet_kernels.jit import compiled, index
+from sparsenet_kernels.jit import helper, index
 from sparsenet_kernels.registry import kernel
 from sparsenet_kernels.simd.ops import load, load_first, multiply_add, prefetch, splat, store, store_first
 
@@ -8,7 +8,7 @@ AHEAD = 6
 """How many active inputs ahead weights are fetched: 3 to 8 made no difference."""
 
 
-@compiled
+@helper
 def fetch_run(weights, first):
     """Begin to fetch a run of blocks; four lines suffice, the processor guesses the rest.
 
@@ -27,7 +27,7 @@ def _add_blocks(size):
     lengths differ, 14.7 instead of 11.2 for 4096 x 4096). One loop that looks at the size took 1.05 instead of 0.55.
     """
 
-    @compiled
+    @helper
     def add_blocks(sums, place, value, tiles, weights, first, end):
         scale = splat(value)
         for z in range(index(first), index(end)):
@@ -45,7 +45,7 @@ def _add_blocks(size):
 add_near, add_far, add_farthest = _add_blocks(1), _add_blocks(2), _add_blocks(4)
 
 
-@compiled
+@helper
 def add_active(columns, values, b, indptr, tiles, weights, sums, place):
     """Add the blocks of all active inputs of a sample.
 

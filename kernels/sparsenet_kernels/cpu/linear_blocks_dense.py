@@ -2,13 +2,13 @@
 
 import numpy as np
 
-from sparsenet_kernels.jit import compiled, index
+from sparsenet_kernels.jit import helper, index
 from sparsenet_kernels.registry import kernel
 from sparsenet_kernels.simd.ops import add, load, multiply_add, splat, store_first
 from sparsenet_kernels.simd.tile import tile_add_outer, tile_from_row, tile_store
 
 
-@compiled
+@helper
 def sum_of_run(x, b, columns, weights, first, end, start):
     """Add a run of blocks, each times its input, to ``start``: in four sums, so that none waits for the one before."""
     zero = splat(np.float32(0.0))
@@ -24,7 +24,7 @@ def sum_of_run(x, b, columns, weights, first, end, start):
     return add(add(one, two), add(three, four))
 
 
-@compiled
+@helper
 def write_one(x, b, columns, weights, first, end, bias, out, n):
     """Compute 16 outputs of one sample."""
     outputs = out.shape[1]
@@ -32,7 +32,7 @@ def write_one(x, b, columns, weights, first, end, bias, out, n):
     store_first(out, b * outputs + n, sum_of_run(x, b, columns, weights, first, end, start), outputs - n)
 
 
-@compiled
+@helper
 def write_eight(x, b, columns, weights, first, end, bias, out, n):
     """Compute 16 outputs of eight samples, which share each block that is read."""
     inputs, outputs = x.shape[1], out.shape[1]

@@ -10,7 +10,7 @@ blocks), or each output's own choice (lookup). The layouts are drawn in :mod:`sp
 
 import numpy as np
 
-from sparsenet_kernels.jit import compiled, index
+from sparsenet_kernels.jit import helper, index
 from sparsenet_kernels.registry import kernel
 from sparsenet_kernels.simd.bytes import (
     dot4,
@@ -44,14 +44,14 @@ TOGETHER = 8
 """Samples whose sums stay in registers side by side, so that weights are read once for all of them."""
 
 
-@compiled
+@helper
 def finish(total, scale, bias, n, out, b):
     """Scale the sums of the 16 outputs from the n-th on and store those that exist."""
     count = out.shape[1] - n
     store_first(out, b * out.shape[1] + n, multiply_add(to_float(total), load(scale, n), load(bias, n)), count)
 
 
-@compiled
+@helper
 def finish_together(sums, scale, bias, n, out, b):
     """Do for eight samples from the b-th on what :func:`finish` does for one."""
     finish(sums_at(sums, 0, 0), scale, bias, n, out, b)
@@ -64,7 +64,7 @@ def finish_together(sums, scale, bias, n, out, b):
     finish(sums_at(sums, 7, 0), scale, bias, n, out, b + 7)
 
 
-@compiled
+@helper
 def dense_total(x, start, weights, place, groups):
     """Sum the products of one sample with the weights of one tile; four sums, so that none waits for the last."""
     a = b = c = d = splat(np.int32(0))
@@ -105,7 +105,7 @@ def linear_i8_dense_dense(x, weights, scale, bias, out):
             finish(total, scale, bias, 16 * t, out, b)
 
 
-@compiled
+@helper
 def lookup_total(x, start, offsets, indices, weights, first, end):
     """Sum the products of one sample with the groups of one tile; two sums, so that neither waits for the last."""
     a = b = splat(np.int32(0))
@@ -159,7 +159,7 @@ def linear_i8_lookup_dense(x, indptr, offsets, indices, weights, scale, bias, ou
             finish(total, scale, bias, 16 * t, out, b)
 
 
-@compiled
+@helper
 def list_active_groups(x, start, inputs, groups):
     """List the groups of four inputs that are not all zero; return how many there are."""
     found = 0
@@ -170,7 +170,7 @@ def list_active_groups(x, start, inputs, groups):
     return found
 
 
-@compiled
+@helper
 def add_block(x, place, z, end, starts, weights, totals):
     """Add one block's products to its 16 totals; a block that is not before the group's ``end`` adds zeros."""
     values = select_u8(np.uint64(0) - np.uint64(z < end), repeat4(x, place), splat_u8(0))

@@ -5,13 +5,13 @@ Ask :func:`sparsenet_kernels.simd.amx.amx_available` before the first call in a 
 
 from sparsenet_kernels.cpu.linear_i8 import finish
 from sparsenet_kernels.cpu.tile_sums import MOST_BLOCKS, sum_tiles
-from sparsenet_kernels.jit import compiled, index
+from sparsenet_kernels.jit import helper, index
 from sparsenet_kernels.registry import kernel
 from sparsenet_kernels.simd.amx import FEATURES, tiles_configure, tiles_release
 from sparsenet_kernels.simd.ops import load
 
 
-@compiled
+@helper
 def finish_samples(sums, count, scale, bias, n, out, b):
     """Scale the sums of ``count`` samples, 16 outputs each, and store those that exist."""
     for sample in range(count):

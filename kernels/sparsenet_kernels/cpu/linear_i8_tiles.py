@@ -8,7 +8,7 @@ scatters its sums: it wins where the weights come from beyond the second-level c
 import numpy as np
 
 from sparsenet_kernels.cpu.linear_i8 import finish
-from sparsenet_kernels.jit import compiled, index
+from sparsenet_kernels.jit import helper, index
 from sparsenet_kernels.registry import kernel
 from sparsenet_kernels.simd.bytes import dot4, load_i8, repeat4
 from sparsenet_kernels.simd.ops import add, load, splat
@@ -21,7 +21,7 @@ TOTALS = 16 * 16
 """Numbers of scratch (int32): 16 sums of each of those samples."""
 
 
-@compiled
+@helper
 def tiles_total(x, start, columns, weights, first, end):
     """Sum the products of one sample with one run of tiles; two sums, so that neither waits for the last."""
     a = b = splat(np.int32(0))

@@ -2,13 +2,13 @@
 
 import numpy as np
 
-from sparsenet_kernels.jit import compiled
+from sparsenet_kernels.jit import helper
 from sparsenet_kernels.simd.pixels import store_16_slots, store_slot
 
 __all__ = ["spread_pixels"]
 
 
-@compiled
+@helper
 def spread_pixels(x, b, kernel_height, slots):
     """Write the slots of one sample that a filter of this height reads; 1 <= kernel_height <= 8.
 
@@ -32,7 +32,7 @@ def spread_pixels(x, b, kernel_height, slots):
         store_slot(slots, 8 * i, _slot(x, b, i // width, i % width, below, right))
 
 
-@compiled
+@helper
 def _slot(x, b, row, column, below, right):
     word = np.uint64(0)
     for j in range(4):

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from sparsenet_kernels.jit import compiled
+from sparsenet_kernels.jit import helper
 from sparsenet_kernels.registry import kernel
 from sparsenet_kernels.simd.ops import add, load, load_first, maximum, multiply, splat, store_first
 
@@ -12,13 +12,13 @@ POOL = """
 """
 
 
-@compiled
+@helper
 def window(start, size, limit):
     """Clip a window to the image: its first and last position plus one."""
     return max(start, 0), min(start + size, limit)
 
 
-@compiled
+@helper
 def load_some(x, start, count):
     """Load ``count`` of at most 16 numbers; whole vectors, the common case, without a mask."""
     return load(x, start) if count == 16 else load_first(x, start, count, 0.0)

@@ -2,19 +2,19 @@
 
 import numpy as np
 
-from sparsenet_kernels.jit import compiled
+from sparsenet_kernels.jit import helper
 from sparsenet_kernels.registry import kernel
 from sparsenet_kernels.simd.bytes import narrow_u8, store_u8, to_int
 from sparsenet_kernels.simd.ops import add, load, multiply, splat
 
 
-@compiled
+@helper
 def steps(x, start, factor, zero):
     """Return 16 numbers in steps of the scale, as integers."""
     return add(to_int(multiply(load(x, start), splat(factor))), splat(np.int32(zero)))
 
 
-@compiled
+@helper
 def byte_of(number, factor, zero):
     """Turn one float into a byte; it is clipped as a float, and adding ``zero`` is exact before."""
     value = np.rint(number * factor) + np.float32(zero)

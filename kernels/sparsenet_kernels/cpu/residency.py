@@ -15,7 +15,7 @@ from numba import njit, prange, types
 from sparsenet_kernels.cache import KernelCache
 from sparsenet_kernels.cpu.limits import READ_FLOATS, reads
 from sparsenet_kernels.driver import FINISHED, run_samples
-from sparsenet_kernels.jit import compiled
+from sparsenet_kernels.jit import helper
 from sparsenet_kernels.simd.ticks import LINE_BYTES, fence, flush_line, ticks
 
 __all__ = ["count_ticks", "parallel_words", "serial_words"]
@@ -27,7 +27,7 @@ def count_ticks():
     return ticks()
 
 
-@compiled
+@helper
 def flush_memory(places):
     """Flush all lines of each place (address, bytes), and wait until that is done."""
     for place in range(places.shape[0]):
@@ -42,7 +42,7 @@ def _word_timer(variant):
     """Make the function that times words one by one, in one thread."""
     read = reads(variant)
 
-    @compiled
+    @helper
     def time_words(x, y, program, scratch, numbers, totals, places, first, times):
         for i in range(times.size):
             word = (first + i) % x.shape[0]

@@ -1,6 +1,6 @@
 """Sums on AMX tiles: up to six blocks of 16 x 16 numbers that share each load of weights."""
 
-from sparsenet_kernels.jit import compiled, index
+from sparsenet_kernels.jit import helper, index
 from sparsenet_kernels.simd.amx import tiles_add_rows, tiles_save, tiles_zero
 
 MOST_BLOCKS = 6
@@ -13,7 +13,7 @@ TILE_SUMS = MOST_BLOCKS * 16 * 16
 def _summing(blocks):
     """Make the function that computes so many blocks of sums into the scratch array."""
 
-    @compiled
+    @helper
     def sum_blocks(x, corner, between, step, offsets, weights, tile_bytes, first, last, sums, rows):
         tiles_zero(blocks)
         for z in range(first, last):
@@ -27,7 +27,7 @@ def _summing(blocks):
 _one, _two, _three, _four, _five, _six = (_summing(blocks) for blocks in range(1, MOST_BLOCKS + 1))
 
 
-@compiled
+@helper
 def sum_tiles(blocks, x, corner, between, step, offsets, weights, tile_bytes, first, last, sums, rows):
     """Multiply ``blocks`` blocks of inputs, 1 to 6, by one list of right-hand tiles.
 

@@ -39,6 +39,8 @@ def _head(record: Record) -> str:
     device, left = record["device"], len(record.get("left", []))
     versions = ", ".join(f"{name} {number}" for name, number in record["versions"].items())
     lines = [f"# Complementary sets on {device['name']}", f"sparsenet {record['sparsenet']}; {versions}."]
+    if "host" in record:
+        lines.append(f"In {record['host']}.")
     if device["simulated"]:
         lines.append(
             "**Simulated.** Every form was right at every point below. Nothing was timed: a simulator's times mean "

@@ -16,6 +16,7 @@ from sparsenet.bench.gpu.layer import TINY, WHOLE, Grid, Inputs, Layer, Packed, 
 from sparsenet.bench.gpu.network import network_times
 from sparsenet.bench.gpu.peers import PEERS, cublas_rates, has_torch_on_a_gpu, peer_call
 from sparsenet.errors import CompileError, SparsenetError
+from sparsenet.planner.hardware import here_line
 
 __all__ = ["gpu_study"]
 
@@ -67,6 +68,7 @@ def gpu_study(
     device = find_device()
     about = asdict(device) | {"capability": list(device.capability)}
     record = _begun(Path(path), {"device": about, "versions": versions() | _torch_version()})
+    record.setdefault("host", here_line())
     layers = (grid or (TINY if device.simulated else WHOLE)).layers()
     end, points = time.monotonic() + seconds, record["points"]
     if not device.simulated and "limits" not in record:

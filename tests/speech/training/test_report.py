@@ -52,6 +52,5 @@ def test_folds_are_averaged(finished_runs):
 
 
 def test_front_is_drawn(finished_runs, tmp_path):
-    pytest.importorskip("matplotlib", reason="the plot needs matplotlib")
     draw_front(read_rows(*finished_runs), tmp_path / "front.svg")
     assert "dense-without-ann" in (tmp_path / "front.svg").read_text()

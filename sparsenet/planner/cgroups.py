@@ -1,0 +1,51 @@
+"""Where Linux keeps the limits of this process's cgroup and of all above it, in both versions."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+__all__ = ["CGROUP_ROOT", "OWN_CGROUPS", "cgroup_folders", "read_text"]
+
+CGROUP_ROOT = Path("/sys/fs/cgroup")
+OWN_CGROUPS = Path("/proc/self/cgroup")
+
+
+def cgroup_folders(root: Path, own: Path, controller: str) -> Iterator[Path]:
+    """Give the folders in which this process's limits of one kind may be: its cgroup and all above it.
+
+    Parameters
+    ----------
+    root : Path
+        Where cgroups are mounted.
+    own : Path
+        The list of this process's cgroups, one ``id:controllers:path`` a line, as ``/proc/self/cgroup`` has it.
+    controller : str
+        ``cpu`` or ``memory``.
+    """
+    for line in (read_text(own) or "").splitlines():
+        _, _, rest = line.partition(":")
+        controllers, found, path = rest.partition(":")
+        if not found:
+            continue
+        if not controllers:  # version 2 lists one hierarchy, with no controller names
+            mounts = [root, root / "unified"]
+        elif controller in controllers.split(","):
+            mounts = [root / controller, root / controllers]
+        else:
+            continue
+        for mount in mounts:
+            yield from _upwards(mount, path)
+
+
+def _upwards(mount: Path, path: str) -> Iterator[Path]:
+    """Give the cgroup's folder and all above it. Inside a container only the mount itself may exist."""
+    parts = [part for part in path.split("/") if part not in ("", ".", "..")]
+    for depth in range(len(parts), -1, -1):
+        yield mount.joinpath(*parts[:depth])
+
+
+def read_text(path: Path) -> str | None:
+    """Read a small file of the system's; None where there is none that may be read."""
+    try:
+        return path.read_text(encoding="ascii", errors="replace")
+    except (OSError, ValueError):  # ValueError: a path that holds a null byte
+        return None
