@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from sparsenet.insight.crossover import Crossover, CrossoverCell
 from sparsenet.insight.crossover_cells import DENSE
+from sparsenet.table_style import ruled
 from sparsenet.tables import as_share, plain
 
 if TYPE_CHECKING:
@@ -58,15 +59,10 @@ def _style(letters: dict[str, str], name: str) -> str:
 
 
 def _panel(title: str, cells: Sequence[CrossoverCell], letters: dict[str, str]) -> "Table":
-    from rich.box import SIMPLE_HEAD
-    from rich.table import Table
     from rich.text import Text
 
     densities = list(dict.fromkeys(cell.density for cell in cells))
-    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
-    table.add_column("active\\kept", justify="right")
-    for density in densities:
-        table.add_column(as_share(density), justify="right", no_wrap=True)
+    table = ruled(title, right=("active\\kept", *map(as_share, densities)))
     by_place = {(cell.active, cell.density): cell for cell in cells}
     for active in dict.fromkeys(cell.active for cell in cells):
         row = [by_place[active, density] for density in densities]

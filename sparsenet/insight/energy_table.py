@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from sparsenet.insight.energy import COUNTED, ESTIMATED, Energy
 from sparsenet.insight.published import DAY_S, FIGURES, LIFETIME_S, Figure
 from sparsenet.planner.hardware import here_line
+from sparsenet.table_style import ruled
 from sparsenet.tables import printable
 
 if TYPE_CHECKING:
@@ -33,11 +34,7 @@ def energy_table(found: Sequence[Energy], columns: int = WIDE) -> "Table":
     -------
     rich.table.Table
     """
-    from rich.box import SIMPLE_HEAD
-    from rich.table import Table
-
-    table = Table(title="What a word costs", title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
-    table.collapse_padding = True
+    table = ruled("What a word costs")
     table.add_column("where", overflow="fold", min_width=12)
     shown = [place for place, heading in enumerate(HEADINGS) if columns >= WIDE or "lifetime" not in heading]
     for heading in (HEADINGS[place] for place in shown):

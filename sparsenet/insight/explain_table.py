@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Literal
 
 from sparsenet.insight.advice import as_time
 from sparsenet.insight.explanation import Explanation, LayerExplanation
+from sparsenet.table_style import ruled
 from sparsenet.tables import as_shape, as_share, plain, printable
 
 if TYPE_CHECKING:
@@ -73,12 +74,9 @@ def explanation_table(found: Explanation, columns: int = WIDE) -> "Table":
     -------
     rich.table.Table
     """
-    from rich.box import SIMPLE_HEAD
-    from rich.table import Table
-
     title = f"Times in µs a sample, on one core; batches of up to {found.batch:,}, {found.samples:,} at a time"
-    table = Table(title=title, title_justify="left", caption=_caption(found), caption_justify="left", box=SIMPLE_HEAD)
-    table.show_footer, table.pad_edge, table.collapse_padding = True, False, True
+    table = ruled(title, caption=_caption(found))
+    table.show_footer = True
     footers = {
         "layer": "whole",
         "predicted": _time(found.predicted_us),

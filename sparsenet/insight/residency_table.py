@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from sparsenet.insight.residency import Residency, ResidencyRow
 from sparsenet.planner.hardware import hardware_line
+from sparsenet.table_style import ruled
 from sparsenet.tables import as_size, printable
 
 if TYPE_CHECKING:
@@ -82,10 +83,7 @@ def residency_lines(found: Residency) -> Iterator[str]:
 
 
 def _table(title: str, found: Residency, second: Sequence[str]) -> "Table":
-    from rich.box import SIMPLE_HEAD
-    from rich.table import Table
-
-    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
+    table = ruled(title)
     table.add_column("network or layer", overflow="fold", min_width=13)
     for heading in second:
         table.add_column(heading, justify="right")

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Literal
 from sparsenet.insight.profile_table import share_text
 from sparsenet.insight.roofline import Roofline, RooflineStep
 from sparsenet.planner.hardware import hardware_line
+from sparsenet.table_style import ruled
 from sparsenet.tables import as_share, as_size, printable
 
 if TYPE_CHECKING:
@@ -46,11 +47,7 @@ def limits_table(found: Roofline) -> "Table":
     -------
     rich.table.Table
     """
-    from rich.box import SIMPLE_HEAD
-    from rich.table import Table
-
-    table = Table("what", "at most", title="One core of this machine, measured", title_justify="left", box=SIMPLE_HEAD)
-    table.pad_edge, table.columns[1].justify = False, "right"
+    table = ruled("One core of this machine, measured", ("what",), ("at most",))
     for what, rate in _limits(found):
         table.add_row(what, rate)
     return table
@@ -98,11 +95,7 @@ def steps_table(found: Roofline, columns: int = WIDE) -> "Table":
     -------
     rich.table.Table
     """
-    from rich.box import SIMPLE_HEAD
-    from rich.table import Table
-
-    table = Table(title="Every step against them", title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
-    table.collapse_padding = True
+    table = ruled("Every step against them")
     shown = [name for name in HEADINGS if columns >= WIDE or name in NARROW or (columns >= MIDDLING and name != "unit")]
     for name in shown:
         justify: Literal["left", "right"] = "left" if name in ("layer", "kernel", "unit", "bound") else "right"

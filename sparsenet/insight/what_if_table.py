@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from sparsenet.insight.what_if_answer import WhatIf, WhatIfRow
+from sparsenet.table_style import ruled
 from sparsenet.tables import as_share, plain, printable
 
 if TYPE_CHECKING:
@@ -44,11 +45,7 @@ def _caption(found: WhatIf) -> str:
 
 
 def _rows_table(found: WhatIf) -> "Table":
-    from rich.box import SIMPLE_HEAD
-    from rich.table import Table
-
-    table = Table("network", box=SIMPLE_HEAD, pad_edge=False)
-    table.add_column("weights\nkept", justify="right")
+    table = ruled("", ("network",), ("weights\nkept",))
     measured = found.rows[0].measured_us is not None
     for heading in ("predicted", "times\nfaster", *["measured", "times\nfaster"] * measured):
         table.add_column(heading, justify="right")
@@ -78,11 +75,7 @@ def _times(row: WhatIfRow, dense: WhatIfRow) -> Iterator[str]:
 
 
 def _layers_table(row: WhatIfRow) -> "Table":
-    from rich.box import SIMPLE_HEAD
-    from rich.table import Table
-
-    table = Table(title=f"The layers of the fastest, {row.name}", title_justify="left", box=SIMPLE_HEAD)
-    table.pad_edge = False
+    table = ruled(f"The layers of the fastest, {row.name}")
     table.add_column("layer", no_wrap=True)
     table.add_column("mask")
     table.add_column("density", justify="right")

@@ -26,7 +26,7 @@ def complaints(kernel: Kernel, case: Case) -> list[str]:
     launched on copies on the device, or in Numba's simulator of one. A kernel of somebody's own is called with checked
     bounds first: what reaches far outside of its arrays could end the process.
     """
-    if _may_crash(kernel) and kernel.step and (outside := _outside(kernel, case)):
+    if _is_unproven(kernel) and (outside := _outside(kernel, case)):
         return [outside]
     written = {case.aliases.get(name, name) for name in case.expected} | case.scratch
     blocks = _blocks(kernel, case, written)
@@ -44,12 +44,19 @@ def complaints(kernel: Kernel, case: Case) -> list[str]:
     return [*_trespasses(blocks, written), *filter(None, wrong)]
 
 
-def _may_crash(kernel: Kernel) -> bool:
-    return not (kernel.bundled or kernel.device == "cuda" or config.BOUNDSCHECK or config.DISABLE_JIT)
+def _is_unproven(kernel: Kernel) -> bool:
+    """Tell whether a kernel is somebody's own and runs as machine code here: it may be anything."""
+    return not (kernel.bundled or kernel.device == "cuda" or config.DISABLE_JIT)
+
+
+def _step_of(kernel: Kernel) -> Any:
+    """Compile a kernel, or raise the error that says in one sentence why Numba cannot."""
+    return kernel.step
 
 
 def _outside(kernel: Kernel, case: Case) -> str:
     """Say where a kernel leaves its arrays, called with checked bounds on copies; "" where it does not."""
+    _step_of(kernel)
     given = _given(_blocks(kernel, case, set(case.arguments)), case)
     try:
         _checked(kernel.source)(*(given[argument.name] for argument in kernel.arguments))
