@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
-    from rich.table import Table
+    from rich.measure import Measurement
+    from rich.table import Column, Table
 
 __all__ = ["fitted", "middle_left_out", "ruled"]
 
@@ -67,11 +68,14 @@ def fitted(table: "Table", columns: int, spare: Sequence[str]) -> "Table":
         for place, column in enumerate(table.columns):
             column._index = place  # by which rich knows the first and the last, that it pads otherwise
         spared.append(" ".join(heading.split()))
-    if _least_width(table) > columns:
-        for column in table.columns:
-            column.min_width = column.min_width if column.no_wrap else None  # words must be cut
+    fits = _least_width(table) <= columns
+    for column in table.columns:
+        if not fits and not column.no_wrap:
+            column.min_width = None  # words must be cut
+        elif column.min_width == _measured(column).maximum:
+            column.no_wrap = True  # or rich would take room from it, and cut the table where it cannot
     if spared:
-        said = f"Wider terminals, and --json, show more: {', '.join(spared)}."
+        said = f"Wider terminals, and --json, show more: {'; '.join(spared)}."
         table.caption = f"{table.caption}\n{said}" if table.caption else said
     return table
 
@@ -79,13 +83,21 @@ def fitted(table: "Table", columns: int, spare: Sequence[str]) -> "Table":
 def _least_width(table: "Table") -> int:
     """Measure a table with its texts folded between words, and its numbers whole."""
     from rich.console import Console
-    from rich.measure import Measurement, measure_renderables
+    from rich.measure import Measurement
+
+    for column in table.columns:
+        measured = _measured(column)
+        column.min_width = measured.maximum if column.no_wrap else measured.minimum
+    console = Console(width=10_000)
+    return Measurement.get(console, console.options, table).minimum
+
+
+def _measured(column: "Column") -> "Measurement":
+    from rich.console import Console
+    from rich.measure import measure_renderables
 
     console = Console(width=10_000)
-    for column in table.columns:
-        measured = measure_renderables(console, console.options, [column.header, *column.cells])
-        column.min_width = measured.maximum if column.no_wrap else measured.minimum
-    return Measurement.get(console, console.options, table).minimum
+    return measure_renderables(console, console.options, [column.header, *column.cells, column.footer])
 
 
 def middle_left_out(rows: Sequence[T], most: int) -> tuple[Sequence[T], int, Sequence[T]]:

@@ -149,7 +149,10 @@ def kernel(
 
     def register(function: Callable[..., None]) -> Any:
         if not variant and function.__name__ != name:
-            raise ValueError(f"expected a kernel called {name}, got {function.__name__}")
+            raise ValueError(
+                f"expected a kernel called {name}, got {function.__name__}; "
+                "name the function so, or say variant=, with which it may have any name"
+            )
         if name in _KERNELS[device] and not _is_newer(function, _KERNELS[device][name]):
             raise ValueError(
                 f"expected a kernel name of its own, got {name} twice; another variant= makes another name"

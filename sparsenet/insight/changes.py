@@ -133,7 +133,7 @@ def _changes(question: Question) -> Iterator[Advice]:
         yield _behind_winners(question)
     if question.batch == 1:
         then = forecast(question.net, BATCH_TRIED, question.packs)
-        change = f"one of {BATCH_TRIED} samples in one call"
+        change = f"{BATCH_TRIED} samples in one call"
         yield question.advice(change, then.layers_us[question.node.name])
 
 
@@ -154,7 +154,8 @@ def _under(question: Question, mask: Mask) -> Advice:
     assert isinstance(node.layer, Weighted)
     changed = with_layers(question.net, {node.name: masked(node.layer, mask.keep)})
     then = forecast(changed, question.batch, without(question.packs, [node.name]))
-    change = f"a {mask.family} mask ({as_share(mask.density)} kept)"
+    channels = mask.parameters.get("channels")  # whoever makes the mask of a linear layer must say so, too
+    change = f"a {mask.family} mask ({as_share(mask.density)} kept{f', channels={channels}' if channels else ''})"
     return question.advice(change, then.layers_us[node.name])
 
 

@@ -13,6 +13,7 @@ from sparsenet.insight.predictions import DensePlan, dense_plan, predicted_choic
 from sparsenet.insight.variants import mask_for, masked
 from sparsenet.layers import KWinners, Layer, Linear, Quantize, QuantizedLinear, Weighted
 from sparsenet.network import INPUT, Network, Node
+from sparsenet.planner.cost import CALL_NS
 
 if TYPE_CHECKING:
     from sparsenet.engine.engine import Engine
@@ -23,9 +24,6 @@ DENSE = "dense"
 LAYER = "layer"
 ROUNDS = 30
 """How often every step is timed each time that its engine has its turn."""
-
-LEAST_US = 0.01
-"""The clock cannot tell shorter times from none."""
 
 Times = dict[str, float]
 
@@ -72,7 +70,10 @@ def _measured(cell: Cell, dense: "Engine") -> Times:
     # zeros and negative numbers would make inputs inactive where all should be active
     x = np.random.default_rng(0).uniform(0.1, 1, (max(MOST_INPUTS, 2 * cell.batch), cell.size)).astype(np.float32)
     times = time_layers([dense, *engines], x, rounds=ROUNDS, progress=False)
-    return {name: max(found.layers[LAYER], LEAST_US) for name, found in zip((DENSE, *names), times, strict=True)}
+    # what calls from Python take was taken off; in a program, too, a step has to be called
+    called_us = CALL_NS / 1000 / min(cell.batch, dense._chunk)
+    named = zip((DENSE, *names), times, strict=True)
+    return {name: called_us + max(found.layers[LAYER], 0.0) for name, found in named}
 
 
 def _compiled(net: Network, batch: int, kernels: dict[str, str]) -> "Engine":

@@ -42,8 +42,8 @@ def plot_crossover(found: Crossover, path: str | PathLike[str] | None = None) ->
         axis.set_title(f"{size} x {size}, {batch} in a call", fontsize=9)
     _legend(figure, colours)
     how = "measured" if found.measured else "predicted"
-    title = f"Fastest kernel, and times as long as it the dense one takes\n{found.dtype}, {found.family} masks; {how}"
-    figure.suptitle(title, fontsize=10)
+    what = f"{found.dtype}, {found.family} masks; {how}"
+    figure.suptitle(f"Fastest kernel, and how many times as long the dense one takes\n{what}", fontsize=10)
     if path is not None:
         write_figure(figure, path)
     return figure

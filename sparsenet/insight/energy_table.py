@@ -6,57 +6,45 @@ from typing import TYPE_CHECKING
 from sparsenet.insight.energy import COUNTED, ESTIMATED, Energy
 from sparsenet.insight.published import DAY_S, FIGURES, LIFETIME_S, Figure
 from sparsenet.planner.hardware import here_line
-from sparsenet.table_style import ruled
-from sparsenet.tables import printable
+from sparsenet.table_style import fitted, ruled
+from sparsenet.tables import HTML_WIDTH, printable
 
 if TYPE_CHECKING:
     from rich.table import Table
 
 __all__ = ["energy_lines", "energy_table"]
 
-HEADINGS = ("words/s", "days of\nsound/s", "µJ\na word", "lifetime\nin s", "lifetime\nin Wh")
+HEADINGS = ("words/s", "days/s", "µJ\na word", "lifetime\nin s", "lifetime\nin Wh")
 
 
-WIDE = 76
-"""Columns of a terminal that has room for a lifetime's."""
-
-
-def energy_table(found: Sequence[Energy], columns: int = WIDE) -> "Table":
+def energy_table(found: Sequence[Energy], columns: int = HTML_WIDTH) -> "Table":
     """Lay out runs of this machine, and below them the figures of others.
 
     Parameters
     ----------
     found : sequence of Energy
     columns : int
-        Of the terminal; with fewer than :data:`WIDE` the lifetime is left out.
+        Of the terminal; the lifetime is left out where it has too few.
 
     Returns
     -------
     rich.table.Table
     """
-    table = ruled("What a word costs")
-    table.add_column("where", overflow="fold", min_width=12)
-    shown = [place for place, heading in enumerate(HEADINGS) if columns >= WIDE or "lifetime" not in heading]
-    for heading in (HEADINGS[place] for place in shown):
-        table.add_column(heading, justify="right", no_wrap=True)
+    table = ruled("What a word costs", ("where",), HEADINGS)
     table.add_column("standing", no_wrap=True)
     for i, one in enumerate(found):
-        table.add_row(*_kept(_cells(one), shown), end_section=i == len(found) - 1)
+        table.add_row(*_cells(one), end_section=i == len(found) - 1)
     for figure in FIGURES:
-        table.add_row(*_kept(_figure_cells(figure), shown), style="dim" if figure.standing == "recalled" else "")
-    return table
-
-
-def _kept(cells: Sequence[str], shown: Sequence[int]) -> Iterator[str]:
-    """Leave out the numbers that have no column: the first cell says where, the last one their standing."""
-    yield cells[0]
-    yield from (cells[1 + place] for place in shown)
-    yield cells[-1]
+        table.add_row(*_figure_cells(figure), style="dim" if figure.standing == "recalled" else "")
+    return fitted(table, columns, HEADINGS[:2:-1])
 
 
 def energy_lines(found: Sequence[Energy]) -> Iterator[str]:
     """Say where the joules come from and what cannot be compared."""
-    yield (f"lifetime: what somebody hears in 80 years of 12 hours a day, {LIFETIME_S:,.0f} seconds of sound.")
+    yield (
+        "days/s: days of sound heard in a second. lifetime: what somebody hears in 80 years of 12 hours a day, "
+        f"{LIFETIME_S:,.0f} seconds of sound."
+    )
     yield from _ratios(found)
     yield from dict.fromkeys(line for one in found for line in _origin(one))
     yield "Published, source: " + "; ".join(figure.source for figure in FIGURES if figure.standing == "published") + "."
@@ -100,7 +88,7 @@ def _origin(one: Energy) -> Iterator[str]:
 
 
 def _cells(one: Energy) -> tuple[str, ...]:
-    where = f"{printable(one.name) or 'here'}, batch {one.batch}, {_cores(one)}"
+    where = f"{printable(one.name) or 'here'}\nbatch {one.batch}, {_cores(one)}"
     each, lifetime_wh = one.joules_per_word, one.lifetime_wh
     rates = f"{one.words_per_s:,.0f}", f"{one.days_per_s:,.2f}"
     return where, *rates, _micro(each), f"{one.lifetime_s:,.0f}", _amount(lifetime_wh), one.standing

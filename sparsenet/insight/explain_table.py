@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Literal
 
 from sparsenet.insight.advice import as_time
 from sparsenet.insight.explanation import Explanation, LayerExplanation
-from sparsenet.table_style import ruled
-from sparsenet.tables import as_shape, as_share, plain, printable
+from sparsenet.table_style import fitted, ruled
+from sparsenet.tables import HTML_WIDTH, as_shape, as_share, plain, printable
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -14,19 +14,13 @@ if TYPE_CHECKING:
 
 __all__ = ["explanation_parts", "explanation_table", "why_table"]
 
-WIDE, MIDDLING = 128, 116
-"""Columns of a terminal that has room for everything, and for all but one number."""
-
 HEADINGS = (
     *("layer", "output", "density", "active", "format", "fill", "predicted", "measured", "dense,\npredicted"),
     *("dense,\nmeasured", "times\nfaster", "limit"),
 )
-NARROW = ("layer", "density", "active", "format", "fill", "times\nfaster")
-"""What is always shown; with times that were measured, or predicted where none were."""
-
-LEFT = ("layer", "format", "limit")
-FOLDED = ("layer", "format")
-"""What may take several lines where there is no room: words, never numbers."""
+MEASURED_TIMES, PREDICTED_TIMES = ("measured", "dense,\nmeasured"), ("dense,\npredicted", "predicted")
+WORDS = ("layer", "format", "limit")
+"""What may take several lines where there is no room; numbers may not."""
 
 CAPTION = (
     "active: the largest share of inputs that can be non-zero, as far as k-winners tell. fill: kept weights over "
@@ -37,17 +31,20 @@ MEASURED = (
     "Measured on {inputs}, both in turn, each layer's steps called one by one: their sum is not the whole, and what "
     "one layer takes depends on what the others leave in the caches."
 )
+SLOWER = 1.2
+"""The same kernel twice, measured in turn, differs by less."""
+
 NOTHING = "Nothing that was tried is predicted to save both a tenth of this layer and a hundredth of the network."
 
 
-def explanation_parts(found: Explanation, columns: int = WIDE) -> "Iterator[RenderableType]":
+def explanation_parts(found: Explanation, columns: int = HTML_WIDTH) -> "Iterator[RenderableType]":
     """Give what is printed, from top to bottom: numbers, kernels and reasons, the verdict.
 
     Parameters
     ----------
     found : Explanation
     columns : int
-        Of the terminal; with fewer than :data:`WIDE` some numbers are left out.
+        Of the terminal; some numbers are left out where it has too few.
     """
     from rich.text import Text
 
@@ -61,7 +58,7 @@ def explanation_parts(found: Explanation, columns: int = WIDE) -> "Iterator[Rend
         yield Text(plain(_sentence(found.rounding.text)))
 
 
-def explanation_table(found: Explanation, columns: int = WIDE) -> "Table":
+def explanation_table(found: Explanation, columns: int = HTML_WIDTH) -> "Table":
     """Lay an explanation out: one row a layer, with its sparsities, times and what binds it.
 
     Parameters
@@ -85,14 +82,14 @@ def explanation_table(found: Explanation, columns: int = WIDE) -> "Table":
         "dense,\nmeasured": _time(found.dense_whole_us),
         "times\nfaster": f"{found.speedup:,.2f}",
     }
-    shown = _shown(found, columns)
+    shown = [name for name in HEADINGS if found.inputs or name not in MEASURED_TIMES]
     for name in shown:
-        justify: Literal["left", "right"] = "left" if name in LEFT else "right"
-        table.add_column(name, footers.get(name, ""), justify=justify, no_wrap=name not in FOLDED, overflow="fold")
+        justify: Literal["left", "right"] = "left" if name in WORDS else "right"
+        table.add_column(name, footers.get(name, ""), justify=justify, no_wrap=name not in WORDS, overflow="fold")
     for row in found.layers:
         cells = dict(zip(HEADINGS, _cells(row), strict=True))
         table.add_row(*(cells[name] for name in shown))
-    return table
+    return fitted(table, columns, (*PREDICTED_TIMES * bool(found.inputs), "output", "fill", "limit", "format"))
 
 
 def _caption(found: Explanation) -> str:
@@ -117,17 +114,6 @@ def why_table(found: Explanation) -> "Table":
     return table
 
 
-def _shown(found: Explanation, columns: int) -> list[str]:
-    measured, predicted = {"measured", "dense,\nmeasured"}, {"predicted", "dense,\npredicted"}
-    if columns < MIDDLING:
-        hidden = set(HEADINGS) - set(NARROW) - (measured if found.inputs else predicted)
-    elif not found.inputs:
-        hidden = measured
-    else:
-        hidden = set() if columns >= WIDE else {"dense,\npredicted"}
-    return [name for name in HEADINGS if name not in hidden]
-
-
 def _cells(row: LayerExplanation) -> tuple[str, ...]:
     if row.density is None:
         numbers = ("", as_share(row.active), row.kind, "")
@@ -143,7 +129,7 @@ def _lines(row: LayerExplanation) -> Iterator[str]:
     dense = "" if row.kernel == row.dense_kernel or not row.dense_kernel else f", dense: {row.dense_kernel}"
     yield f"{printable(row.kernel)}{dense}"
     if row.density is not None:
-        yield " ".join(filter(None, (_sentence(row.reason), _active(row), _zeros(row), _bound(row))))
+        yield " ".join(filter(None, (_sentence(row.reason), _active(row), _zeros(row), _bound(row), _slower(row))))
     if row.advice is None or row.advice != row.fuller:
         yield f"[italic]{_sentence(row.advice.text) if row.advice else NOTHING}[/italic]"
 
@@ -164,6 +150,13 @@ def _bound(row: LayerExplanation) -> str:
         return ""
     share = "" if row.share_of_limit is None else f", {as_share(row.share_of_limit)} of what it took"
     return f"Bound by {row.limit}; products and bytes alone would take {as_time(row.least_us)} µs{share}."
+
+
+def _slower(row: LayerExplanation) -> str:
+    """Say so where the very same kernel takes longer in the network of dense ones."""
+    if not row.as_dense or row.dense_us is None or (row.speedup or 1.0) < SLOWER:
+        return ""
+    return "Among dense kernels the same one is slower, with less of the caches."
 
 
 def _sentence(text: str) -> str:

@@ -99,6 +99,11 @@ class LayerExplanation:
         return (self.dense_predicted_us or 0.0) - (self.predicted_us or 0.0)
 
     @property
+    def as_dense(self) -> bool:
+        """Whether its kernel does the same work among dense ones: those of bytes leave out zeros under one name."""
+        return self.kernel == self.dense_kernel and (self.density == 1 or "_i8_" not in self.kernel)
+
+    @property
     def share_of_limit(self) -> float | None:
         """``least_us`` over what was measured; None where nothing was that the clock can tell."""
         told = self.measured_us is not None and self.measured_us > LEAST_TOLD_US

@@ -3,8 +3,8 @@
 from typing import TYPE_CHECKING, Literal
 
 from sparsenet.insight.profile import Profile, StepProfile
-from sparsenet.table_style import ruled
-from sparsenet.tables import as_share, as_size, printable
+from sparsenet.table_style import fitted, ruled
+from sparsenet.tables import HTML_WIDTH, as_share, as_size, printable
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -29,21 +29,21 @@ HEADINGS = (
     "bound",
 )
 
-WIDE = 132
-"""Columns of a terminal that has room for everything."""
+WORDS = ("layer", "kernel", "bound")
+"""What may take several lines; numbers may not."""
 
-NARROW = ("layer", "kernel", "median", "share", "active", "of limit")
-"""What is shown where there is less."""
+SPARED = ("10⁹/s", "GB/s", "min", "bytes", "products", "least", "bound", "share")
+"""What is left out where there is less room, first to last."""
 
 
-def profile_table(found: Profile, columns: int = WIDE) -> "Table":
+def profile_table(found: Profile, columns: int = HTML_WIDTH) -> "Table":
     """Lay a profile out: time, work, bytes and the share of the machine's limit of each step.
 
     Parameters
     ----------
     found : Profile
     columns : int
-        Of the terminal; with fewer than :data:`WIDE` some numbers are left out.
+        Of the terminal; some numbers are left out where it has too few.
 
     Returns
     -------
@@ -60,14 +60,12 @@ def profile_table(found: Profile, columns: int = WIDE) -> "Table":
         "median": f"{found.parts_us:,.2f}\n{found.whole_median_us:,.2f}",
         "min": f"{minimum_us:,.2f}\n{found.whole_minimum_us:,.2f}",
     }
-    rows = [_cells(step, found.parts_us) for step in found.steps]
-    shown = [name for name in HEADINGS if columns >= WIDE or name in NARROW]
-    for name in shown:
-        justify: Literal["left", "right"] = "left" if name in ("layer", "kernel", "bound") else "right"
-        table.add_column(name, footers.get(name, ""), justify=justify, no_wrap=name != "kernel", overflow="fold")
-    for row in rows:
-        table.add_row(*(row[HEADINGS.index(name)] for name in shown))
-    return table
+    for name in HEADINGS:
+        justify: Literal["left", "right"] = "left" if name in WORDS else "right"
+        table.add_column(name, footers.get(name, ""), justify=justify, no_wrap=name not in WORDS, overflow="fold")
+    for step in found.steps:
+        table.add_row(*_cells(step, found.parts_us))
+    return fitted(table, columns, SPARED)
 
 
 def _cells(step: StepProfile, parts_us: float) -> tuple[str, ...]:

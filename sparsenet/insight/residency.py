@@ -120,7 +120,7 @@ class Residency:
         from sparsenet.tables import printable
 
         yield residency_table(self, options.max_width)
-        yield from [gains] if (gains := gains_table(self)) else []
+        yield from [gains] if (gains := gains_table(self, options.max_width)) else []
         yield "\n".join(map(printable, residency_lines(self)))
 
     def _repr_html_(self) -> str:

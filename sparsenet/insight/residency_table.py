@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from sparsenet.insight.residency import Residency, ResidencyRow
 from sparsenet.planner.hardware import hardware_line
-from sparsenet.table_style import ruled
-from sparsenet.tables import as_size, printable
+from sparsenet.table_style import fitted, ruled
+from sparsenet.tables import HTML_WIDTH, as_size, printable
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -23,7 +23,7 @@ WIDE = 78
 """Columns of a terminal that has room for weights, and for ratios beside the times."""
 
 
-def residency_table(found: Residency, columns: int = WIDE) -> "Table":
+def residency_table(found: Residency, columns: int = HTML_WIDTH) -> "Table":
     """Lay out each network and layer: a line for one core and one for all, a column for each condition.
 
     Parameters
@@ -38,20 +38,22 @@ def residency_table(found: Residency, columns: int = WIDE) -> "Table":
     """
     wide = columns >= WIDE
     text = _time_and_ratio if wide else _time
-    table = _table("µs a word, median" + "; x: times the hot one" * wide, found, ["weights"] * wide)
+    table = _table("µs a word, median" + "; x: times the hot one" * wide, found, right=["weights"] * wide)
     for (what, kind), by_cores in _subjects(found).items():
         size_bytes = next(iter(by_cores[min(by_cores)].values())).weight_bytes
         weights = [f"{as_size(size_bytes)}\n{_home(found, size_bytes)}"] * wide
         table.add_row(_name(what, kind), *weights, *_cells(found, by_cores, text))
-    return table
+    return fitted(table, columns, _middle(found))
 
 
-def gains_table(found: Residency) -> "Table | None":
+def gains_table(found: Residency, columns: int = HTML_WIDTH) -> "Table | None":
     """Lay out how many times slower the dense layers and the other networks are, under the same conditions.
 
     Parameters
     ----------
     found : Residency
+    columns : int
+        Of the terminal.
 
     Returns
     -------
@@ -59,11 +61,10 @@ def gains_table(found: Residency) -> "Table | None":
         None where nothing can be compared.
     """
     table = _table("Times faster under the same condition: what is only cache would vanish when cold", found, ["than"])
-    table.columns[1].justify, table.columns[1].overflow = "left", "fold"
     for own, slower, by_cores in _comparisons(_subjects(found)):
         than = "dense" if slower[1] == "dense" else _name(*slower)
-        table.add_row(_name(*own), than, *_cells(found, by_cores, lambda gain, _: f"{gain:,.1f}"))
-    return table if table.row_count else None
+        table.add_row(_name(*own), than, *_cells(found, by_cores, lambda gain, _: f"{gain:,.{int(gain < 100)}f}"))
+    return fitted(table, columns, _middle(found)) if table.row_count else None
 
 
 def residency_lines(found: Residency) -> Iterator[str]:
@@ -82,15 +83,17 @@ def residency_lines(found: Residency) -> Iterator[str]:
     yield f"Measured on {hardware_line(found.machine, found.usable_cores, found.memory)}."
 
 
-def _table(title: str, found: Residency, second: Sequence[str]) -> "Table":
-    table = ruled(title)
-    table.add_column("network or layer", overflow="fold", min_width=13)
-    for heading in second:
-        table.add_column(heading, justify="right")
-    table.add_column("cores", justify="right", no_wrap=True)
-    for condition in found.conditions:
-        table.add_column(condition.name.replace(" ", "\n"), justify="right", no_wrap=True, overflow="fold")
-    return table
+def _table(title: str, found: Residency, left: Sequence[str] = (), right: Sequence[str] = ()) -> "Table":
+    return ruled(title, ("network or layer", *left), (*right, "cores", *_headings(found)))
+
+
+def _headings(found: Residency) -> list[str]:
+    return [condition.name.replace(" ", "\n") for condition in found.conditions]
+
+
+def _middle(found: Residency) -> list[str]:
+    """Name the conditions that can be spared: those between the hottest and the coldest."""
+    return _headings(found)[1:-1]
 
 
 def _cells(found: Residency, by_cores: Mapping[int, Mapping[str, object]], text: Callable[..., str]) -> Iterator[str]:
@@ -108,7 +111,7 @@ def _time_and_ratio(row: ResidencyRow, place: int) -> str:
 def _time(row: ResidencyRow, place: int) -> str:
     if row.median_us >= 100_000:
         return f"{row.median_us / 1_000:,.0f} ms"
-    return f"{row.median_us:,.{int(row.median_us < 1_000)}f}"
+    return f"{row.median_us:,.{int(row.median_us < 100)}f}"
 
 
 def _comparisons(subjects: Subjects) -> Iterator[tuple[tuple[str, str], tuple[str, str], dict[int, dict[str, float]]]]:

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Literal
 from sparsenet.insight.profile_table import share_text
 from sparsenet.insight.roofline import Roofline, RooflineStep
 from sparsenet.planner.hardware import hardware_line
-from sparsenet.table_style import ruled
-from sparsenet.tables import as_share, as_size, printable
+from sparsenet.table_style import fitted, ruled
+from sparsenet.tables import HTML_WIDTH, as_share, as_size, printable
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -19,11 +19,11 @@ UNITS = {
     "bytes": "bytes, 64 at a time",
     "tiles": "bytes, in matrix tiles (AMX)",
 }
-WIDE, MIDDLING = 128, 118
-"""Columns of a terminal that has room for everything, and for all but what kernels are named after."""
-
 HEADINGS = ("layer", "kernel", "unit", "median", "least", "of limit", "products", "per byte", "10⁹/s", "roof", "bound")
-NARROW = ("layer", "kernel", "median", "of limit", "bound")
+SPARED = ("unit", "10⁹/s", "roof", "per byte", "products", "least")
+"""What is left out where there is little room, first to last."""
+
+WORDS = ("layer", "kernel", "unit", "bound")
 
 STEPS = (
     "µs for one call with {samples}. least: the products at their unit's rate, or the bytes they touch, whichever "
@@ -82,28 +82,26 @@ def roofline_lines(found: Roofline) -> Iterator[str]:
     yield f"Measured on {hardware_line(found.machine, found.usable_cores, found.memory)}."
 
 
-def steps_table(found: Roofline, columns: int = WIDE) -> "Table":
+def steps_table(found: Roofline, columns: int = HTML_WIDTH) -> "Table":
     """Lay out every step against the limits.
 
     Parameters
     ----------
     found : Roofline
     columns : int
-        Of the terminal; with fewer than :data:`WIDE` some numbers are left out.
+        Of the terminal; some numbers are left out where it has too few.
 
     Returns
     -------
     rich.table.Table
     """
     table = ruled("Every step against them")
-    shown = [name for name in HEADINGS if columns >= WIDE or name in NARROW or (columns >= MIDDLING and name != "unit")]
-    for name in shown:
-        justify: Literal["left", "right"] = "left" if name in ("layer", "kernel", "unit", "bound") else "right"
-        table.add_column(name, justify=justify, no_wrap=name != "kernel", overflow="fold")
+    for name in HEADINGS:
+        justify: Literal["left", "right"] = "left" if name in WORDS else "right"
+        table.add_column(name, justify=justify, no_wrap=name not in WORDS, overflow="fold")
     for step in found.steps:
-        cells = dict(zip(HEADINGS, _cells(step), strict=True))
-        table.add_row(*(cells[name] for name in shown))
-    return table
+        table.add_row(*_cells(step))
+    return fitted(table, columns, SPARED)
 
 
 def _cells(step: RooflineStep) -> tuple[str, ...]:

@@ -37,6 +37,7 @@ def verdict(found: "Explanation", gains: float) -> str:
     if found.speedup >= gains:
         most = max(found.layers, key=lambda row: row.saved_us)
         share = f", most of it in {most.layer}" if most.saved_us > 0 else ""
+        share += ": the same kernel there, with less of the caches" if share and most.as_dense else ""
         gained = f"With dense kernels this network would take {found.speedup:.1f} times as long ({how}){share}."
         return " ".join([gained, *(f"{one[:1].upper()}{one[1:]}." for one in _elsewhere(found))])
     return f"This network gains nothing from zeros here ({found.speedup:.2f} times dense, {how}): {_why(found)}."

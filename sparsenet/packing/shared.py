@@ -200,7 +200,8 @@ def taps(
     (0.24, 6)
     """
     grid = grid_of(shape, channels)
-    kept = kept_units(density, grid.P, "taps")
+    single = " (channels= gives a linear layer's inputs positions)" * (grid.P == 1)
+    kept = kept_units(density, grid.P, f"taps{single}")
     outputs = whole("outputs", outputs)
     keep = _kept_for_tiles(grid, grid.units(grid.C), kept, outputs, seed)
     asked = {"density": float(density), "seed": seed, "outputs": outputs, "channels": channels}

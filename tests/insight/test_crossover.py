@@ -9,8 +9,10 @@ from rich.console import Console
 import sparsenet
 from sparsenet.errors import SparsenetError
 from sparsenet.insight import crossover as crossover_module
-from sparsenet.insight import crossover_store
+from sparsenet.insight import crossover_cells, crossover_store
 from sparsenet.insight.crossover import Crossover, CrossoverCell
+from sparsenet.insight.layer_times import LayerTimes
+from sparsenet.planner.cost import CALL_NS
 
 TIMES = {"dense": 4.0, "linear_f32_csc_active": 1.0, "linear_f32_csr_dense": 8.0}
 
@@ -166,3 +168,13 @@ def test_what_cannot_be_is_refused(question, settings, message):
 def test_numbers_of_numpy_are_numbers():
     mapped = sparsenet.crossover(np.array([64]), np.float32([0.5]), np.array([1.0]), np.array([1]), measure=False)
     assert mapped.cells[0].size == 64
+
+
+def test_no_layer_takes_less_than_being_called(monkeypatch):
+    def nothing(engines, x, **settings):
+        return [LayerTimes({"layer": -0.01}, 1.0) for _ in engines]
+
+    monkeypatch.setattr(crossover_cells, "time_layers", nothing)
+    mapped = sparsenet.crossover([64], [0.125], [0.25], [1], progress=False)
+    assert set(mapped.cells[0].times_us.values()) == {CALL_NS / 1000}
+    assert mapped.cells[0].speedup == 1

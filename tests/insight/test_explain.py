@@ -140,7 +140,7 @@ def test_advice_to_choose_winners_where_all_inputs_count(monkeypatch):
 def test_advice_to_send_more_samples(monkeypatch):
     monkeypatch.setattr(changes_module, "SHAPED", ())
     net = Network.sequential((512,), [Linear(np.ones((512, 512)))])
-    assert explain(compiled(net), measure=False).layers[0].advice.change == "one of 16 samples in one call"
+    assert explain(compiled(net), measure=False).layers[0].advice.change == "16 samples in one call"
 
 
 def test_without_advice_nothing_is_tried():
@@ -212,6 +212,15 @@ def test_most_of_the_time_may_go_elsewhere(monkeypatch):
     monkeypatch.setattr(explain_module, "time_layers", lambda *_, **__: [times, times])
     said = "75.0 % of the layers' time, the largest part, goes into relu1 (a ReLU), which has no weights"
     assert said in explain(engine).verdict
+
+
+def test_the_same_kernel_is_slower_among_dense_ones_for_its_share_of_the_caches(monkeypatch):
+    times = [LayerTimes({"linear1": 5.0, "relu1": 0.1, "linear2": 5.0}, 10.0)]
+    times += [LayerTimes({"linear1": 9.0, "relu1": 0.1, "linear2": 5.1}, 14.0)]
+    monkeypatch.setattr(explain_module, "time_layers", lambda *_, **__: times)
+    found = explain(compiled(dense_network()))
+    assert "most of it in linear1: the same kernel there, with less of the caches" in found.verdict
+    assert " ".join(drawn(found).split()).count("the same one is slower, with less of the caches") == 1
 
 
 def test_batch_norms_are_folded_before_anything_is_said():

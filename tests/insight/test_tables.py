@@ -113,6 +113,15 @@ def test_a_table_spares_columns_until_it_fits_and_says_which(columns):
     assert ("show more" in text) == (columns < 80)
 
 
+@pytest.mark.parametrize("columns", [50, 66, 70, 75, 78, 90])
+def test_texts_fold_between_words_where_a_name_leaves_them_too_little(columns):
+    table = ruled("", ["kernel", "bound"], ["median"])
+    table.add_row("conv2d_pool2_i8_tiles_pixels__amx", "scattered addresses", "1.25")
+    text = drawn(fitted(table, columns, []), width=columns)
+    for word in ("1.25", *["scattered", "addresses"] * (columns > 60)):
+        assert re.search(rf"\b{word}\b", text)
+
+
 def test_a_deep_network_prints_its_ends():
     net = Network.sequential((3,), [ReLU() for _ in range(1000)])
     text = drawn(net)
