@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import lru_cache
 from html import escape
+from threading import Timer
 from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
@@ -63,26 +64,26 @@ def telling(progress: bool | None, total: int | None = None) -> Iterator[Tell]:
     if progress is False or not (progress or console.is_terminal or console.is_jupyter):
         yield lambda done, text: None
         return
-    began = time.monotonic()
     with (_in_notebook if console.is_jupyter else _in_terminal)(console, total) as show:
-        yield lambda done, text: show(done, text) if time.monotonic() - began > PATIENCE_S else None
+        yield show
 
 
 @contextmanager
 def _in_terminal(console: "Console", total: int | None) -> Iterator[Tell]:
+    """Show a bar once patience has ended, even while what was told first still lasts."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
     columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()
     display = Progress(*columns, console=console, transient=True)
     task = display.add_task("", total=total)
-
-    def show(done: int, text: str) -> None:
-        display.update(task, completed=done, description=text)
-        display.start()
-
+    starting = Timer(PATIENCE_S, display.start)
+    starting.daemon = True
+    starting.start()
     try:
-        yield show
+        yield lambda done, text: display.update(task, completed=done, description=text)
     finally:
+        starting.cancel()
+        starting.join()
         display.stop()
 
 
@@ -100,7 +101,7 @@ def _in_notebook(console: "Console", total: int | None) -> Iterator[Tell]:
     def show(done: int, text: str) -> None:
         nonlocal place, shown
         now = time.monotonic()
-        if place is None or now - shown > NOTEBOOK_PAUSE_S:
+        if now - began > PATIENCE_S and (place is None or now - shown > NOTEBOOK_PAUSE_S):
             place, shown = place or _place_in_cell(get_ipython().execution_count), now
             place.update(_bar(done, total, text, now - began), raw=True)
 

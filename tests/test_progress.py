@@ -34,14 +34,28 @@ def test_everything_is_yielded(watched):
     assert list(progress.tracked(range(3), "counting", watched)) == [0, 1, 2]
 
 
-def test_a_terminal_is_shown_what_is_done_and_how_much(monkeypatch, capsys):
-    monkeypatch.setattr(progress, "PATIENCE_S", -1.0)
+@pytest.fixture
+def impatient(monkeypatch):
+    """Pretend that a terminal's patience ends at once."""
+    timer = SimpleNamespace(cancel=lambda: None, join=lambda: None)
+    monkeypatch.setattr(progress, "Timer", lambda _, show: SimpleNamespace(start=show, **vars(timer)))
     monkeypatch.setenv("FORCE_COLOR", "1")
-    assert list(progress.tracked("ab", lambda letter: f"writing {letter}", True, 2)) == ["a", "b"]
+
+
+@pytest.mark.parametrize("letters", ["a", "ab"])
+def test_a_terminal_is_shown_what_is_done_and_how_much(impatient, capsys, letters):
+    assert list(progress.tracked(letters, lambda letter: f"writing {letter}", True, 2)) == list(letters)
     written = capsys.readouterr()
     assert written.out == ""
-    assert "writing b" in written.err
-    assert "1/2" in written.err
+    assert f"writing {letters[-1]}" in written.err
+    assert f"{len(letters) - 1}/2" in written.err
+
+
+def test_a_terminal_is_shown_nothing_of_what_is_quick(monkeypatch, capsys):
+    monkeypatch.setattr(progress, "PATIENCE_S", 1e6)
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    assert list(progress.tracked("ab", "writing", True, 2)) == ["a", "b"]
+    assert "writing" not in capsys.readouterr().err
 
 
 def test_nothing_is_shown_of_what_is_quick(notebook, monkeypatch):

@@ -20,7 +20,7 @@ from sparsenet.planner.available import available_bytes
 from sparsenet.planner.cores import usable_cores
 from sparsenet.planner.machine import Machine, machine
 from sparsenet.planner.memory import Memory, memory
-from sparsenet.progress import tracked
+from sparsenet.progress import telling
 from sparsenet.tables import as_size
 
 if TYPE_CHECKING:
@@ -183,17 +183,20 @@ def residency(
     _check_sizes(sizes)
     chosen = tuple(here_conditions() if conditions is None else conditions)
     counts = tuple(dict.fromkeys((1, usable_cores()) if cores is None else cores))
-    numbers = displacer(max(condition.read_bytes for condition in chosen))
-    rate = ticks_per_s()
     rows: list[ResidencyRow] = []
     subjects = _subjects(engines, sizes)
-    for what, kind, make in tracked(subjects, lambda one: f"timing {one[0]}, {one[1]}", progress, len(subjects)):
-        engine, x = make()
-        for count in counts:
-            words = Words(engine, x, count)
-            own = _allowed(chosen, count)
-            ticks = _timed(words, own, numbers, seconds * len(own), clock)
-            rows += _rows(what, kind, words, ticks, rate)
+    with telling(progress, len(subjects)) as tell:
+        tell(0, "filling the memory that displaces others")
+        numbers = displacer(max(condition.read_bytes for condition in chosen))
+        rate = ticks_per_s()
+        for done, (what, kind, make) in enumerate(subjects):
+            tell(done, f"timing {what}, {kind}")
+            engine, x = make()
+            for count in counts:
+                words = Words(engine, x, count)
+                own = _allowed(chosen, count)
+                ticks = _timed(words, own, numbers, seconds * len(own), clock)
+                rows += _rows(what, kind, words, ticks, rate)
     return Residency(tuple(rows), chosen, machine(), usable_cores(), memory())
 
 
