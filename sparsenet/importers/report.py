@@ -45,6 +45,8 @@ class ImportReport:
         table.show_lines = True
         for note in self.notes:
             table.add_row(printable(note.layer), printable(note.note))
+        if not self.notes:
+            table.add_row("", "nothing: all layers were taken as they are")
         return table
 
     def _repr_html_(self) -> str:

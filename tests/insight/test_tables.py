@@ -155,6 +155,11 @@ def test_everything_that_prints_a_table_has_a_repr_of_one_line():
     assert all("\n" not in repr(choice) for choice in engine.plan)
 
 
+def test_an_import_with_nothing_to_say_says_so():
+    net = Network.sequential((2,), [ReLU()], details={"import": []})
+    assert "all layers were taken as they are" in drawn(sparsenet.import_report(net))
+
+
 def test_a_plan_names_kernel_fill_and_reason():
     choices = [
         Choice(
