@@ -26,7 +26,17 @@ from numba.core.errors import NumbaError
 from sparsenet_kernels.arguments import DTYPES, Argument, check_names, parse
 from sparsenet_kernels.jit import compiled
 
-__all__ = ["Argument", "Kernel", "KernelCompileError", "kernel", "kernels", "load_all", "registered_temporarily"]
+__all__ = [
+    "Argument",
+    "Kernel",
+    "KernelCompileError",
+    "found_wrong",
+    "kernel",
+    "kernels",
+    "load_all",
+    "note_finding",
+    "registered_temporarily",
+]
 
 BUNDLED = ("sparsenet_kernels.cpu.", "sparsenet_kernels.cuda.")
 """Modules whose kernels come with this package; all others are somebody's own."""
@@ -107,6 +117,7 @@ class Kernel:
 
 
 _KERNELS: dict[str, dict[str, Kernel]] = {"cpu": {}, "cuda": {}}
+_WRONG: set[Kernel] = set()
 
 
 def kernel(
@@ -171,6 +182,16 @@ def kernels(device: str = "cpu") -> Mapping[str, Kernel]:
     """Return all kernels of a device by name; those of "cuda" need Numba's CUDA target, see the extra ``gpu``."""
     load_all(device)
     return MappingProxyType(_KERNELS[device])
+
+
+def note_finding(kernel: Kernel, wrong: bool) -> None:
+    """Remember what the differential suite found of a kernel; one registered anew is another kernel."""
+    (_WRONG.add if wrong else _WRONG.discard)(kernel)
+
+
+def found_wrong(kernel: Kernel) -> bool:
+    """Tell whether the differential suite found it wrong: it may write outside of its arrays, so nobody tries it."""
+    return kernel in _WRONG
 
 
 @contextmanager

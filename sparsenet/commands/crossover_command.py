@@ -46,7 +46,9 @@ def map_crossover(
     if as_json:
         print_json(found.to_dict() | {"info": info().to_dict()})
     else:
-        results().print(found, f"Measured on {printable(machine_line(info()))}.", sep="\n")
+        results().print(
+            found, f"{'Measured on' if measure else 'Predicted for'} {printable(machine_line(info()))}.", sep="\n"
+        )
 
 
 def _numbers(name: str, text: str, read: Callable[[str], Number]) -> list[Number]:

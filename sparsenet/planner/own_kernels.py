@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from sparsenet.errors import CompileError
-from sparsenet_kernels.registry import Kernel, kernels
+from sparsenet_kernels.registry import Kernel, found_wrong, kernels
 
 __all__ = ["check_stands_in", "is_own", "stand_ins"]
 
@@ -20,7 +20,7 @@ def is_own(name: str) -> bool:
 
 
 def stand_ins(name: str, features: Iterable[str]) -> tuple[str, ...]:
-    """List the kernels registered outside of this package that take what one of its kernels takes.
+    """List the kernels registered outside of this package that take what one of its kernels takes; none found wrong.
 
     Parameters
     ----------
@@ -38,7 +38,8 @@ def stand_ins(name: str, features: Iterable[str]) -> tuple[str, ...]:
     return tuple(
         own.name
         for own in kernels().values()
-        if not own.bundled and bundled is not None and _stands_in(own, bundled) and own.features <= has
+        if not (own.bundled or found_wrong(own) or bundled is None)
+        and (_stands_in(own, bundled) and own.features <= has)
     )
 
 

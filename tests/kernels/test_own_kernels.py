@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from numba import config
 
+from sparsenet.planner.own_kernels import stand_ins
 from sparsenet_kernels.registry import KernelCompileError, kernel, kernels, registered_temporarily
 from sparsenet_kernels.testing import check_kernel
 
@@ -50,7 +51,7 @@ def test_a_failure_is_told_without_the_frames_that_found_it():
     register_dot(step=8)
     with pytest.raises(AssertionError) as caught:
         check_kernel("dot_f32")
-    assert caught.value.__suppress_context__
+    assert caught.value.__context__ is None
     assert len(caught.traceback) == 2  # this test and check_kernel
 
 
@@ -164,3 +165,28 @@ def test_kernels_know_whether_they_came_with_the_package():
     register_dot()
     assert not kernels()["dot_f32"].bundled
     assert kernels()["relu_f32"].bundled
+
+
+def test_what_was_found_wrong_stands_in_for_nothing_until_it_is_mended():
+    arguments = "x f32[B, D]; weights f32[P, D, L]; bias f32[PL]; out f32[B, N]"
+
+    def register(off):
+        @kernel("linear", weights="dense", inputs="dense", variant="mine", arguments=arguments)
+        def mine(x, weights, bias, out):
+            for b in range(out.shape[0]):
+                for n in range(out.shape[1]):
+                    total = bias[n] + np.float32(off)
+                    for d in range(x.shape[1]):
+                        total += x[b, d] * weights[n // weights.shape[2], d, n % weights.shape[2]]
+                    out[b, n] = total
+
+    candidates = ("linear_f32_dense_dense__mine",)
+    register(off=1)
+    assert stand_ins("linear_f32_dense_dense", ()) == candidates
+    with pytest.raises(AssertionError, match="is wrong"):
+        check_kernel(*candidates)
+    assert stand_ins("linear_f32_dense_dense", ()) == ()
+    register(off=0)
+    assert stand_ins("linear_f32_dense_dense", ()) == candidates
+    check_kernel(*candidates, max_examples=5)
+    assert stand_ins("linear_f32_dense_dense", ()) == candidates
