@@ -3,8 +3,10 @@
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from contextvars import copy_context
 from functools import lru_cache
 from html import escape
+from threading import Lock, Timer
 from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
@@ -63,9 +65,41 @@ def telling(progress: bool | None, total: int | None = None) -> Iterator[Tell]:
     if progress is False or not (progress or console.is_terminal or console.is_jupyter):
         yield lambda done, text: None
         return
-    began = time.monotonic()
-    with (_in_notebook if console.is_jupyter else _in_terminal)(console, total) as show:
-        yield lambda done, text: show(done, text) if time.monotonic() - began > PATIENCE_S else None
+    with (_in_notebook if console.is_jupyter else _in_terminal)(console, total) as show, _patiently(show) as tell:
+        yield tell
+
+
+@contextmanager
+def _patiently(show: Tell) -> Iterator[Tell]:
+    """Show nothing before its time, then what was told last: in a thread, because a single thing may take long."""
+    last: tuple[int, str] | None = None
+    due = PATIENCE_S <= 0
+    lock = Lock()
+
+    def tell(done: int, text: str) -> None:
+        nonlocal last
+        with lock:
+            last = done, text
+            if due:
+                show(done, text)
+
+    def lose_patience() -> None:
+        nonlocal due
+        with lock:
+            due = True
+            if last is not None:
+                show(*last)
+
+    clock = Timer(max(PATIENCE_S, 0), copy_context().run, [lose_patience])  # the context says which cell this is
+    clock.daemon = True
+    if not due:
+        clock.start()
+    try:
+        yield tell
+    finally:
+        clock.cancel()
+        with lock:
+            last = None
 
 
 @contextmanager

@@ -1,6 +1,7 @@
 """Progress is shown to people only: in terminals, and in notebooks, where it leaves nothing behind."""
 
 import importlib
+import time
 from types import SimpleNamespace
 
 import pytest
@@ -45,9 +46,19 @@ def test_a_terminal_is_shown_what_is_done_and_how_much(monkeypatch, capsys):
 
 
 def test_nothing_is_shown_of_what_is_quick(notebook, monkeypatch):
-    monkeypatch.setattr(progress, "PATIENCE_S", 1e9)
+    monkeypatch.setattr(progress, "PATIENCE_S", 1000.0)
     assert list(progress.tracked("ab", "counting", None)) == ["a", "b"]
     assert notebook == []
+
+
+def test_a_single_thing_that_takes_long_is_shown_while_it_does(notebook, monkeypatch):
+    monkeypatch.setattr(progress, "PATIENCE_S", 0.01)
+    late = time.monotonic() + 60
+    with progress.telling(None) as tell:
+        tell(0, "packing")
+        while not (notebook and len(notebook[0]) > 1) and time.monotonic() < late:
+            time.sleep(0.01)
+    assert notebook == [["", "<progress></progress> packing 0, 0 s", ""]]
 
 
 def test_a_notebook_shows_a_bar_and_ends_empty(notebook, capsys):
