@@ -225,5 +225,5 @@ def _variant() -> str:
 
 def here_conditions() -> tuple[Condition, ...]:
     """Say what can be done to the caches of this machine."""
-    affordable = (available_bytes() or 4 * LARGEST_BYTES) // 4
-    return conditions(machine(), can_flush(), min(LARGEST_BYTES, affordable))
+    left = available_bytes()  # which may be 0
+    return conditions(machine(), can_flush(), LARGEST_BYTES if left is None else min(LARGEST_BYTES, left // 4))

@@ -7,6 +7,7 @@ from rich.console import Console
 
 import sparsenet
 from sparsenet.errors import SparsenetError
+from sparsenet.insight import cold
 from sparsenet.insight.cold import Condition, Words, conditions, displacer, ticks_per_s
 from sparsenet.insight.residency import Residency, ResidencyRow, residency
 from sparsenet.insight.residency_table import gains_table, residency_lines, residency_table
@@ -88,6 +89,11 @@ def test_a_cache_too_large_to_displace_is_said_to_be():
 def test_little_memory_is_not_filled():
     here = replace(machine(), l2_bytes=2**20, l3_bytes=2**30, memory_bytes=2**25)
     assert [one.name for one in conditions(here, flushing=False)] == ["hot", "L2 displaced"]
+
+
+def test_where_no_memory_is_left_none_is_filled(monkeypatch):
+    monkeypatch.setattr(cold, "available_bytes", lambda: 0)
+    assert "L3 displaced" not in [one.name for one in cold.here_conditions()]
 
 
 @pytest.fixture(scope="module")
