@@ -3,9 +3,10 @@
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from contextvars import copy_context
 from functools import lru_cache
 from html import escape
-from threading import Timer
+from threading import Lock, Timer
 from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
@@ -64,26 +65,58 @@ def telling(progress: bool | None, total: int | None = None) -> Iterator[Tell]:
     if progress is False or not (progress or console.is_terminal or console.is_jupyter):
         yield lambda done, text: None
         return
-    with (_in_notebook if console.is_jupyter else _in_terminal)(console, total) as show:
-        yield show
+    with (_in_notebook if console.is_jupyter else _in_terminal)(console, total) as show, _patiently(show) as tell:
+        yield tell
+
+
+@contextmanager
+def _patiently(show: Tell) -> Iterator[Tell]:
+    """Show nothing before its time, then what was told last: in a thread, because a single thing may take long."""
+    last: tuple[int, str] | None = None
+    due = PATIENCE_S <= 0
+    lock = Lock()
+
+    def tell(done: int, text: str) -> None:
+        nonlocal last
+        with lock:
+            last = done, text
+            if due:
+                show(done, text)
+
+    def lose_patience() -> None:
+        nonlocal due
+        with lock:
+            due = True
+            if last is not None:
+                show(*last)
+
+    clock = Timer(max(PATIENCE_S, 0), copy_context().run, [lose_patience])  # the context says which cell this is
+    clock.daemon = True
+    if not due:
+        clock.start()
+    try:
+        yield tell
+    finally:
+        clock.cancel()
+        with lock:
+            last = None
 
 
 @contextmanager
 def _in_terminal(console: "Console", total: int | None) -> Iterator[Tell]:
-    """Show a bar once patience has ended, even while what was told first still lasts."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
     columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()
     display = Progress(*columns, console=console, transient=True)
     task = display.add_task("", total=total)
-    starting = Timer(PATIENCE_S, display.start)
-    starting.daemon = True
-    starting.start()
+
+    def show(done: int, text: str) -> None:
+        display.update(task, completed=done, description=text)
+        display.start()
+
     try:
-        yield lambda done, text: display.update(task, completed=done, description=text)
+        yield show
     finally:
-        starting.cancel()
-        starting.join()
         display.stop()
 
 
@@ -101,7 +134,7 @@ def _in_notebook(console: "Console", total: int | None) -> Iterator[Tell]:
     def show(done: int, text: str) -> None:
         nonlocal place, shown
         now = time.monotonic()
-        if now - began > PATIENCE_S and (place is None or now - shown > NOTEBOOK_PAUSE_S):
+        if place is None or now - shown > NOTEBOOK_PAUSE_S:
             place, shown = place or _place_in_cell(get_ipython().execution_count), now
             place.update(_bar(done, total, text, now - began), raw=True)
 

@@ -145,7 +145,7 @@ def _write_whole(path: Path, data: bytes) -> None:
         with os.fdopen(handle, "wb") as file:
             file.write(data)
         os.replace(aside, path)
-    except OSError:
+    except BaseException:  # Ctrl-C, too, leaves nothing behind
         Path(aside).unlink(missing_ok=True)
         raise
 

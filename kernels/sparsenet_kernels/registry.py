@@ -16,7 +16,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from itertools import takewhile
 from types import MappingProxyType
 from typing import Any
@@ -207,6 +207,7 @@ def registered_temporarily() -> Iterator[None]:
                 del known[name]
 
 
+@cache  # going through 25 imports at each look-up took a fifth of planning a deep network
 def load_all(device: str = "cpu") -> None:
     """Import the modules that register a device's kernels."""
     from sparsenet_kernels import cpu, cuda

@@ -20,13 +20,16 @@ from sparsenet_kernels.cache import cache_directory
 from sparsenet_kernels.native import is_kept
 from sparsenet_kernels.registry import Kernel, KernelCompileError, kernels
 
-__all__ = ["compile_together"]
+__all__ = ["HELPER_BYTES", "compile_together"]
 
 KERNELS_EACH = 3
 """Kernels that must be left to compile for each process that is started: it takes as long to start as one or two."""
 
 MOST_HELPERS = 3
-"""Processes that are started, at most: each takes 150 MB."""
+"""Processes that are started, at most."""
+
+HELPER_BYTES = 150_000_000
+"""What each of them takes of memory."""
 
 
 def compile_together(wanted: Iterable[Kernel], cores: int) -> Iterator[Kernel]:
@@ -37,7 +40,7 @@ def compile_together(wanted: Iterable[Kernel], cores: int) -> Iterator[Kernel]:
     wanted : iterable of Kernel
         For the CPU.
     cores : int
-        Cores that may be busy.
+        Cores that may be busy, each with :data:`HELPER_BYTES` of memory.
 
     Raises
     ------
@@ -51,10 +54,10 @@ def compile_together(wanted: Iterable[Kernel], cores: int) -> Iterator[Kernel]:
     with _helpers(missing, helpers):
         while kernel := _next(missing):
             yield left.pop(kernel.name)
-            assert kernel.step
-    for kernel in left.values():  # what others have compiled is read from the cache
+            _ = kernel.step  # asking for it compiles it
+    for kernel in left.values():
         yield kernel
-        assert kernel.step
+        _ = kernel.step  # what others have compiled is read from the cache
 
 
 def _size(function: Any, seen: set[FunctionType]) -> int:
@@ -97,7 +100,7 @@ def _helpers(missing: deque[Kernel], count: int) -> Iterator[None]:
 
 def _feed(missing: deque[Kernel], started: list[subprocess.Popen[str]]) -> None:
     """Start a process, and tell it kernels until none is left or it fails."""
-    path = os.pathsep.join(folder for folder in sys.path if folder)
+    path = os.pathsep.join(folder for folder in sys.path if folder and isinstance(folder, str))  # as import has it
     try:
         process = subprocess.Popen(
             [sys.executable, "-P", "-m", __name__, str(cache_directory())],
@@ -134,7 +137,7 @@ def _serve(directory: str) -> None:
     print("ready", flush=True)
     for line in sys.stdin:
         try:
-            assert known[line.strip()].step
+            _ = known[line.strip()].step
         except KernelCompileError:
             return
         print("done", flush=True)

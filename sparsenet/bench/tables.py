@@ -21,6 +21,8 @@ __all__ = ["own_table", "race_footnotes", "race_table", "sweep_footnotes", "swee
 WIDE = 140
 """Columns of a terminal that has room for everything."""
 
+CASE_HEADINGS = tuple(case.replace(" ", "\n") for case in CASES)
+
 
 def race_table(found: Race, columns: int = WIDE) -> "Table":
     """Lay a race out: a block for each batch and number of threads.
@@ -96,9 +98,6 @@ def sweep_table(found: Sweep, columns: int = WIDE) -> "Table":
     dense, weights, activations, _ = CASE_HEADINGS
     spare = SCIPY.replace(" ", "\n"), activations, weights, "by\nboth", dense, "kept"
     return fitted(table, columns, spare)
-
-
-CASE_HEADINGS = tuple(case.replace(" ", "\n") for case in CASES)
 
 
 def _sweep_cells(rows: Sequence[LayerRow]) -> tuple[str, ...]:

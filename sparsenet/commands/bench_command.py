@@ -15,6 +15,7 @@ from sparsenet.commands.output import progress_bar, results, spinner
 from sparsenet.errors import SparsenetError
 from sparsenet.models import load
 from sparsenet.planner.cores import usable_cores
+from sparsenet.planner.limits import limits
 from sparsenet.tables import printable
 
 if TYPE_CHECKING:
@@ -45,19 +46,21 @@ def bench_network(model: str, wishes: Wishes) -> None:
     """Race a network and its dense twin through every engine that is installed."""
     batches, threads = _numbers("batch", wishes.batch), _numbers("threads", wishes.threads)
     net = load(model)
+    limits()  # measured the first time, and shown before something else is
     with spinner("preparing") as status:
         found = race(model, net, batches, threads, wishes.rounds, wishes.seconds, status.update)
-    if wishes.plot:
+    _show(wishes, found.to_dict, lambda columns: [race_table(found, columns), *map(printable, race_footnotes(found))])
+    if wishes.plot:  # last, so that nothing is lost where it cannot be drawn
         from sparsenet.bench.plots import plot_race
 
         plot_race(found, wishes.plot)
-    _show(wishes, found.to_dict, lambda columns: [race_table(found, columns), *map(printable, race_footnotes(found))])
 
 
 def bench_layers(source: str, densities: str, actives: str, masks: str, wishes: Wishes) -> None:
     """Time single layers four ways."""
     shapes = shapes_from(source)
     fractions = _fractions("density", densities), _fractions("active", actives)
+    limits()  # see bench_network
     with progress_bar() as bar:
         task = bar.add_task("preparing", total=None)
         found = sweep_layers(
@@ -69,10 +72,6 @@ def bench_layers(source: str, densities: str, actives: str, masks: str, wishes: 
             lambda step: bar.update(task, description=step),
             lambda done, total: bar.update(task, completed=done, total=total),
         )
-    if wishes.plot:
-        from sparsenet.bench.plots import plot_sweep
-
-        plot_sweep(found, wishes.plot)
 
     def shown(columns: int) -> "list[RenderableType]":
         own = own_table(found, columns)
@@ -80,6 +79,10 @@ def bench_layers(source: str, densities: str, actives: str, masks: str, wishes: 
         return [*tables, *map(printable, sweep_footnotes(found))]
 
     _show(wishes, found.to_dict, shown)
+    if wishes.plot:
+        from sparsenet.bench.plots import plot_sweep
+
+        plot_sweep(found, wishes.plot)
 
 
 def bench_mlperf(model: str, wishes: Wishes, least_s: float = LEAST_S) -> None:
@@ -88,6 +91,7 @@ def bench_mlperf(model: str, wishes: Wishes, least_s: float = LEAST_S) -> None:
 
     batch, threads = max(_numbers("batch", wishes.batch)), max(_numbers("threads", wishes.threads))
     net = load(model)
+    limits()  # see bench_network
     with progress_bar() as bar:
         task = bar.add_task("preparing", total=100)
 

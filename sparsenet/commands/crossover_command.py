@@ -6,11 +6,10 @@ from pathlib import Path
 from typing import TypeVar
 
 from sparsenet.command_line import print_json
-from sparsenet.commands.output import results
+from sparsenet.commands.output import measured_on, results
 from sparsenet.errors import SparsenetError
-from sparsenet.info import info, machine_line
+from sparsenet.info import info
 from sparsenet.insight.crossover import crossover
-from sparsenet.tables import printable
 
 __all__ = ["Axes", "map_crossover"]
 
@@ -41,14 +40,12 @@ def map_crossover(
         measure=measure,
         again=again,
     )
-    if plot is not None:
-        found.plot(plot)
     if as_json:
         print_json(found.to_dict() | {"info": info().to_dict()})
     else:
-        results().print(
-            found, f"{'Measured on' if measure else 'Predicted for'} {printable(machine_line(info()))}.", sep="\n"
-        )
+        results().print(found, measured_on(measure), sep="\n")
+    if plot is not None:  # last, so that nothing is lost where it cannot be drawn
+        found.plot(plot)
 
 
 def _numbers(name: str, text: str, read: Callable[[str], Number]) -> list[Number]:

@@ -2,8 +2,8 @@
 
 from sparsenet.bench.inputs import inputs_for
 from sparsenet.command_line import print_json
-from sparsenet.commands.output import results, spinner
-from sparsenet.info import info, machine_line
+from sparsenet.commands.output import measured_on, results, spinner
+from sparsenet.info import info
 from sparsenet.insight.explain import explain
 from sparsenet.insight.what_if import what_if
 from sparsenet.models import load
@@ -19,7 +19,7 @@ def explain_model(model: str, batch: int, measure: bool, as_json: bool) -> None:
 
     net = load(model)
     if measure:
-        limits()  # measured the first time, and shown while it is
+        limits()  # measured the first time, and shown before something else is
     with spinner(f"compiling {printable(model)}") as status:
         inputs = inputs_for(net, batch)
         planner = "measure" if measure else "predict"
@@ -31,7 +31,7 @@ def explain_model(model: str, batch: int, measure: bool, as_json: bool) -> None:
     if as_json:
         print_json(found.to_dict() | {"info": info().to_dict()})
     else:
-        results().print(found, _where(measure), sep="\n")
+        results().print(found, measured_on(measure), sep="\n")
 
 
 def ask_what_if(
@@ -60,8 +60,4 @@ def ask_what_if(
     if as_json:
         print_json(found.to_dict() | {"info": info().to_dict()})
     else:
-        results().print(found, _where(measure), sep="\n")
-
-
-def _where(measured: bool) -> str:
-    return f"{'Measured on' if measured else 'Predicted for'} {printable(machine_line(info()))}."
+        results().print(found, measured_on(measure), sep="\n")

@@ -4,12 +4,15 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
+from sparsenet.info import info, machine_line
+from sparsenet.tables import printable
+
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.progress import Progress
     from rich.status import Status
 
-__all__ = ["progress_bar", "results", "spinner"]
+__all__ = ["measured_on", "progress_bar", "results", "spinner"]
 
 WIDTH_OF_FILES = 140
 """Columns where nobody watches: wide enough that no table is cut."""
@@ -21,6 +24,11 @@ def results() -> "Console":
 
     watched = sys.stdout.isatty() or "COLUMNS" in os.environ
     return Console(highlight=False, width=None if watched else WIDTH_OF_FILES)
+
+
+def measured_on(measured: bool = True) -> str:
+    """Say in one line, with rich's markup, what machine a result is of, and with what."""
+    return f"{'Measured on' if measured else 'Predicted for'} {printable(machine_line(info()))}."
 
 
 def progress_bar() -> "Progress":

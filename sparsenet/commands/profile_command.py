@@ -2,10 +2,11 @@
 
 from sparsenet.bench.inputs import inputs_for
 from sparsenet.command_line import print_json
-from sparsenet.commands.output import results, spinner
-from sparsenet.info import info, machine_line
+from sparsenet.commands.output import measured_on, results, spinner
+from sparsenet.info import info
 from sparsenet.insight.profile import profile
 from sparsenet.models import load
+from sparsenet.planner.limits import limits
 from sparsenet.tables import printable
 
 __all__ = ["profile_model"]
@@ -16,6 +17,7 @@ def profile_model(model: str, batch: int, as_json: bool) -> None:
     import sparsenet
 
     net = load(model)
+    limits()  # measured the first time, and shown before something else is
     with spinner(f"compiling {printable(model)}") as status:
         inputs = inputs_for(net, batch)
         engine = sparsenet.compile(net, batch=batch, threads=1, examples=inputs.calibration, progress=False)
@@ -24,4 +26,4 @@ def profile_model(model: str, batch: int, as_json: bool) -> None:
     if as_json:
         print_json(found.to_dict() | {"info": info().to_dict()})
     else:
-        results().print(found, f"Measured on {printable(machine_line(info()))}.", sep="\n")
+        results().print(found, measured_on(), sep="\n")

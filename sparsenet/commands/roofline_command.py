@@ -8,7 +8,7 @@ from sparsenet.commands.output import results, spinner
 from sparsenet.info import info, versions_line
 from sparsenet.insight.roofline import roofline
 from sparsenet.models import load
-from sparsenet.planner.limits import limits_anew
+from sparsenet.planner.limits import limits, limits_anew
 from sparsenet.tables import printable
 
 __all__ = ["roofline_of"]
@@ -19,12 +19,10 @@ def roofline_of(model: str, batch: int, anew: bool, plot: Path | None, as_json: 
     import sparsenet
 
     net = load(model)
+    (limits_anew if anew else limits)()  # shown before something else is
     with spinner(f"compiling {printable(model)}") as status:
         inputs = inputs_for(net, batch)
         engine = sparsenet.compile(net, batch=batch, threads=1, examples=inputs.calibration, progress=False)
-        if anew:
-            status.update("measuring this machine")
-            limits_anew()
         status.update("timing every step")
         found = roofline(engine, inputs.timed)
     about = info()

@@ -10,11 +10,12 @@ from sparsenet.engine.arena import lay_out
 from sparsenet.engine.lower import Lowered
 from sparsenet.engine.values import Argument, Draft, Step, View
 from sparsenet.errors import CompileError
+from sparsenet.planner.available import available_bytes
 from sparsenet.planner.cores import usable_cores
 from sparsenet.progress import tracked
 from sparsenet_kernels.native import address_of, array_words
 from sparsenet_kernels.registry import Kernel, KernelCompileError
-from sparsenet_kernels.together import compile_together
+from sparsenet_kernels.together import HELPER_BYTES, compile_together
 
 __all__ = ["Program", "assemble", "compile_kernels", "constant_bytes"]
 
@@ -107,7 +108,7 @@ def compile_kernels(kernels: Iterable[Kernel], progress: bool | None = False) ->
     distinct = {kernel.name: kernel for kernel in kernels}.values()
     try:
         for _ in tracked(
-            compile_together(distinct, usable_cores()),
+            compile_together(distinct, _cores()),
             lambda kernel: f"compiling {kernel.name}",
             progress,
             len(distinct),
@@ -115,6 +116,12 @@ def compile_kernels(kernels: Iterable[Kernel], progress: bool | None = False) ->
             pass
     except KernelCompileError as error:
         raise CompileError(str(error)) from None
+
+
+def _cores() -> int:
+    """Count the cores that may compile: no more than half of the memory that is left has room for."""
+    left_bytes = available_bytes()
+    return usable_cores() if left_bytes is None else min(usable_cores(), 1 + left_bytes // (2 * HELPER_BYTES))
 
 
 def _table(step: Step) -> list[int]:

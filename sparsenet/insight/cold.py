@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sparsenet.engine.arena import aligned_scratch
+from sparsenet.engine.engine import converted
 from sparsenet.engine.threads import parallel_turn
 from sparsenet.errors import SparsenetError
 from sparsenet.planner.available import available_bytes
@@ -142,20 +143,21 @@ class Words:
     Parameters
     ----------
     engine : Engine
-    x : array (n, *input_shape), float32
+    x : array (n, *input_shape)
         Inputs that take turns.
     cores : int
         Each runs words of its own, with working memory of its own; they share the weights.
     """
 
-    def __init__(self, engine: "Engine", x: FloatArray, cores: int = 1) -> None:
+    def __init__(self, engine: "Engine", x: npt.ArrayLike, cores: int = 1) -> None:
         shape, size = engine.network.input_shape, prod(engine.network.output_shape)
-        if x.ndim != len(shape) + 1 or x.shape[1:] != shape or not len(x):
-            raise SparsenetError(f"expected inputs (n, {', '.join(map(str, shape))}), n of at least 1, got {x.shape}")
+        given = converted(x, shape)
+        if not len(given):
+            raise SparsenetError("expected at least one input, got none")
         self.cores = cores
         self._program = engine.program
-        self._x = np.ascontiguousarray(x.reshape(len(x), -1), np.float32)
-        self._y = np.zeros((cores, len(x), size), np.float32)
+        self._x = given.reshape(len(given), -1)
+        self._y = np.zeros((cores, len(given), size), np.float32)
         self._scratch = aligned_scratch(self._program.scratch_bytes * cores)
         places = self._program.input_bytes, self._program.output_bytes
         self._table = program_table(self._program.steps, *places, self._x.shape[1], size, chunk=1)
@@ -223,5 +225,5 @@ def _variant() -> str:
 
 def here_conditions() -> tuple[Condition, ...]:
     """Say what can be done to the caches of this machine."""
-    affordable = (available_bytes() or 4 * LARGEST_BYTES) // 4
-    return conditions(machine(), can_flush(), min(LARGEST_BYTES, affordable))
+    left = available_bytes()  # which may be 0
+    return conditions(machine(), can_flush(), LARGEST_BYTES if left is None else min(LARGEST_BYTES, left // 4))

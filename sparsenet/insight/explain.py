@@ -18,6 +18,7 @@ from sparsenet.insight.steps import Steps
 from sparsenet.insight.work import LayerWork, work
 from sparsenet.layers import KWinners, Weighted
 from sparsenet.network import INPUT, Network, Node
+from sparsenet.packing.arguments import whole
 from sparsenet.passes import fold_batchnorm
 from sparsenet.planner.limits import Limits, kept_limits, limits
 from sparsenet.planner.machine import machine
@@ -66,7 +67,9 @@ def explain(
     Raises
     ------
     SparsenetError
-        When the inputs do not fit the network.
+        When the inputs do not fit the network, or there are no rounds.
+    TypeError
+        When inputs are no numbers, or rounds no integer.
 
     Examples
     --------
@@ -78,6 +81,7 @@ def explain(
     """
     net, batch = fold_batchnorm(engine.network), engine._chunk
     given = made_up_inputs(net, batch) if x is None else x
+    rounds = None if rounds is None else whole("rounds", rounds)
     core, packs = _limits(measure), Packs()
     counted = _counted(engine, given, core)
     here, best, dense = _forecasts(engine, net, packs, progress)

@@ -192,8 +192,7 @@ class Explanation:
         return asdict(self) | {"layers": layers, "limits": self.limits.to_dict(), "best_advice": best} | said
 
     def __repr__(self) -> str:
-        times = "" if self.speedup is None else f", {self.speedup:,.2f} times as fast as with dense kernels"
-        return f"<Explanation of {len(self.layers)} layers{times}>"
+        return f"<Explanation of {len(self.layers)} layers, {self.speedup:,.2f} times as fast as with dense kernels>"
 
     def __rich_console__(self, console: "Console", options: "ConsoleOptions") -> "RenderResult":
         from sparsenet.insight.explain_table import explanation_parts

@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from sparsenet.engine.engine import converted
 from sparsenet.errors import SparsenetError
 from sparsenet.insight.step_limits import StepLimits, steps_limits
 from sparsenet.insight.steps import Steps
+from sparsenet.packing.arguments import whole
 from sparsenet.planner.limits import Limits, limits
 from sparsenet_kernels.driver import program_table, serial_driver
 from sparsenet_kernels.native import address_of
@@ -160,7 +162,9 @@ def profile(
     Raises
     ------
     SparsenetError
-        When there is no input, or it does not fit the network.
+        When there is no input, it does not fit the network, or there are no rounds.
+    TypeError
+        When inputs are no numbers, or rounds no integer.
 
     Examples
     --------
@@ -174,7 +178,7 @@ def profile(
     steps = Steps(engine)
     chunks = chunks_of(engine, x, steps.chunk)
     samples = len(chunks[0])
-    turns = rounds or rounds_that_fit(steps, chunks, clock)
+    turns = rounds_that_fit(steps, chunks, clock) if rounds is None else whole("rounds", rounds)
     step_us, idle_us = timed_steps(steps, chunks, turns, clock)
     whole_us = timed_whole(engine, chunks, turns, clock)
     counted = steps_limits(engine, steps, chunks, limits())
@@ -193,12 +197,9 @@ def profile(
 
 def chunks_of(engine: "Engine", x: npt.ArrayLike, most: int) -> list[FloatArray]:
     """Cut the inputs into calls of equal size; what is left over is left out."""
-    array = np.ascontiguousarray(x, np.float32)
-    shape = engine.network.input_shape
-    if array.shape[1:] != shape or array.ndim != len(shape) + 1 or not len(array):
-        raise SparsenetError(
-            f"expected inputs of shape (n, {', '.join(map(str, shape))}) with n of at least 1, got {array.shape}"
-        )
+    array = converted(x, engine.network.input_shape)
+    if not len(array):
+        raise SparsenetError("expected at least one input, got none")
     if not np.isfinite(array).all():
         raise SparsenetError("expected finite inputs, got NaN or infinity")
     size = min(most, len(array))

@@ -7,6 +7,8 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
+from math import inf
+from operator import index
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,6 +18,7 @@ from sparsenet.errors import SparsenetError
 from sparsenet.insight.cold import Condition, Words, displacer, here_conditions, ticks_per_s
 from sparsenet.layers import Linear
 from sparsenet.network import Network
+from sparsenet.packing.arguments import whole
 from sparsenet.planner.available import available_bytes
 from sparsenet.planner.cores import usable_cores
 from sparsenet.planner.machine import Machine, machine
@@ -168,6 +171,8 @@ def residency(
     ------
     SparsenetError
         When there is nothing to time, an input does not fit, or a size is out of range or too large for the memory.
+    TypeError
+        When inputs are no numbers, or a size or a number of cores is no integer.
 
     Examples
     --------
@@ -181,8 +186,12 @@ def residency(
     if not engines and not sizes:
         raise SparsenetError("expected a network or a size of a linear layer, got neither")
     _check_sizes(sizes)
+    if not 0 < seconds < inf:
+        raise SparsenetError(f"expected seconds above 0, got {seconds}")
     chosen = tuple(here_conditions() if conditions is None else conditions)
-    counts = tuple(dict.fromkeys((1, usable_cores()) if cores is None else cores))
+    counts = tuple(whole("cores", count) for count in dict.fromkeys((1, usable_cores()) if cores is None else cores))
+    if not chosen or not counts:
+        raise SparsenetError("expected at least one condition and one number of cores, got none")
     rows: list[ResidencyRow] = []
     subjects = _subjects(engines, sizes)
     with telling(progress, len(subjects)) as tell:
@@ -201,7 +210,7 @@ def residency(
 
 
 def _check_sizes(sizes: Sequence[int]) -> None:
-    if not all(1 <= size <= LARGEST_SIZE for size in sizes):
+    if not all(1 <= index(size) <= LARGEST_SIZE for size in sizes):
         raise SparsenetError(f"expected sizes of linear layers from 1 to {LARGEST_SIZE:,}, got {list(sizes)}")
     largest, available = max(sizes, default=0), available_bytes()
     needed = COPIES * 4 * largest**2

@@ -139,7 +139,9 @@ def roofline(
     Raises
     ------
     SparsenetError
-        When there is no input, or it does not fit the network.
+        When there is no input, it does not fit the network, or there are no rounds.
+    TypeError
+        When inputs are no numbers, or rounds no integer.
 
     Examples
     --------

@@ -48,8 +48,10 @@ class WhatIfRow:
         The fraction kept of all weights; None where there are none.
     call_us : float
         Predicted for the call from Python, and for copying the input and the result.
-    predicted_us, measured_us : float or None
-        The whole network with its call; measured where that was asked for.
+    predicted_us : float
+        The whole network with its call.
+    measured_us : float or None
+        The same, where measuring was asked for.
     notes : tuple of str
         Layers for which the family has no mask and what they got instead, or whose mask has no kernel of its own.
     """

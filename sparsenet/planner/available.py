@@ -31,8 +31,8 @@ def available_bytes(meminfo: Path = MEMINFO, root: Path = CGROUP_ROOT, own: Path
     True
     """
     told = re.search(r"MemAvailable:\s+(\d+) kB", read_text(meminfo) or "")
-    half = machine().memory_bytes
-    left = int(told[1]) * 1024 if told else half // 2 if half else None
+    whole = machine().memory_bytes
+    left = int(told[1]) * 1024 if told else whole // 2 if whole else None
     allowed = [room for folder in cgroup_folders(root, own, "memory") if (room := _room(folder)) is not None]
     return min([*allowed, *([] if left is None else [left])], default=None)
 

@@ -179,7 +179,8 @@ def _level_bytes(here: Machine, largest_bytes: int) -> dict[str, tuple[int, int]
         last = here.l3_bytes
         # a shared cache is rarely all ours
         sizes["L3"] = (last, max(min(last // 4, 8 * second), 2 * second))
-    far = max(2**24, min(2 * last, largest_bytes, (available_bytes() or 2**31) // 4))
+    left = available_bytes()  # which may be 0
+    far = max(2**24, min(2 * last, largest_bytes, 2**29 if left is None else left // 4))
     return sizes | {"memory": (far, far)}
 
 

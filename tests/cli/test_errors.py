@@ -77,7 +77,6 @@ def test_what_ends_a_command_early(run, monkeypatch, raised, code, said):
     ],
 )
 def test_where_nothing_can_be_written_is_said_at_once(run, arguments, said):
-    pytest.importorskip("matplotlib", reason="drawing needs matplotlib")
     assert_sorry(run(*arguments), said)
 
 

@@ -51,6 +51,7 @@ def test_crossover_prints_a_table_json_and_a_figure(run, monkeypatch, tmp_path):
     outcome = run(*question)
     assert (outcome.code, outcome.err) == (0, "")
     assert "64 x 64, 1 in a call" in outcome.out
+    assert "Predicted for" in outcome.out
     assert len(json.loads(run(*question, "--json").out)["cells"]) == 2
     monkeypatch.setattr(crossover_module, "cell_times", lambda cells, measure: ({"dense": 1.0} for _ in cells))
     assert json.loads(run(*question[:-1], "--again", "--json").out)["measured"]

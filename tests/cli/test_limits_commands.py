@@ -91,7 +91,6 @@ def test_energy_compares_networks(run, model):
 
 
 def test_residency_draws_a_figure(run, model, small_displacements, tmp_path):
-    pytest.importorskip("matplotlib", reason="needs the extra notebooks")
     assert run("residency", model, "--sizes", "0", "--seconds", "0.01", "--plot", tmp_path / "r.png").code == 0
     assert (tmp_path / "r.png").read_bytes().startswith(b"\x89PNG")
 

@@ -6,6 +6,7 @@ from rich.console import Console
 
 import sparsenet
 from sparsenet.errors import SparsenetError
+from sparsenet.insight.explain import explain
 from sparsenet.insight.profile import SHORTEST_US, profile
 from sparsenet.insight.steps import Steps
 from sparsenet.layers import Conv2d, Flatten, KWinners, Linear, MaxPool2d
@@ -134,6 +135,18 @@ def test_a_profile_as_html_and_json(found):
 def test_inputs_that_do_not_fit_are_errors(engine, x):
     with pytest.raises(SparsenetError, match="expected"):
         profile(engine, x)
+
+
+@pytest.mark.parametrize(("rounds", "error"), [(0, SparsenetError), (-1, SparsenetError), (1.5, TypeError)])
+def test_rounds_are_at_least_one(engine, inputs, rounds, error):
+    for ask in (profile, explain):
+        with pytest.raises(error, match="expected rounds"):
+            ask(engine, inputs, rounds=rounds)
+
+
+def test_what_is_no_array_of_numbers_is_refused(engine):
+    with pytest.raises(TypeError, match="array of real numbers"):
+        profile(engine, "words")
 
 
 def test_the_clock_decides_what_is_measured(engine, inputs):

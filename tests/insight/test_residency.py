@@ -7,6 +7,7 @@ from rich.console import Console
 
 import sparsenet
 from sparsenet.errors import SparsenetError
+from sparsenet.insight import cold
 from sparsenet.insight.cold import Condition, Words, conditions, displacer, ticks_per_s
 from sparsenet.insight.residency import Residency, ResidencyRow, residency
 from sparsenet.insight.residency_table import gains_table, residency_lines, residency_table
@@ -51,7 +52,7 @@ def test_inputs_take_turns_from_call_to_call(engine):
 
 @pytest.mark.parametrize("x", [np.zeros((0, 40), np.float32), np.zeros((2, 41), np.float32), np.zeros(40, np.float32)])
 def test_inputs_that_do_not_fit_are_errors(engine, x):
-    with pytest.raises(SparsenetError, match="expected inputs"):
+    with pytest.raises(SparsenetError, match=r"expected (input of shape|at least one input)"):
         Words(engine, x)
 
 
@@ -88,6 +89,11 @@ def test_a_cache_too_large_to_displace_is_said_to_be():
 def test_little_memory_is_not_filled():
     here = replace(machine(), l2_bytes=2**20, l3_bytes=2**30, memory_bytes=2**25)
     assert [one.name for one in conditions(here, flushing=False)] == ["hot", "L2 displaced"]
+
+
+def test_where_no_memory_is_left_none_is_filled(monkeypatch):
+    monkeypatch.setattr(cold, "available_bytes", lambda: 0)
+    assert "L3 displaced" not in [one.name for one in cold.here_conditions()]
 
 
 @pytest.fixture(scope="module")
@@ -230,6 +236,24 @@ def test_nothing_to_time_and_impossible_sizes_are_errors():
             residency({}, sizes=(size,))
 
 
+@pytest.mark.parametrize(
+    ("settings", "error", "said"),
+    [
+        ({"cores": (0,)}, SparsenetError, "cores of at least 1, got 0"),
+        ({"cores": ()}, SparsenetError, "at least one condition and one number of cores"),
+        ({"conditions": ()}, SparsenetError, "at least one condition and one number of cores"),
+        ({"seconds": float("nan")}, SparsenetError, "seconds above 0, got nan"),
+        ({"cores": (1.5,)}, TypeError, "cores to be an integer"),
+        ({"sizes": (1.5,)}, TypeError, "integer"),
+        ({"engines": {"text": "abc"}}, TypeError, "array of real numbers"),
+    ],
+)
+def test_settings_that_cannot_be_are_errors(engine, settings, error, said):
+    engines = {name: (engine, x) for name, x in settings.pop("engines", {"ones": np.ones((1, 40))}).items()}
+    with pytest.raises(error, match=said):
+        residency(engines, **settings)
+
+
 def test_a_layer_that_does_not_fit_into_memory_is_an_error(monkeypatch):
     monkeypatch.setattr("sparsenet.insight.residency.available_bytes", lambda: 2**30)
     with pytest.raises(SparsenetError, match=r"making one of 12,288 x 12,288 takes 2.2 GiB, and 1.0 GiB are available"):
@@ -237,7 +261,6 @@ def test_a_layer_that_does_not_fit_into_memory_is_an_error(monkeypatch):
 
 
 def test_a_figure_has_a_line_for_each_network_and_layer(found, tmp_path):
-    pytest.importorskip("matplotlib", reason="needs the extra notebooks")
     from sparsenet.insight.residency_plot import plot_residency
 
     measured, _ = found

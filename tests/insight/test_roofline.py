@@ -63,7 +63,6 @@ def test_a_step_too_short_to_time_has_no_share(found):
 
 
 def test_names_of_points_cover_no_other_name(found):
-    pytest.importorskip("matplotlib", reason="needs the extra notebooks")
     from sparsenet.insight.roofline_plot import plot_roofline
 
     steps = [replace(found.steps[0], layer=f"layer{i}", multiplications=9, share_of_limit=0.5) for i in range(4)]

@@ -43,6 +43,7 @@ def run(tmp_path, code, *arguments, told=""):
     ("before", "helpers"),
     [
         ("", "1"),
+        ("import pathlib; sys.path.append(pathlib.Path('nowhere'))", "1"),  # import ignores what is no string
         ("sys.executable = '/nowhere/python'", "0"),  # cannot be started
         ("sys.executable = '/usr/bin/blender'", "0"),  # must not be started
     ],
@@ -52,10 +53,11 @@ def test_all_kernels_are_there_in_the_end(tmp_path, before, helpers):
     assert (ran.returncode, ran.stdout.strip()) == (0, helpers), ran.stderr[-3000:]
 
 
-def test_a_helper_compiles_what_it_is_told(tmp_path):
+@pytest.mark.parametrize("options", [[], ["-O"]])
+def test_a_helper_compiles_what_it_is_told(tmp_path, options):
     find = "from sparsenet_kernels.cache import cache_directory; print(cache_directory())"
     directory = run(tmp_path, ["-c", find]).stdout.strip()
-    ran = run(tmp_path, ["-m", together.__name__], directory, told="relu_f32\nadd_f32\n")
+    ran = run(tmp_path, [*options, "-m", together.__name__], directory, told="relu_f32\nadd_f32\n")
     assert ran.stdout.split() == ["ready", "done", "done"], ran.stderr[-3000:]
     assert sorted(path.split("-")[0] for path in os.listdir(directory)) == ["step_add_f32", "step_relu_f32"]
 

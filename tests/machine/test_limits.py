@@ -38,6 +38,13 @@ def test_limits_are_measured_for_every_level():
     ]
 
 
+@pytest.mark.parametrize(("left_bytes", "read_bytes"), [(0, 2**24), (2**27, 2**25), (None, 2**26)])
+def test_no_more_than_a_quarter_of_the_memory_that_is_left_is_read(monkeypatch, left_bytes, read_bytes):
+    monkeypatch.setattr(module, "available_bytes", lambda: left_bytes)
+    here = replace(machine(), l2_bytes=2**20, l3_bytes=2**25)
+    assert module._level_bytes(here, 2**30)["memory"] == (read_bytes, read_bytes)
+
+
 def test_rates_are_those_of_the_clock():
     now_ns = [0]
 
