@@ -14,6 +14,7 @@ from sparsenet_kernels.simd.set_bits import exceeding64, list_set_bits, popcount
 from sparsenet_kernels.simd.sorted_lanes import put_in_order, ranks_in_lanes, run_at, sorted_largest, sorted_run
 from sparsenet_kernels.simd.tile import tile_store_all
 
+
 @helper
 def merge_sixteen(ranks, length):
     """Merge a run of 16 vectors into the run of the ``length`` largest, behind which it lies."""
@@ -163,7 +164,11 @@ def kwta_f32__lanes(x, factor, ranks, limits, columns, values):
     columns  (B, R, K)  i32  overwritten: the winners' channels, rising; K <= C, K <= 64
     values   (B, R, K)  f32  overwritten: their values, unchanged
 
-    Work     WORK
+    Work     For 16 positions and 64 channels about 800 instructions on vectors for up to eight winners, 1000 for up to
+             16: 320 bring positions into lanes, the others compare. 3.4, 4.1 and 5.8 µs for 8, 12 and 24 of 64 at 196
+             positions, of which listing takes 1.5. Searching four rows of keys side by side took 11 for 12 of 64.
+             The smaller of two as a ^ b ^ larger took 28 instead of 19 ns to sort 16 vectors.
+    Source   Batcher: "Sorting networks and their applications" (1968).
     """
     samples, positions, _ = x.shape
     rows, k = samples * positions, columns.shape[2]

@@ -85,7 +85,9 @@ def run_at(typing_context, size, array, index):
     def emit(context, builder, signature, args):
         start = context.cast(builder, args[2], signature.args[2], types.intp)
         places = [builder.add(start, INT64(16 * i)) for i in range(tile.rows)]
-        vectors = [builder.load(_vector_at(context, builder, signature.args[1], args[1], place), align=4) for place in places]
+        vectors = [
+            builder.load(_vector_at(context, builder, signature.args[1], args[1], place), align=4) for place in places
+        ]
         return _tile(builder, tile, vectors)
 
     return tile(size, array, index), emit
