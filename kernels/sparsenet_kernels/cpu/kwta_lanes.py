@@ -1,8 +1,8 @@
 """Winners among the channels of several positions: one position in each lane.
 
 Sorting networks keep the largest numbers of 16 positions at a time, without a branch (see
-:mod:`sparsenet_kernels.simd.sorted_lanes`): the next eight or 16 channels are sorted and merged into them. Of the last
-two runs only the k-th largest number is wanted; then each position compares its channels with it.
+:mod:`sparsenet_kernels.simd.sorted_lanes`): the next eight or 16 channels are sorted and merged into them. Then each
+position compares its channels with its k-th largest.
 """
 
 import numpy as np
@@ -35,16 +35,16 @@ def merge_sixteen(ranks, length):
 
 
 @helper
-def kth_of_both(ranks, k, run, size):
-    """Return each lane's k-th largest number of two sorted runs, of k or more and of ``size``.
+def kth_of_both(ranks, k, length):
+    """Return each lane's k-th largest number of a run of k or more and of the 16 behind its ``length``.
 
     It is the largest of what is left when i of k come from the second: the smaller of both runs' last.
     """
     limit = load(ranks, 16 * (k - 1))
-    for i in range(1, min(k - 1, size) + 1):
-        limit = maximum(limit, minimum(load(ranks, 16 * (k - 1 - i)), load(ranks, 16 * (run + i - 1))))
-    if k <= size:
-        limit = maximum(limit, load(ranks, 16 * (run + k - 1)))
+    for i in range(1, min(k - 1, 16) + 1):
+        limit = maximum(limit, minimum(load(ranks, 16 * (k - 1 - i)), load(ranks, 16 * (length + i - 1))))
+    if k <= 16:
+        limit = maximum(limit, load(ranks, 16 * (length + k - 1)))
     return limit
 
 
@@ -52,17 +52,11 @@ def kth_of_both(ranks, k, run, size):
 def kth_by_eights(x, start, last, factor, k, ranks):
     """Return the k-th largest rank of each of 16 neighbouring rows; 0 < k <= 8."""
     channels = x.shape[2]
-    best = run_at(8, ranks, 0)
-    for c in range(0, channels, 8):
-        run = ranks_in_lanes(8, x, start, channels, last, factor, c)
-        if c == 0:
-            best = run
-        elif c < channels - 8:
-            best = sorted_largest(best, run)
-        else:
-            tile_store_all(run, ranks, 128)
+    best = ranks_in_lanes(8, x, start, channels, last, factor, 0)
+    for c in range(8, channels, 8):
+        best = sorted_largest(best, ranks_in_lanes(8, x, start, channels, last, factor, c))
     tile_store_all(best, ranks, 0)
-    return load(ranks, 16 * (k - 1)) if channels == 8 else kth_of_both(ranks, k, 8, 8)
+    return load(ranks, 16 * (k - 1))
 
 
 @helper
@@ -78,7 +72,7 @@ def kth_by_sixteens(x, start, last, factor, k, ranks):
         tile_store_all(ranks_in_lanes(16, x, start, channels, last, factor, c), ranks, 16 * run)
         if 0 < c < channels - 16:
             merge_sixteen(ranks, length)
-    return load(ranks, 16 * (k - 1)) if channels <= 16 else kth_of_both(ranks, k, length, 16)
+    return load(ranks, 16 * (k - 1)) if channels <= 16 else kth_of_both(ranks, k, length)
 
 
 @helper
@@ -101,6 +95,18 @@ def list_reaching(x, start, j, there, factor, limit, columns, values, at, left):
     found = popcount64(mask)
     list_set_bits(mask, x, start + j, j, there, columns, values, at - left, min(found, max(left, 0)))
     return left - found
+
+
+@helper
+def list_rows_of_64(x, first, count, factor, limits, columns, values):
+    """Do for rows of 64 channels what :func:`list_rows` does: without AVX-512, 4.5 instead of 5.2 µs for the kernel."""
+    k, tied = columns.shape[2], np.uint64(0)
+    for i in range(count):
+        row = first + i
+        mask = reaching64(x, row * 64, factor, 0, splat(limits[index(i)]), 64)
+        list_set_bits(mask, x, row * 64, 0, 64, columns, values, row * k, k)
+        tied |= np.uint64(popcount64(mask) > k) << np.uint64(i)
+    return tied
 
 
 @helper
@@ -170,7 +176,7 @@ def kwta_f32__lanes(x, factor, ranks, limits, columns, values):
              The smaller of two as a ^ b ^ larger took 28 instead of 19 ns to sort 16 vectors.
     Source   Batcher: "Sorting networks and their applications" (1968).
     """
-    samples, positions, _ = x.shape
+    samples, positions, channels = x.shape
     rows, k = samples * positions, columns.shape[2]
     if k == 0:
         return
@@ -178,7 +184,10 @@ def kwta_f32__lanes(x, factor, ranks, limits, columns, values):
         # limits of 64 rows before any is listed: the end of one search overlaps with the next (1 of 5.4 µs)
         count = min(rows - first, 64)
         write_limits(x, first, count, factor, k, ranks, limits)
-        tied = list_rows(x, first, count, factor, limits, columns, values)
+        if channels == 64:
+            tied = list_rows_of_64(x, first, count, factor, limits, columns, values)
+        else:
+            tied = list_rows(x, first, count, factor, limits, columns, values)
         i = 0
         while tied != 0:
             if tied & np.uint64(1):
