@@ -147,6 +147,7 @@ def test_put_in_order(numbers, first, second):
     np.testing.assert_array_equal(runs, expected)
 
 
+@compiled_only
 def test_how_many_is_literal():
     flexible = compiled(lambda size, runs: run_at(size + 1, runs, 0))
     with pytest.raises(TypingError, match="expected a literal number of vectors"):
