@@ -30,6 +30,9 @@ from sparsenet.shapes import Shape
 
 __all__ = ["from_logical", "lower_float_layer"]
 
+ROWS_IN_LANES = 5
+"""Rows from which on 16 lanes, some of them empty, take less than one row after the other: 0.25 against 0.3 µs."""
+
 
 def from_logical(draft: Draft, logical: Buffer, shape: Shape) -> Value:
     """Turn elements in (C, H, W) order channels last, where they are an image of several channels."""
@@ -76,16 +79,14 @@ def _lower_k_winners(draft: Draft, layer: KWinners, value: Value, shape: Shape) 
         return _lower_k_winners_map(draft, layer, value, shape)
     value = _in_order_of_meaning(draft, value)
     R, C = value.rows, value.channels
-    C16 = -(-C // 16) * 16
     lists = Lists(draft.buffer(R, layer.k), draft.buffer(R, layer.k), layer.k)
+    in_lanes = R * draft.batch >= ROWS_IN_LANES and 8 <= C < 512 and layer.k <= 64
     emit(
         draft,
-        "kwta_f32",
+        "kwta_f32__lanes" if in_lanes else "kwta_f32",
         View(dense_buffer(draft, value), (R, C)),
         np.ones(C, np.float32) if layer.factor is None else layer.factor,
-        scratch(draft, 4 if R >= 4 else 1, C16),
-        scratch(draft, 4),
-        scratch(draft, 8, 16),
+        *([scratch(draft, 80, 16), scratch(draft, 64)] if in_lanes else [scratch(draft, -(-C // 16) * 16)]),
         View(lists.columns, (R, layer.k)),
         View(lists.values, (R, layer.k)),
     )

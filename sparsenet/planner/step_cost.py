@@ -33,12 +33,12 @@ EXPONENTIAL_NS = 11.0
 COPIED_NS = 0.15
 """Copying a number in or out, and checking it."""
 
-LANES_NS, LANES_BLOCK_NS = 27.0, 90.0
-"""Up to eight winners at 16 positions: for eight channels, and besides."""
-SEARCHED_NS, SEARCHED_ROW_NS = 0.4, 30.0
-"""Winners searched at four positions together: for a number, and for a position besides."""
-GUESSED_NS, GUESSED_ROW_NS = 0.33, 45.0
-"""Winners of one row, or of 512 numbers and more."""
+LANES_NS = {8: 19.0, 16: 27.0, 32: 42.0, 64: 84.0}
+"""Up to so many winners at 16 positions side by side, for eight channels."""
+LISTED_NS = 6.0
+"""Listing the winners among 64 channels at one of these positions."""
+SEARCHED_NS, SEARCHED_ROW_NS = 0.33, 90.0
+"""Winners of one row after the other: for a number, and for a row besides."""
 MAP_NS = 0.73
 """Winners among all numbers of an image, for a number."""
 BYTE_ROW_NS = 3.0
@@ -133,11 +133,11 @@ def _pooling_bytes(shapes: Shapes) -> _Work:
 
 def _winners(shapes: Shapes) -> _Work:
     (rows, channels), k = shapes["x"], shapes["columns"][-1]
-    if k <= 8 and rows >= 16 and channels % 8 == 0:
-        return _Work(ceil(rows / 16) * (channels / 8 * LANES_NS + LANES_BLOCK_NS))
-    if rows < 4 or channels >= 512:
-        return _Work(rows * (channels * GUESSED_NS + GUESSED_ROW_NS))
-    return _Work(rows * (channels * SEARCHED_NS + SEARCHED_ROW_NS))
+    if "ranks" not in shapes:
+        return _Work(rows * (channels * SEARCHED_NS + SEARCHED_ROW_NS))
+    blocks = ceil(rows / 16) if rows >= 5 else rows / 16  # fewer rows lie in lanes beside those of other samples
+    sorting = next(ns for most, ns in LANES_NS.items() if k <= most)
+    return _Work(blocks * ceil(channels / 8) * sorting + rows * ceil(channels / 64) * LISTED_NS)
 
 
 def _winners_of_map(shapes: Shapes) -> _Work:

@@ -24,6 +24,7 @@ def register_all() -> None:
         elementwise,
         kwta,
         kwta_i8,
+        kwta_lanes,
         layout,
         linear,
         linear_blocks,

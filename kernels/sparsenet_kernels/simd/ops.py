@@ -23,6 +23,7 @@ __all__ = [
     "load",
     "load_first",
     "maximum",
+    "minimum",
     "multiply",
     "multiply_add",
     "number_of",
@@ -171,6 +172,17 @@ def maximum(typing_context, a, b):
     def emit(context, builder, signature, args):
         larger = builder.fcmp_ordered if a.element is types.float32 else builder.icmp_signed
         return builder.select(larger(">", *args), *args)
+
+    return a(a, b), emit
+
+
+@intrinsic
+def minimum(typing_context, a, b):
+    """``np.where(a < b, a, b)``."""
+
+    def emit(context, builder, signature, args):
+        smaller = builder.fcmp_ordered if a.element is types.float32 else builder.icmp_signed
+        return builder.select(smaller("<", *args), *args)
 
     return a(a, b), emit
 

@@ -34,6 +34,13 @@ class KWinnersProblem:
     seed: int = 0
 
 
+LANES = (
+    *((16, 8, 1), (17, 8, 8), (16, 16, 2), (33, 24, 5), (40, 64, 6), (16, 72, 7), (20, 136, 8), (5, 9, 9), (16, 15, 3)),
+    *((16, 16, 16), (15, 17, 9), (70, 64, 12), (64, 40, 16), (65, 48, 17), (16, 64, 32), (18, 72, 33), (21, 130, 64)),
+)
+"""Positions, channels and winners that sorting networks tell apart."""
+LIMITS = (8, 64)
+"""The fewest channels, and the most winners, that sorting networks take."""
 BASE = KWinnersProblem(samples=2, positions=5, channels=20, k=4)
 
 
@@ -45,7 +52,7 @@ def k_winners_edges(kernel: Kernel) -> Mapping[str, KWinnersProblem]:
         f"{k} of {channels} channels win at {n} positions, {content} numbers": KWinnersProblem(
             1, n, channels, k, content
         )
-        for n, channels, k in ((16, 8, 1), (17, 8, 8), (16, 16, 2), (33, 24, 5), (40, 64, 6), (16, 72, 7), (20, 136, 8))
+        for n, channels, k in LANES
         for content in FINITE
     }
     ranked = {
@@ -58,7 +65,7 @@ def k_winners_edges(kernel: Kernel) -> Mapping[str, KWinnersProblem]:
         for n, k in ((512, 1), (527, 200), (1500, 150), (1503, 1502), (545, 545))
         for content in FINITE
     }
-    return (
+    edges = (
         sizes
         | positions
         | lanes
@@ -80,18 +87,20 @@ def k_winners_edges(kernel: Kernel) -> Mapping[str, KWinnersProblem]:
             "many win, more ties": replace(BASE, channels=100, k=77, content="integers"),
         }
     )
+    return {what: edge for what, edge in edges.items() if _takes(kernel, edge.channels, edge.k)}
 
 
 def k_winners_problems(kernel: Kernel) -> st.SearchStrategy[KWinnersProblem]:
     """Draw activations and numbers of winners."""
     eights = st.integers(1, 10).map(lambda eight: 8 * eight)
-    return (st.integers(1, 80) | eights | st.integers(500, 600)).flatmap(
+    fewest, most = LIMITS if kernel.variant == "lanes" else (1, 600)
+    return (st.integers(fewest, 80) | eights | st.integers(120, 140) | st.integers(500, 600)).flatmap(
         lambda channels: st.builds(
             KWinnersProblem,
             samples=st.integers(0, 3),
-            positions=st.integers(1, 9) | st.integers(16, 35),
+            positions=st.integers(1, 9) | st.integers(16, 70),
             channels=st.just(channels),
-            k=st.integers(0, channels) | st.integers(0, min(channels, 8)),
+            k=st.integers(0, min(channels, most)) | st.integers(0, min(channels, 8)),
             content=st.sampled_from(FINITE),
             factor=st.sampled_from(FACTORS),
             seed=st.integers(0, 2**16),
@@ -104,9 +113,11 @@ def kwta_case(kernel: Kernel, problem: KWinnersProblem) -> Case:
     rng, shape = np.random.default_rng(problem.seed), (problem.samples, problem.positions, problem.channels)
     x, factor = numbers(rng, shape, problem.content), _factor(rng, problem.channels, problem.factor)
     columns, values = _lists(x, k_winning(x, factor, problem.k))
-    keys = leftovers((4 if problem.positions >= 4 else 1, _whole_vectors(problem.channels)), np.int32)
     outputs = {"columns": leftovers(columns.shape, np.int32), "values": leftovers(values.shape)}
-    scratch = {"keys": keys, "thresholds": leftovers((4,), np.int32), "largest": leftovers((8, 16))}
+    if kernel.variant == "lanes":
+        scratch = {"ranks": leftovers((80, 16)), "limits": leftovers((64,))}
+    else:
+        scratch = {"keys": leftovers((_whole_vectors(problem.channels),), np.int32)}
     expected = dict(zip(("columns", "values"), listed(columns, values), strict=True))
     return Case({"x": x, "factor": factor, **scratch, **outputs}, expected, frozenset(scratch))
 
@@ -160,6 +171,10 @@ def _factor(rng: np.random.Generator, size: int, kind: str) -> Floats:
         "extreme": np.ldexp(1.0, rng.integers(-100, 100, size)),
     }
     return drawn[kind].astype(np.float32)
+
+
+def _takes(kernel: Kernel, channels: int, k: int) -> bool:
+    return kernel.variant != "lanes" or (channels >= LIMITS[0] and k <= LIMITS[1])
 
 
 def _whole_vectors(count: int) -> int:

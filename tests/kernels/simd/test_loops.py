@@ -11,7 +11,7 @@ from numba.core.errors import TypingError
 from sparsenet_kernels.jit import compiled
 from sparsenet_kernels.simd.ops import splat
 from sparsenet_kernels.simd.scatter import scatter_blocks
-from sparsenet_kernels.simd.set_bits import list_set_bits, popcount64, reaching64
+from sparsenet_kernels.simd.set_bits import exceeding64, list_set_bits, popcount64, reaching64
 from sparsenet_kernels.simd.shifted import add_shifted
 
 pytestmark = pytest.mark.skipif(bool(config.DISABLE_JIT), reason="vectors exist in compiled code only")
@@ -75,32 +75,47 @@ def test_popcount64(mask):
 
 
 @compiled
-def reached(x, start, factor, first, limits):
-    return reaching64(x, start, factor, first, splat(limits[0]))
-
-
-@given(float_lanes(FLOATS, 70), st.integers(0, 6), st.sampled_from([0.5, 1.0, 2.0]), st.integers(0, 3), FLOATS)
-def test_reaching64(x, start, scale, first, limit):
-    factor = np.full(67, scale, np.float32)
-    with np.errstate(over="ignore"):
-        expected = x[start : start + 64] * factor[first : first + 64] >= np.float32(limit)
-    mask = reached(x, start, factor, first, np.array([limit], np.float32))
-    np.testing.assert_array_equal(int(mask) >> np.arange(64, dtype=object) & 1, expected.astype(object))
+def reached(x, start, factor, first, limits, there):
+    return reaching64(x, start, factor, first, splat(limits[0]), there)
 
 
 @compiled
-def listed(mask, x, start, first, columns, values, at, count):
-    list_set_bits(mask, x, start, first, columns, values, at, count)
+def exceeded(x, start, factor, first, limits, there):
+    return exceeding64(x, start, factor, first, splat(limits[0]), there)
 
 
-@given(MASKS64, float_lanes(FLOATS, 70), st.integers(0, 6), st.integers(0, 128), st.integers(0, 4), st.integers(-1, 8))
-def test_list_set_bits(mask, x, start, first, at, count):
-    bits = np.flatnonzero([mask >> bit & 1 for bit in range(64)])
+def bits_of_mask(mask):
+    return (int(mask) >> np.arange(64, dtype=object) & 1).astype(bool)
+
+
+@pytest.mark.parametrize(("masked", "compared"), [(reached, np.greater_equal), (exceeded, np.greater)])
+@given(st.data(), st.integers(1, 70), st.integers(0, 6), st.sampled_from([0.5, 1.0, 2.0]), st.integers(0, 3))
+def test_masks_of_64(masked, compared, data, there, start, scale, first):
+    seen = min(there, 64)
+    x, factor = data.draw(float_lanes(FLOATS, start + seen)), np.full(first + seen, scale, np.float32)
+    limit = data.draw(FLOATS | st.sampled_from(list(x)))
+    expected = np.zeros(64, bool)
+    with np.errstate(over="ignore"):
+        expected[:seen] = compared(x[start:] * factor[first:], np.float32(limit))
+    mask = masked(x, start, factor, first, np.array([limit], np.float32), there)
+    np.testing.assert_array_equal(bits_of_mask(mask), expected)
+
+
+@compiled
+def listed(mask, x, start, first, there, columns, values, at, count):
+    list_set_bits(mask, x, start, first, there, columns, values, at, count)
+
+
+@given(st.data(), st.integers(1, 70), st.integers(0, 6), st.integers(0, 128), st.integers(0, 4), st.integers(-1, 64))
+def test_list_set_bits(data, there, start, first, at, count):
+    mask = data.draw(MASKS64) & (2 ** min(there, 64) - 1)
+    x = data.draw(float_lanes(FLOATS, start + min(there, 64)))
+    bits = np.flatnonzero(bits_of_mask(mask))
     count = min(count, len(bits))
-    columns, values = np.full(12, -7, np.int32), np.full(12, -7, np.float32)
+    columns, values = np.full(70, -7, np.int32), np.full(70, -7, np.float32)
     expected_columns, expected_values = columns.copy(), values.copy()
     expected_columns[at : at + max(count, 0)] = first + bits[: max(count, 0)]
     expected_values[at : at + max(count, 0)] = x[start + bits[: max(count, 0)]]
-    listed(np.uint64(mask), x, start, first, columns, values, at, count)
+    listed(np.uint64(mask), x, start, first, there, columns, values, at, count)
     np.testing.assert_array_equal(columns, expected_columns)
     np.testing.assert_array_equal(values, expected_values)

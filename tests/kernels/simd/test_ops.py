@@ -215,6 +215,20 @@ def test_maximum_of_integers(a, b):
 
 
 @compiled
+def smaller_of(a, b, out):
+    ops.store(out, 0, ops.minimum(ops.load(a, 0), ops.load(b, 0)))
+
+
+@given(float_lanes(ANY_FLOATS), float_lanes(ANY_FLOATS), int_lanes(), int_lanes())
+def test_minimum_takes_the_second_where_there_is_a_nan(a, b, i, j):
+    out, integers = np.zeros(16, np.float32), np.zeros(16, np.int32)
+    smaller_of(a, b, out)
+    smaller_of(i, j, integers)
+    assert_same_bits(out, np.where(a < b, a, b))
+    np.testing.assert_array_equal(integers, np.minimum(i, j))
+
+
+@compiled
 def compared(a, b):
     return ops.greater(ops.load(a, 0), ops.load(b, 0)), ops.greater_equal(ops.load(a, 0), ops.load(b, 0))
 
