@@ -8,23 +8,19 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from math import inf
-from operator import index
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from sparsenet.errors import SparsenetError
-from sparsenet.insight.cold import Condition, Words, displacer, here_conditions, ticks_per_s
-from sparsenet.layers import Linear
-from sparsenet.network import Network
+from sparsenet.insight.cold import Condition, FloatArray, Words, displacer, here_conditions, ticks_per_s
+from sparsenet.insight.residency_layers import Subject, check_sizes, layers_of
 from sparsenet.packing.arguments import whole
-from sparsenet.planner.available import available_bytes
 from sparsenet.planner.cores import usable_cores
 from sparsenet.planner.machine import Machine, machine
 from sparsenet.planner.memory import Memory, memory
 from sparsenet.progress import telling
-from sparsenet.tables import as_size
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderResult
@@ -33,18 +29,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Residency", "ResidencyRow", "residency"]
 
-FloatArray = npt.NDArray[np.float32]
 Clock = Callable[[], int]
-Subject = tuple[str, str, Callable[[], "tuple[Engine, FloatArray]"]]
-"""What is timed: its name, its kind, and how to get it with its inputs."""
-
-DENSITY, ACTIVE = 0.05, 0.1
-"""Of the linear layers."""
-
-LINEAR_KERNELS = {"sparse twice": "linear_f32_blocks_active", "dense": "linear_f32_dense_dense"}
-LARGEST_SIZE, COPIES = 2**15, 4
-"""Of a linear layer; and how many times its dense weights are in memory while it is made (3.6 were measured)."""
-INPUTS = 32
 
 FEW_WORDS, MANY_WORDS = 4, 64
 """Words in a row: with caches displaced; hot, at most, after as many before them that are not counted.
@@ -177,7 +162,7 @@ def residency(
     Examples
     --------
     >>> import sparsenet as sn
-    >>> engine = sn.compile(Network.sequential((64,), [Linear(np.eye(64))]), threads=1)
+    >>> engine = sn.compile(sn.Network.sequential((64,), [sn.Linear(np.eye(64))]), threads=1)
     >>> x = np.ones((4, 64), np.float32)
     >>> found = residency({"one layer": (engine, x)}, cores=(1,), seconds=0.01, conditions=here_conditions()[:2])
     >>> [row.condition for row in found.rows]
@@ -185,7 +170,7 @@ def residency(
     """
     if not engines and not sizes:
         raise SparsenetError("expected a network or a size of a linear layer, got neither")
-    _check_sizes(sizes)
+    check_sizes(sizes)
     if not 0 < seconds < inf:
         raise SparsenetError(f"expected seconds above 0, got {seconds}")
     chosen = tuple(here_conditions() if conditions is None else conditions)
@@ -209,54 +194,14 @@ def residency(
     return Residency(tuple(rows), chosen, machine(), usable_cores(), memory())
 
 
-def _check_sizes(sizes: Sequence[int]) -> None:
-    if not all(1 <= index(size) <= LARGEST_SIZE for size in sizes):
-        raise SparsenetError(f"expected sizes of linear layers from 1 to {LARGEST_SIZE:,}, got {list(sizes)}")
-    largest, available = max(sizes, default=0), available_bytes()
-    needed = COPIES * 4 * largest**2
-    if available is not None and needed > available:
-        raise SparsenetError(
-            f"expected linear layers that fit into memory: making one of {largest:,} x {largest:,} takes "
-            f"{as_size(needed)}, and {as_size(available)} are available; take a smaller size"
-        )
-
-
 def _subjects(engines: "Mapping[str, tuple[Engine, FloatArray]]", sizes: Sequence[int]) -> "list[Subject]":
     """List what is timed; layers are made when their turn comes, so that only one large one is in memory."""
     networks: list[Subject] = [(name, "network", partial(_given, *pair)) for name, pair in engines.items()]
-    layers: list[Subject] = [
-        (f"linear {size}x{size}", kind, partial(_layer, size, kernel))
-        for size in sizes
-        for kind, kernel in LINEAR_KERNELS.items()
-    ]
-    return networks + layers
+    return networks + layers_of(sizes)
 
 
 def _given(engine: "Engine", x: FloatArray) -> "tuple[Engine, FloatArray]":
     return engine, x
-
-
-def _layer(size: int, kernel: str) -> "tuple[Engine, FloatArray]":
-    network, x = _linear(size)
-    return _compiled(network, kernel), x
-
-
-def _linear(size: int) -> tuple[Network, FloatArray]:
-    """Make a layer whose mask fills blocks of 16 outputs, and inputs of which a tenth is not zero."""
-    random = np.random.default_rng(size)
-    weight = random.standard_normal((size, size), np.float32)
-    shared = random.random((-(-size // 16), size), np.float32) < DENSITY
-    weight *= shared.repeat(16, axis=0)[:size]
-    x = random.standard_normal((INPUTS, size), np.float32)
-    x *= random.random((INPUTS, size), np.float32) < ACTIVE
-    return Network.sequential((size,), [Linear(weight)]), x
-
-
-def _compiled(network: Network, kernel: str) -> "Engine":
-    from sparsenet.engine import compiling
-
-    kernels = {"linear1": kernel}
-    return compiling.compile(network, batch=1, threads=1, planner="predict", kernels=kernels, progress=False)
 
 
 def _allowed(chosen: tuple[Condition, ...], cores: int) -> tuple[Condition, ...]:

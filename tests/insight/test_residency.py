@@ -255,7 +255,7 @@ def test_settings_that_cannot_be_are_errors(engine, settings, error, said):
 
 
 def test_a_layer_that_does_not_fit_into_memory_is_an_error(monkeypatch):
-    monkeypatch.setattr("sparsenet.insight.residency.available_bytes", lambda: 2**30)
+    monkeypatch.setattr("sparsenet.insight.residency_layers.available_bytes", lambda: 2**30)
     with pytest.raises(SparsenetError, match=r"making one of 12,288 x 12,288 takes 2.2 GiB, and 1.0 GiB are available"):
         residency({}, sizes=(64, 12288))
 
