@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -125,6 +126,15 @@ def test_a_race_as_a_figure(found, tmp_path):
     assert "<svg" in (tmp_path / "race.svg").read_text(encoding="utf-8")[:2000]
     with pytest.raises(SparsenetError, match="nonsense"):
         plot_race(found, tmp_path / "race.nonsense")
+
+
+def test_many_batches_become_lines(found, tmp_path):
+    many = [replace(row, batch=batch) for row in found.rows for batch in (1, 2, 4, 8)]
+    plot_race(replace(found, rows=tuple(many)), tmp_path / "race.svg")
+    drawn = (tmp_path / "race.svg").read_text(encoding="utf-8")
+    assert 'id="legend_1"' in drawn
+    plot_race(found, tmp_path / "race.svg")
+    assert 'id="legend_1"' not in (tmp_path / "race.svg").read_text(encoding="utf-8")
 
 
 def test_a_mistake_of_ours_is_not_left_out():
