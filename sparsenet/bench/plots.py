@@ -9,7 +9,7 @@ import numpy as np
 from sparsenet.bench.layer_ways import CASES, LIBRARIES
 from sparsenet.bench.layers import Sweep, best_row, cells_of
 from sparsenet.bench.race import Race, RaceRow
-from sparsenet.insight.figures import new_figure, write_figure
+from sparsenet.figures import new_figure, write_figure
 
 __all__ = ["plot_race", "plot_sweep"]
 

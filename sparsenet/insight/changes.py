@@ -30,7 +30,7 @@ FEW_ZEROS = 0.5
 """Where more weights than that are kept, another mask of that density changes little."""
 
 FEW_WINNERS = 8
-"""Among the channels of many positions, so many winners or fewer are found several times as fast."""
+"""Among the channels of many positions, so many winners or fewer are found fastest: they stay in registers."""
 
 WORTH_SAYING, WORTH_DOING = 0.9, 0.01
 """A change is advised where the layer would take less than this share of its time, for less is within the model's

@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
+from sparsenet.figures import new_figure, write_figure
 from sparsenet.insight.crossover import Crossover, CrossoverCell
 from sparsenet.insight.crossover_cells import DENSE
 from sparsenet.insight.crossover_table import panels
-from sparsenet.insight.figures import new_figure, write_figure
 
 __all__ = ["plot_crossover"]
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from os import PathLike
 from typing import Any
 
-from sparsenet.insight.figures import new_figure, write_figure
+from sparsenet.figures import new_figure, write_figure
 from sparsenet.insight.residency import Residency, ResidencyRow
 from sparsenet.tables import as_size
 

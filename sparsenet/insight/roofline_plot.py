@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from os import PathLike
 from typing import Any
 
-from sparsenet.insight.figures import new_figure, write_figure
+from sparsenet.figures import new_figure, write_figure
 from sparsenet.insight.profile_table import share_text
 from sparsenet.insight.roofline import Roofline, RooflineStep
 from sparsenet.planner.limits import Limits

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from sparsenet.errors import SparsenetError
+from sparsenet.figures import new_figure, write_figure
 from sparsenet.packing.packed import Packing
 
 __all__ = ["overlay", "plot_packing"]
@@ -57,7 +57,7 @@ def plot_packing(packing: Packing, path: str | PathLike[str] | None = None, *, i
     SparsenetError
         If the ending is no format that matplotlib knows.
     """
-    figure = _figure()
+    figure = new_figure(11, 6)
     slots = overlay(packing)[:, :inputs]
     first = int((packing.sets == 0).sum())
     above, below = figure.subplots(2, 1, sharex=True, height_ratios=[1, 2])
@@ -70,18 +70,7 @@ def plot_packing(packing: Packing, path: str | PathLike[str] | None = None, *, i
     )
     below.set(title=title, xlabel="input", ylabel="set")
     if path is not None:
-        _write(figure, path)
-    return figure
-
-
-def _figure() -> Any:
-    try:
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
-    except ModuleNotFoundError:
-        raise ModuleNotFoundError("drawing needs matplotlib; pip install sparsenet[notebooks]") from None
-    figure = Figure(figsize=(11, 6), layout="constrained")
-    FigureCanvasAgg(figure)
+        write_figure(figure, path)
     return figure
 
 
@@ -92,10 +81,3 @@ def _coloured(slots: npt.NDArray[np.int32]) -> npt.NDArray[np.float64]:
     sectors = (hue[..., None] * 6 + np.array([0.0, 4.0, 2.0])) % 6
     pure = np.clip(np.abs(sectors - 3) - 1, 0, 1)
     return np.where(slots[..., None] < 0, 1.0, bright[..., None] * (0.15 + 0.85 * pure))
-
-
-def _write(figure: Any, path: str | PathLike[str]) -> None:
-    try:
-        figure.savefig(path, dpi=150)
-    except ValueError as error:  # an ending that matplotlib has no format for
-        raise SparsenetError(str(error)) from None

@@ -10,6 +10,7 @@ from sparsenet.bench.gpu.layer import Layer
 from sparsenet.bench.gpu.limits import advantage, best_of, binding
 from sparsenet.bench.gpu.peers import DENSE, PEERS
 from sparsenet.errors import SparsenetError
+from sparsenet.figures import new_figure, write_figure
 
 __all__ = ["as_markdown", "counted_at_real_sizes", "plot_crossover"]
 
@@ -169,20 +170,17 @@ def plot_crossover(record: Record, path: str | PathLike[str]) -> None:
     ModuleNotFoundError
         When matplotlib is not installed.
     SparsenetError
-        When the study holds no times of a dense layer.
+        When the study holds no times of a dense layer, or the ending is no format that matplotlib knows.
     """
-    from matplotlib.colors import TwoSlopeNorm
-    from matplotlib.figure import Figure
-
     points = [point for point in record["points"].values() if advantage(point) is not None]
     if not points:
         raise SparsenetError("expected a study with times of dense layers, got none; it takes a GPU and torch")
     sizes, densities, actives, batches = (
         sorted({point["layer"][name] for point in points}) for name in ("size", "density", "active", "batch")
     )
-    figure = Figure(figsize=(3 * len(actives), 2.6 * len(batches)), layout="constrained")
+    figure = new_figure(3 * len(actives), 2.6 * len(batches))
     axes = figure.subplots(len(batches), len(actives), squeeze=False, sharex=True, sharey=True)
-    norm = TwoSlopeNorm(1.0, 0.0, max(2.0, *(advantage(point) or 0 for point in points)))
+    norm = _around_one(max(2.0, *(advantage(point) or 0 for point in points)))
     for point in points:
         layer = point["layer"]
         axis = axes[batches.index(layer["batch"])][actives.index(layer["active"])]
@@ -193,4 +191,11 @@ def plot_crossover(record: Record, path: str | PathLike[str]) -> None:
         axis.set_xticks(range(len(densities)), [f"{density:.0%}" for density in densities])
         axis.set_yticks(range(len(sizes)), [str(size) for size in sizes])
     figure.colorbar(shown, ax=axes, label=f"times as fast as the best of {', '.join(DENSE)}")
-    figure.savefig(path)
+    write_figure(figure, path)
+
+
+def _around_one(most: float) -> Any:
+    """Give white to 1, where neither is faster."""
+    from matplotlib.colors import TwoSlopeNorm
+
+    return TwoSlopeNorm(1.0, 0.0, most)

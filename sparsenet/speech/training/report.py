@@ -9,6 +9,7 @@ from pathlib import Path
 from statistics import mean, stdev
 from typing import Any
 
+from sparsenet.figures import new_figure, write_figure
 from sparsenet.speech.training.plan import Run
 from sparsenet.speech.training.recipe import MaskChoice
 from sparsenet.speech.training.run_files import RESULTS_FILE, TIMES_FILE
@@ -98,14 +99,10 @@ def draw_front(rows: Sequence[Row], path: Path) -> None:
     ------
     ModuleNotFoundError
         Without matplotlib (the extra ``notebooks``).
+    SparsenetError
+        If the ending is no format that matplotlib knows.
     """
-    try:
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise ModuleNotFoundError(
-            f'drawing needs matplotlib ({error}); pip install "sparsenet[notebooks]"', name="matplotlib"
-        ) from error
-    figure = Figure(figsize=(9, 6), layout="constrained")
+    figure = new_figure(9, 6)
     axes = figure.subplots()
     for row in rows:
         found, time_us = row.accuracy("person", "int8"), row.time_us("int8")
@@ -119,7 +116,7 @@ def draw_front(rows: Sequence[Row], path: Path) -> None:
     axes.set_xlabel("µs a word, one core, int8")
     axes.set_ylabel("right of a held-out person's recordings, %")
     axes.grid(alpha=0.3)
-    figure.savefig(path)
+    write_figure(figure, path)
 
 
 def _line(cells: Sequence[str]) -> str:
