@@ -244,6 +244,17 @@ def order_keys(typing_context, value):
 
 
 @intrinsic
+def magnitudes(typing_context, value):
+    """``value.view(np.int32) & 0x7FFFFFFF``: int32 that compare as sizes do; infinity is above all numbers, NaN above it."""
+
+    def emit(context, builder, signature, args):
+        bits = builder.bitcast(args[0], i32x16.llvm)
+        return builder.and_(bits, ir.Constant(i32x16.llvm, [0x7FFFFFFF] * 16))
+
+    return i32x16(value), emit
+
+
+@intrinsic
 def bits_of(typing_context, number):
     """``np.float32(number).view(np.int32)`` of a single float32."""
 
