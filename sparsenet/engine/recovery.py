@@ -19,7 +19,7 @@ from sparsenet_kernels.driver import FAILED
 if TYPE_CHECKING:
     from sparsenet.engine.engine import Engine
 
-__all__ = ["as_it_came", "answer_by_reference", "refuse_infinite", "settled"]
+__all__ = ["answer_by_reference", "as_it_came", "beyond_limit", "refuse_infinite", "settled"]
 
 FloatArray = npt.NDArray[np.float32]
 Rows = npt.NDArray[np.intp]

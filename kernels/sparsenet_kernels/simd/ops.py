@@ -15,6 +15,7 @@ __all__ = [
     "add",
     "bits_of",
     "compress",
+    "double_bits_of",
     "fused_multiply_add",
     "greater",
     "greater_equal",
@@ -22,6 +23,7 @@ __all__ = [
     "largest_lane",
     "load",
     "load_first",
+    "magnitudes",
     "maximum",
     "minimum",
     "multiply",
@@ -273,6 +275,16 @@ def bits_of(typing_context, number):
         return builder.bitcast(args[0], INT32)
 
     return types.int32(number), emit
+
+
+@intrinsic
+def double_bits_of(typing_context, number):
+    """``np.float64(number).view(np.int64)`` of a single float64."""
+
+    def emit(context, builder, signature, args):
+        return builder.bitcast(args[0], INT64)
+
+    return types.int64(types.float64), emit
 
 
 @intrinsic
