@@ -113,9 +113,12 @@ class CudaEngine:
             with self._turn:
                 self._run(given).result.copy_to_host(y)
                 tripped = self._tripped(len(given))
-            rows = np.flatnonzero(tripped | beyond_limit(given, self.input_limit))
-            answer_by_reference(self.network, given, y.reshape(len(given), -1), rows)
+            self._answer(given, y, tripped | beyond_limit(given, self.input_limit))
         return y
+
+    def _answer(self, x: FloatArray, y: FloatArray, marked: npt.NDArray[np.bool_]) -> None:
+        """Let the reference answer for the samples that are marked, or say what is wrong with them."""
+        answer_by_reference(self.network, x, y.reshape(len(x), -1), np.flatnonzero(marked))
 
     @property
     def input_limit(self) -> float:
@@ -145,10 +148,10 @@ class CudaEngine:
         if len(given):
             with self._turn:
                 y.copy_to_device(self._run(given).result)
-                rows = np.flatnonzero(self._tripped(len(given)))
-            if len(rows):
+                tripped = self._tripped(len(given))
+            if tripped.any():
                 answers = y.copy_to_host()
-                answer_by_reference(self.network, given.copy_to_host(), answers.reshape(len(given), -1), rows)
+                self._answer(given.copy_to_host(), answers, tripped)
                 y.copy_to_device(answers)
         return y if out is None else out
 
