@@ -60,7 +60,7 @@ def kth_largest(keys, place, n, k):
 def kwta_f32(x, factor, keys, columns, values):
     """Select the K largest of the C values at each position and list them, one position after the other.
 
-    x        (B, R, C)  f32  finite
+    x        (B, R, C)  f32  NaN ranks by its sign and bits
     factor   (C,)       f32  positive; values are ranked by x * factor
     keys     (C16,)     i32  scratch, C rounded up to a multiple of 16
     columns  (B, R, K)  i32  overwritten: the winners' channels, rising; K <= C
@@ -88,7 +88,7 @@ def kwta_f32(x, factor, keys, columns, values):
 def kwta_map_f32(x, factor, keys, k, out):
     """Keep the k largest of all R * C values of a sample, set the others to zero.
 
-    x       (B, R, C)  f32  finite
+    x       (B, R, C)  f32  NaN ranks by its sign and bits
     factor  (RC,)      f32  positive, in the order of memory; values are ranked by x * factor
     keys    (RC16,)    i32  scratch, R * C rounded up to a multiple of 16
     k       int             0 <= k <= R * C

@@ -11,12 +11,15 @@ from numba import int32
 
 from sparsenet_kernels.cuda.api import cuda, device_function
 from sparsenet_kernels.cuda.launch import BINS, kernel
-from sparsenet_kernels.cuda.places import count_of, smaller
+from sparsenet_kernels.cuda.places import count_of, larger, smaller
 
 WINNERS = "x f32[B, R, C]; factor f32[C]; columns i32[B, R, K]; values f32[B, R, K]"
 
 ABOVE, TIE, LOSER = 2, 1, 0
 """What a value is to the threshold."""
+
+LOWEST = np.float32(-np.inf)
+"""The rank of NaN, where ranks are compared as floats: without one, more may win than there is room for."""
 
 
 @device_function
@@ -62,7 +65,7 @@ def threshold_of(x, factor, b, start, n, channels, k, counts):
 def kwta_f32(x, factor, columns, values):
     """Select the K largest of the C values at each position and list them.
 
-    x        (B, R, C)  f32  finite
+    x        (B, R, C)  f32  NaN may win or lose
     factor   (C,)       f32  positive; values are ranked by x * factor
     columns  (B, R, K)  i32  overwritten: the winners' channels, rising; K <= C
     values   (B, R, K)  f32  overwritten: their values, unchanged
@@ -99,7 +102,7 @@ def kwta_f32__ranked(x, factor, columns, values):
 
         wins[c] = K > number of d with rank[d] > rank[c], or rank[d] == rank[c] and d < c
 
-    x        (B, R, C)  f32  finite
+    x        (B, R, C)  f32  NaN may win or lose
     factor   (C,)       f32  positive; values are ranked by x * factor
     columns  (B, R, K)  i32  overwritten: the winners' channels, rising; K <= C
     values   (B, R, K)  f32  overwritten: their values, unchanged
@@ -116,9 +119,9 @@ def kwta_f32__ranked(x, factor, columns, values):
         c = first + thread
         code = LOSER
         if c < channels:
-            rank, beaten_by = x[b, r, c] * factor[c], 0
+            rank, beaten_by = larger(x[b, r, c] * factor[c], LOWEST), 0
             for d in range(channels):
-                other = x[b, r, d] * factor[d]
+                other = larger(x[b, r, d] * factor[d], LOWEST)
                 if other > rank or (other == rank and d < c):
                     beaten_by += 1
             code = ABOVE if beaten_by < k else LOSER
@@ -136,7 +139,7 @@ def kwta_f32__ranked(x, factor, columns, values):
 def kwta_map_f32(x, factor, k, out):
     """Keep the k largest of all R * C values of a sample, set the others to zero.
 
-    x       (B, R, C)  f32  finite
+    x       (B, R, C)  f32  NaN may win or lose
     factor  (RC,)      f32  positive, in the order of memory; values are ranked by x * factor
     k       int             0 <= k <= R * C
     out     (B, R, C)  f32  overwritten

@@ -26,6 +26,7 @@ __all__ = [
     "minimum",
     "multiply",
     "multiply_add",
+    "not_equal",
     "number_of",
     "order_keys",
     "popcount",
@@ -167,7 +168,7 @@ def multiply(typing_context, a, b):
 
 @intrinsic
 def maximum(typing_context, a, b):
-    """``np.where(a > b, a, b)``."""
+    """``np.where(a > b, a, b)``: b where one of them is NaN."""
 
     def emit(context, builder, signature, args):
         larger = builder.fcmp_ordered if a.element is types.float32 else builder.icmp_signed
@@ -178,7 +179,7 @@ def maximum(typing_context, a, b):
 
 @intrinsic
 def minimum(typing_context, a, b):
-    """``np.where(a < b, a, b)``."""
+    """``np.where(a < b, a, b)``: b where one of them is NaN."""
 
     def emit(context, builder, signature, args):
         smaller = builder.fcmp_ordered if a.element is types.float32 else builder.icmp_signed
@@ -197,6 +198,16 @@ def greater(typing_context, a, b):
 def greater_equal(typing_context, a, b):
     """Mask of ``a >= b``."""
     return _compare(">=", a, b)
+
+
+@intrinsic
+def not_equal(typing_context, a, b):
+    """Mask of ``a != b``, of float32; NaN differs from everything."""
+
+    def emit(context, builder, signature, args):
+        return builder.bitcast(builder.fcmp_unordered("!=", *args), ir.IntType(16))
+
+    return types.uint16(a, b), emit
 
 
 @intrinsic
