@@ -12,6 +12,7 @@ from sparsenet.errors import (
     CompileError,
     GraphError,
     ModelFormatError,
+    RangeError,
     SparsenetError,
     UnsupportedLayerError,
 )
@@ -68,6 +69,7 @@ __all__ = [
     "Quantize",
     "QuantizedConv2d",
     "QuantizedLinear",
+    "RangeError",
     "ReLU",
     "Reshape",
     "Softmax",

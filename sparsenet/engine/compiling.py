@@ -14,6 +14,7 @@ from sparsenet.engine.engine import Engine, FloatArray, converted
 from sparsenet.engine.lower import Lowered, lower
 from sparsenet.engine.measure import choose_by_measuring, kernels_to_try
 from sparsenet.engine.program import assemble, compile_kernels, constant_bytes
+from sparsenet.engine.recovery import as_it_came, refuse_infinite
 from sparsenet.errors import CompileError
 from sparsenet.layers import Weighted
 from sparsenet.network import Network
@@ -173,7 +174,7 @@ def _measured(
 
     def runner(lowered: Lowered) -> Callable[[], object]:
         program = assemble(lowered, samples, progress)
-        engine = Engine(net, program, (), samples, samples, 1, {})
+        engine = Engine(net, program, (), samples, samples, 1, {}, as_it_came)
         inputs = cycle(timed)
         return lambda: engine(next(inputs))
 
@@ -193,6 +194,7 @@ def _rotated(examples: FloatArray, samples: int) -> list[FloatArray]:
     """Cut examples into calls of so many samples, each beginning at another example."""
     if not len(examples):
         raise CompileError("expected at least one example, got none")
+    refuse_infinite(examples)
     starts = range(0, len(examples), max(1, len(examples) // MOST_INPUTS))
     return [examples[(np.arange(samples) + start) % len(examples)] for start in starts]
 

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from sparsenet.engine.arena import Buffer, lay_out
 from sparsenet.engine.cuda_plan import DeviceStep, device_plan, device_steps, lower_for_device
 from sparsenet.engine.engine import FLOAT32, FloatArray, converted
+from sparsenet.engine.recovery import answer_by_reference, beyond_limit, refuse_infinite
 from sparsenet.engine.values import Argument, View
 from sparsenet.errors import CompileError, SparsenetError
 from sparsenet.network import Network
@@ -39,7 +40,7 @@ class CudaEngine:
 
     Call it with an array (B, *input_shape) to get an array (B, *output_shape), float32. Called with an array on the
     device (anything with ``__cuda_array_interface__``: torch, cupy, Numba) it answers with one, and does not wait for
-    the device. Threads take turns. Kernels are launched one by one: Numba offers no CUDA graphs.
+    the device, unless layers must be watched for values that leave float32. Threads take turns. Kernels are launched one by one: Numba offers no CUDA graphs.
 
     Attributes
     ----------
@@ -63,6 +64,7 @@ class CudaEngine:
         self.plan: tuple[Choice, ...] = device_plan(lowered, chosen)
         self.steps = tuple(device_steps(lowered, chosen))
         self._ends = lowered.source, lowered.result
+        self._ranges, self._trips = lowered.ranges, lowered.trips
         self._memory = cuda.device_array(lay_out(lowered.draft.buffers, batch), np.uint8)
         constants = {
             id(value): value for step in self.steps for value in step.arguments if isinstance(value, np.ndarray)
@@ -77,8 +79,8 @@ class CudaEngine:
         Parameters
         ----------
         x : array (B, *input_shape)
-            On the host: any real dtype, finite. On the device: float32 in C order; it is not looked through for NaN or
-            infinity, for that would make the host wait.
+            On the host: any real dtype, finite. On the device: float32 in C order; it is not looked through for NaN,
+            infinity, or numbers beyond ``input_limit``, for that would make the host wait.
         out : array (B, *output_shape), optional
             Where the answer goes, float32 in C order on the side where ``x`` lies: asking a device for memory takes
             longer than a small network.
@@ -94,6 +96,8 @@ class CudaEngine:
             When ``x`` does not hold real numbers, or is on the device and not float32.
         SparsenetError
             When the shape does not fit, the batch is larger than the engine's, or a number is NaN or infinite.
+        RangeError
+            When a value inside the network leaves float32; the message names the layer and the sample.
         """
         from sparsenet_kernels.cuda.api import is_device_array
 
@@ -101,15 +105,30 @@ class CudaEngine:
 
     def _on_host(self, x: npt.ArrayLike, out: FloatArray | None) -> FloatArray:
         given = converted(x, self.network.input_shape)
-        if not np.isfinite(given).all():
-            raise SparsenetError("expected finite input, got NaN or infinity")
+        refuse_infinite(given)
         shape = self._checked(len(given)), *self.network.output_shape
         y = np.empty(shape, FLOAT32) if out is None else out
         _check_out(y, shape, y.flags.c_contiguous)
         if len(given):
             with self._turn:
                 self._run(given).result.copy_to_host(y)
+                tripped = self._tripped(len(given))
+            rows = np.flatnonzero(tripped | beyond_limit(given, self.input_limit))
+            answer_by_reference(self.network, given, y.reshape(len(given), -1), rows)
         return y
+
+    @property
+    def input_limit(self) -> float:
+        """The largest input, signs aside, for which kernels alone find the answer; beyond it, the reference does."""
+        return self._ranges.limit
+
+    def _tripped(self, samples: int) -> npt.NDArray[np.bool_]:
+        """Mark the samples of the last run in which a watch found a value that is too large."""
+        if self._trips is None:
+            return np.zeros(samples, bool)
+        trips = self._seen(self._trips, (samples, self._trips.elements), np.int32).copy_to_host()
+        marked: npt.NDArray[np.bool_] = trips.any(axis=1)
+        return marked
 
     def _on_device(self, x: Any, out: Any) -> Any:
         from sparsenet_kernels.cuda.api import cuda, on_device
@@ -126,6 +145,11 @@ class CudaEngine:
         if len(given):
             with self._turn:
                 y.copy_to_device(self._run(given).result)
+                rows = np.flatnonzero(self._tripped(len(given)))
+            if len(rows):
+                answers = y.copy_to_host()
+                answer_by_reference(self.network, given.copy_to_host(), answers.reshape(len(given), -1), rows)
+                y.copy_to_device(answers)
         return y if out is None else out
 
     def _checked(self, samples: int) -> int:

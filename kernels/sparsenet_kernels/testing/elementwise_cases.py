@@ -93,6 +93,21 @@ def affine_case(kernel: Kernel, problem: ElementwiseProblem) -> Case:
     return Case(arguments, {"out": expected_sum(values, magnitude, terms=0)})
 
 
+def watch_case(kernel: Kernel, problem: ElementwiseProblem) -> Case:
+    """Build the arguments of a watch among others: a limit that lies among the numbers, or NaN beside it."""
+    x = _draw(problem)[0].reshape(problem.samples, problem.positions * problem.channels)
+    rng = np.random.default_rng(problem.seed)
+    sizes = np.sort(np.abs(x[np.isfinite(x)]))
+    limit = np.float32(sizes[int(rng.integers(len(sizes)))] if len(sizes) else 1.0)
+    if problem.logarithm:
+        x = np.where(rng.random(x.shape) < 0.1, np.float32(np.nan), x)
+    others = leftovers((problem.samples, 3), np.int32)
+    expected = others.copy()
+    expected[:, 1] = reference.watch(x, limit)
+    arguments = {"x": x, "limit": np.array([limit]), "place": 1, "trips": others}
+    return Case(arguments, {"trips": Expected(expected)})
+
+
 def softmax_case(kernel: Kernel, problem: ElementwiseProblem) -> Case:
     """Build the arguments of a softmax over channels, or of its logarithm.
 
@@ -112,7 +127,8 @@ def softmax_case(kernel: Kernel, problem: ElementwiseProblem) -> Case:
 
 def _contents(kernel: Kernel) -> tuple[str, ...]:
     """Return the contents that the operation is defined for and that its error bound holds for."""
-    return (*{"relu": ALL, "add": (*ORDINARY, "special")}.get(kernel.operation, ORDINARY), *SPOILED)
+    known = {"relu": ALL, "watch": ALL, "add": (*ORDINARY, "special")}
+    return (*known.get(kernel.operation, ORDINARY), *SPOILED)
 
 
 def _draw(problem: ElementwiseProblem) -> list[NDArray[np.float32]]:

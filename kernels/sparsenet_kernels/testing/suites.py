@@ -117,6 +117,7 @@ SUITES: Mapping[str, Suite] = {
     "split_phases_f32": _layout(layout_cases.split_phases_case),
     "spread_channels_i8": _convert(convert_cases.spread_channels_case),
     "swap_axes_f32": _layout(layout_cases.swap_axes_case),
+    "watch_f32": _elementwise(elementwise_cases.watch_case),
 }
 """The suite of each operation in each number type: ``<operation>_<dtype>``, as kernels' names begin."""
 
