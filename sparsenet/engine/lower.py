@@ -70,6 +70,7 @@ def lower(
     last = values[net.output]
     result = logical_buffer(draft, as_floats(draft, last) if isinstance(last, Bytes) else last)
     result.last = len(draft.steps)
+    assert result.sample_bytes == 4 * prod(net.output_shape)  # as far apart as the driver takes samples out
     return Lowered(draft, plan, source, result)
 
 

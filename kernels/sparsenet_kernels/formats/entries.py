@@ -10,7 +10,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from sparsenet_kernels.indices import check_index, narrowed
+from sparsenet_kernels.indices import IndexRangeError, narrowed
 
 from .conv2d_columns import check_conv2d
 
@@ -69,7 +69,9 @@ def conv2d_entries(weight: ArrayLike, groups: int, mask: ArrayLike | None, by: O
 
 def check_weight_count(count: int) -> None:
     """Raise IndexRangeError unless the positions of so many weights, zeros too, fit int32."""
-    check_index(count, np.int32, "weights in a format that skips zeros", "split the layer, or use a dense kernel")
+    if count >= 2**31:
+        what = f"expected fewer than 2**31 weights where zeros are skipped (positions are int32), got {count}"
+        raise IndexRangeError(f"{what}; split the layer, or use a dense kernel")
 
 
 def _by_column(weight: NDArray[np.float32], groups: int, kept: NDArray[np.bool_] | None) -> Entries:

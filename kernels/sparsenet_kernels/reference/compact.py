@@ -81,7 +81,7 @@ def flatten_active(columns: ArrayLike, values: ArrayLike, D: int) -> ActiveLists
     >>> columns.tolist(), values.tolist()
     ([[[1, 3, 5, -1]]], [[[5.0, 6.0, 7.0, 0.0]]])
     """
-    columns, values = np.asarray(columns, np.int32), np.asarray(values, np.float64)
+    columns, values = narrowed(columns, np.int32, "columns"), np.asarray(values, np.float64)
     B, R, K = columns.shape
     check_index(R * D, np.int32, f"places in {R} rows of {D}", "list fewer rows at once")
     position = columns + narrowed(np.arange(R) * D, np.int32, "places")[:, None]
