@@ -18,6 +18,7 @@ from sparsenet.errors import CompileError, SparsenetError
 from sparsenet.network import Network
 from sparsenet.passes import fold_batchnorm
 from sparsenet.planner.choose import Choice
+from sparsenet_kernels.indices import IndexRangeError
 from sparsenet_kernels.registry import Argument as Declared
 
 if TYPE_CHECKING:
@@ -65,6 +66,7 @@ class CudaEngine:
         self.steps = tuple(device_steps(lowered, chosen))
         self._ends = lowered.source, lowered.result
         self._ranges, self._trips = lowered.ranges, lowered.trips
+        _check_launches(self.steps, batch)
         self._memory = cuda.device_array(lay_out(lowered.draft.buffers, batch), np.uint8)
         constants = {
             id(value): value for step in self.steps for value in step.arguments if isinstance(value, np.ndarray)
@@ -187,8 +189,7 @@ class CudaEngine:
 
     def _argument(self, declared: Declared, value: Argument, samples: int) -> Any:
         if isinstance(value, View):
-            shape = (samples, *value.shape) if value.buffer.per_sample else value.shape
-            return self._seen(value.buffer, shape, declared.numpy_dtype)
+            return self._seen(value.buffer, _whole_shape(value, samples), declared.numpy_dtype)
         return self._constants[id(value)] if isinstance(value, np.ndarray) else value
 
     def _seen(self, buffer: Buffer, shape: tuple[int, ...], dtype: Any = np.float32) -> Any:
@@ -227,6 +228,24 @@ class CudaEngine:
     def __reduce__(self) -> tuple[Callable[..., "CudaEngine"], tuple[Any, ...]]:
         """Pickle the network and the settings; whoever unpickles compiles for their own device."""
         return compile_for_cuda, (self.network, self.batch, self.kernels)
+
+
+def _check_launches(steps: tuple[DeviceStep, ...], batch: int) -> None:
+    """Raise CompileError where a whole batch takes more blocks than a launch can have."""
+    from sparsenet_kernels.cuda.launch import sizes_of
+
+    for step in steps:
+        shapes = [_whole_shape(value, batch) for value in step.arguments]
+        try:
+            sizes_of(step.kernel, shapes)
+        except IndexRangeError as error:
+            raise CompileError(f"layer {step.layer!r}: {error}") from None
+
+
+def _whole_shape(value: Argument, batch: int) -> tuple[int, ...]:
+    if isinstance(value, View):
+        return (batch, *value.shape) if value.buffer.per_sample else value.shape
+    return value.shape if isinstance(value, np.ndarray) else ()
 
 
 def _check_out(out: Any, shape: tuple[int, ...], in_c_order: bool) -> None:
