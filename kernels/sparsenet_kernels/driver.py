@@ -12,6 +12,7 @@ from numba import njit, prange, types
 from numba.extending import intrinsic
 
 from sparsenet_kernels.cache import KernelCache
+from sparsenet_kernels.forks import compiling
 from sparsenet_kernels.jit import helper
 from sparsenet_kernels.native import array_at, call_step
 from sparsenet_kernels.simd.ops import load_first, multiply_add, splat, store_first, sum_lanes
@@ -174,7 +175,8 @@ def _parallel(axes):
 def _ready(driver, name, axes):
     inputs, outputs = (types.Array(types.float32, count, "C") for count in (axes, 2))
     driver._cache = KernelCache(name)
-    driver.compile((inputs, outputs, types.int64, types.int64))
+    with compiling():
+        driver.compile((inputs, outputs, types.int64, types.int64))
     driver.disable_compile()
     return driver
 
