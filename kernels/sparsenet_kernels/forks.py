@@ -21,7 +21,7 @@ __all__ = ["TornError", "compiling", "kept_property", "preparing", "refuse_torn"
 
 T = TypeVar("T")
 
-LONGEST_WAIT_S = 10.0
+LONGEST_WAIT_S = 30.0
 """A fork waits for others no longer than this."""
 
 
@@ -57,6 +57,9 @@ _turn = threading.RLock()
 _compiling, _preparing = threading.RLock(), threading.RLock()
 _mine = threading.local()
 """How many of the locks this thread holds (``depth``), and those that it took for a fork (``taken``)."""
+
+_forking: list[int] = []
+"""The threads that fork, or wait to."""
 
 _torn: list[bool] = []
 
@@ -98,15 +101,23 @@ def refuse_torn() -> None:
 @contextmanager
 def _kept_from_forks(lock: Any) -> Iterator[None]:
     depth = getattr(_mine, "depth", 0)
-    if not depth:
-        with _turn:  # a fork that waits comes first: it would never find a lock that is taken again at once
-            pass
     with lock:
+        if not depth:
+            _let_forks_pass(lock)
         _mine.depth = depth + 1
         try:
             yield
         finally:
             _mine.depth = depth
+
+
+def _let_forks_pass(lock: Any) -> None:
+    """Leave a lock to the forks that wait: they want all locks, and would hardly find them free."""
+    while set(_forking) - {threading.get_ident()}:
+        lock.release()
+        with _turn:
+            pass
+        lock.acquire()
 
 
 def _locks() -> list[Any]:
@@ -116,6 +127,7 @@ def _locks() -> list[Any]:
 
 
 def _before_fork() -> None:
+    _forking.append(threading.get_ident())
     deadline = time.monotonic() + LONGEST_WAIT_S
     _mine.taken = [
         (lock, lock.acquire(timeout=max(0.0, deadline - time.monotonic())))  # together no longer than one alone
@@ -124,6 +136,7 @@ def _before_fork() -> None:
 
 
 def _after_fork() -> None:
+    _forking.remove(threading.get_ident())
     for lock, is_taken in reversed(_mine.taken):
         if is_taken:
             lock.release()
@@ -132,6 +145,7 @@ def _after_fork() -> None:
 def _after_fork_in_child() -> None:
     if not all(is_taken for _, is_taken in _mine.taken):
         _torn.append(True)
+    _forking[:] = [threading.get_ident()]  # others fork in the parent only
     _after_fork()
 
 
