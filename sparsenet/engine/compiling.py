@@ -22,6 +22,7 @@ from sparsenet.passes import fold_batchnorm
 from sparsenet.planner.cores import usable_cores
 from sparsenet.planner.cost import L2_BYTES
 from sparsenet.planner.machine import machine
+from sparsenet_kernels.forks import TornError, refuse_torn
 
 if TYPE_CHECKING:
     from sparsenet.engine.cuda_engine import CudaEngine
@@ -108,7 +109,8 @@ def compile(
     Raises
     ------
     CompileError
-        When a setting cannot be right, there is no GPU, or Numba's compiler is turned off.
+        When a setting cannot be right, there is no GPU, Numba's compiler is turned off, or this process was forked
+        while another thread compiled.
 
     Examples
     --------
@@ -131,6 +133,7 @@ def compile(
         return compile_for_cuda(network, _checked_count("batch", batch, LARGEST_BATCH), forced)
     if config.DISABLE_JIT:  # type: ignore[attr-defined, unused-ignore]
         raise CompileError("expected Numba to compile, but NUMBA_DISABLE_JIT is set; unset it, or call reference(x)")
+    _refuse_torn()
     settings = {"batch": batch, "threads": threads, "planner": planner, "kernels": _names(kernels)}
     batch = _checked_count("batch", batch, LARGEST_BATCH)
     cores = usable_cores() if threads is None else _checked_count("threads", threads, MOST_THREADS)
@@ -144,6 +147,13 @@ def compile(
     program = assemble(lowered, chunk, progress)
     threads = max(1, min(cores, -(-batch // chunk)))
     return Engine(network, program, tuple(lowered.plan.choices), batch, chunk, threads, settings)
+
+
+def _refuse_torn() -> None:
+    try:
+        refuse_torn()
+    except TornError as error:
+        raise CompileError(str(error)) from None
 
 
 def _chunk_for(lowered: Lowered, batch: int, cores: int) -> int:

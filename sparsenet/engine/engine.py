@@ -11,7 +11,7 @@ import numpy.typing as npt
 from sparsenet.engine.arena import aligned_scratch
 from sparsenet.engine.program import Program
 from sparsenet.engine.recovery import settled
-from sparsenet.engine.threads import claim_threads, parallel_turn
+from sparsenet.engine.threads import claim_threads, ends_cleanly, parallel_turn
 from sparsenet.errors import CompileError, SparsenetError
 from sparsenet.network import Network
 from sparsenet.planner.choose import Choice
@@ -234,6 +234,9 @@ class Engine:
 
 
 def _parallel_driver(axes: int) -> Callable[..., int]:
+    if not ends_cleanly():
+        serial: Callable[..., int] = serial_driver(axes)
+        return serial
     claim_threads()
     has_tbb()  # which loads it from where pip puts it, if it is there
     try:
