@@ -12,6 +12,8 @@ from contextlib import contextmanager
 
 import numba
 
+from sparsenet.engine.thread_launch import launch_apart
+
 __all__ = ["claim_threads", "parallel_turn"]
 
 _one_at_a_time = threading.Lock()
@@ -23,6 +25,7 @@ def claim_threads() -> None:
     """Note that this process starts Numba's threads, as compiling for them may do."""
     if not _owners:
         _owners.append(os.getpid())
+        launch_apart()  # so that the caller's own OpenMP settings, torch's among them, stay as they are
 
 
 @contextmanager

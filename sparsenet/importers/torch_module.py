@@ -102,7 +102,7 @@ def _samples(example: Any) -> Any:
     if example.dim() < 2 or 0 in example.shape[1:]:
         raise GraphError(f"expected an example of shape (B, ...), none of it empty, got {tuple(example.shape)}")
     example = example.detach().cpu().float()
-    return example if len(example) else torch.zeros(1, *example.shape[1:], device="cpu")
+    return example if len(example) else torch.zeros_like(example).sum(0, keepdim=True)
 
 
 def _two_inputs(samples: Any) -> list[Any]:

@@ -150,7 +150,13 @@ def test_views_of_what_is_changed_in_place():
 
 
 no_scripts = pytest.mark.skipif(sys.version_info >= (3, 14), reason="torch does not script modules on Python 3.14")
-deprecated = pytest.mark.filterwarnings("ignore:.*torch.jit.script:DeprecationWarning")
+
+
+def deprecated(test):
+    """Torch says so with one kind of warning up to 2.13 and with another from 2.14 on."""
+    for kind in ("DeprecationWarning", "FutureWarning"):
+        test = pytest.mark.filterwarnings(f"ignore:.*torch.jit.script:{kind}")(test)
+    return test
 
 
 @no_scripts
