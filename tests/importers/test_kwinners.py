@@ -69,7 +69,7 @@ def winners_of(module, shape):
     if isinstance(module, KWinners):
         return int(round(module.n * module.percent_on) * module.k_inference_factor)
     n = module.channels if module.local else int(np.prod(shape[1:]))
-    return int(round(n * (module.percent_on * module.k_inference_factor)))
+    return round(n * (module.percent_on * module.k_inference_factor))
 
 
 def with_duty_cycles(module, seed):
@@ -129,7 +129,7 @@ def test_shares_and_factors_are_multiplied_in_nupics_order(tens, both, local):
     """In two dimensions round(n * (share * factor)); in one int(round(n * share) * factor)."""
     n, (share, factor) = 10 * tens, both
     image = KWinners2d(n, share, factor, boost_strength=0.0, local=local)
-    assert imported(image, (n, 1, 1)).nodes[-1].layer.k == int(round(n * (share * factor)))
+    assert imported(image, (n, 1, 1)).nodes[-1].layer.k == round(n * (share * factor))
     vector = KWinners(n, share, factor, boost_strength=0.0)
     assert imported(vector, (n,)).nodes[-1].layer.k == int(round(n * share) * factor)
 
