@@ -18,6 +18,7 @@ from sparsenet.engine.recovery import as_it_came, refuse_infinite
 from sparsenet.errors import CompileError
 from sparsenet.layers import Weighted
 from sparsenet.network import Network
+from sparsenet.network_parts import expect_network
 from sparsenet.passes import fold_batchnorm
 from sparsenet.planner.cores import usable_cores
 from sparsenet.planner.cost import L2_BYTES
@@ -83,7 +84,8 @@ def compile(
     ----------
     network : Network
     batch : int
-        The largest batch of one call.
+        Samples of most calls: kernels are timed for so many, and memory and cores are shared out for them. A call may
+        have more samples, which then go through in parts.
     threads : int, optional
         Cores that one call may use, for batches that are large enough to share out. All usable ones when left out:
         those that affinity and cgroup quota leave to this process.
@@ -120,8 +122,7 @@ def compile(
     >>> sn.compile(net)(np.float32([[1, 4, 3, 2]]))
     array([[0., 4., 3., 0.]], dtype=float32)
     """
-    if not isinstance(network, Network):
-        raise TypeError(f"expected a Network, got {type(network).__name__}")
+    expect_network(network)
     if planner not in ("measure", "predict"):
         raise CompileError(f'expected planner "measure" or "predict", got {planner!r}')
     if device not in ("cpu", "cuda"):

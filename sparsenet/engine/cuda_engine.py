@@ -1,6 +1,6 @@
 """The engine for a GPU: weights and buffers on the device, one launch after the other, nothing in between."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from math import prod
 from threading import Lock
@@ -48,7 +48,7 @@ class CudaEngine:
     network : Network
         The network as it was given.
     batch : int
-        The largest batch of one call.
+        Samples that go through together; calls with more are cut into parts.
     plan : tuple of Choice
         The kernel of each layer with weights, and why.
     steps : tuple of DeviceStep
@@ -97,7 +97,7 @@ class CudaEngine:
         TypeError
             When ``x`` does not hold real numbers, or is on the device and not float32.
         SparsenetError
-            When the shape does not fit, the batch is larger than the engine's, or a number is NaN or infinite.
+            When the shape does not fit, or a number is NaN or infinite.
         RangeError
             When a value inside the network leaves float32; the message names the layer and the sample.
         """
@@ -108,15 +108,15 @@ class CudaEngine:
     def _on_host(self, x: npt.ArrayLike, out: FloatArray | None) -> FloatArray:
         given = converted(x, self.network.input_shape)
         refuse_infinite(given)
-        shape = self._checked(len(given)), *self.network.output_shape
+        shape = len(given), *self.network.output_shape
         y = np.empty(shape, FLOAT32) if out is None else out
         _check_out(y, shape, y.flags.c_contiguous)
-        if len(given):
-            with self._turn:
-                self._run(given).result.copy_to_host(y)
-                tripped = self._tripped(len(given))
-            rows = np.flatnonzero(tripped | beyond_limit(given, self.input_limit))
-            answer_by_reference(self.network, given, y.reshape(len(given), -1), rows)
+        tripped = beyond_limit(given, self.input_limit)
+        with self._turn:
+            for part in self._parts(len(given)):
+                self._run(given[part]).result.copy_to_host(y[part])
+                tripped[part] |= self._tripped(len(given[part]))
+        answer_by_reference(self.network, given, y.reshape(len(given), prod(shape[1:])), np.flatnonzero(tripped))
         return y
 
     @property
@@ -128,7 +128,7 @@ class CudaEngine:
         """Mark the samples of the last run in which a watch found a value that is too large."""
         if self._trips is None:
             return np.zeros(samples, bool)
-        trips = self._seen(self._trips, (samples, self._trips.elements), np.int32).copy_to_host()
+        trips = self._seen(self._trips, (samples, len(self._ranges.watched)), np.int32).copy_to_host()
         marked: npt.NDArray[np.bool_] = trips.any(axis=1)
         return marked
 
@@ -141,25 +141,24 @@ class CudaEngine:
         if tuple(given.shape[1:]) != self.network.input_shape or not given.is_c_contiguous():
             shape = ", ".join(map(str, self.network.input_shape))
             raise SparsenetError(f"expected input of shape (B, {shape}) in C order, got {tuple(given.shape)}")
-        wanted = self._checked(len(given)), *self.network.output_shape
+        wanted = len(given), *self.network.output_shape
         y = cuda.device_array(wanted, FLOAT32) if out is None else on_device(out)
         _check_out(y, wanted, y.is_c_contiguous())
-        if len(given):
-            with self._turn:
-                y.copy_to_device(self._run(given).result)
-                rows = np.flatnonzero(self._tripped(len(given)))
-            if len(rows):
-                answers = y.copy_to_host()
-                answer_by_reference(self.network, given.copy_to_host(), answers.reshape(len(given), -1), rows)
-                y.copy_to_device(answers)
+        tripped = np.zeros(len(given), bool)
+        with self._turn:
+            for part in self._parts(len(given)):
+                y[part].copy_to_device(self._run(given[part]).result)
+                tripped[part] = self._tripped(len(given[part]))
+        if tripped.any():
+            answers = y.copy_to_host()
+            rows = answers.reshape(len(given), prod(wanted[1:]))
+            answer_by_reference(self.network, given.copy_to_host(), rows, np.flatnonzero(tripped))
+            y.copy_to_device(answers)
         return y if out is None else out
 
-    def _checked(self, samples: int) -> int:
-        if samples > self.batch:
-            raise SparsenetError(
-                f"expected at most {self.batch} samples a call, got {samples}; compile with batch={samples}"
-            )
-        return samples
+    def _parts(self, samples: int) -> Iterator[slice]:
+        """Cut so many samples into parts that the memory on the device has room for."""
+        return (slice(start, min(start + self.batch, samples)) for start in range(0, samples, self.batch))
 
     def _run(self, x: Any) -> Calls:
         samples = len(x)
@@ -262,7 +261,7 @@ def compile_for_cuda(network: Network, batch: int, forced: Mapping[str, str]) ->
     ----------
     network : Network
     batch : int
-        The largest batch of one call.
+        Samples that go through together.
     forced : mapping of str to str
         Kernels to use instead of those that have the fewest multiplications, by layer.
 
