@@ -33,8 +33,8 @@ SAFE = 2.0**127
 """Bounds stay below this, half of what float32 can hold."""
 
 LIMITS = (LARGEST, *(2.0**exponent for exponent in range(120, 39, -10)))
-"""What inputs and watched values may be at most, the best first. Values beyond 2**40 = 1e12 are not met in networks that
-work; where they are met, the reference answers, slowly."""
+"""What inputs and watched values may be at most, the best first. Values beyond 2**40 = 1e12 are not met in networks
+that work; where they are met, the reference answers, slowly."""
 
 NEAR = 64
 """How many layers back another one may begin to be watched: each time the bounds from there on are found anew."""
@@ -71,16 +71,14 @@ def ranges_of(net: Network) -> Ranges:
     >>> ranges_of(sn.Network.sequential((2,), [sn.Linear([[3.0, 4.0]])])) == Ranges(limit=2.0**120, watched=())
     True
     """
-    growths = {
-        node.name: growth(node.layer, tuple(net.shapes[source] for source in node.inputs)) for node in net.nodes
-    }
+    growths = {node.name: growth(node.layer, tuple(net.shapes[source] for source in node.inputs)) for node in net.nodes}
     fewest = len(_watched(net, growths, LIMITS[-1]))
     best = bisect_left(LIMITS, 1, key=lambda limit: len(_watched(net, growths, limit)) <= fewest)
     return Ranges(LIMITS[best], _watched(net, growths, LIMITS[best]))
 
 
 def _watched(net: Network, growths: dict[str, Growth], limit: float) -> tuple[str, ...]:
-    """List the layers to watch so that no bound that begins at ``limit`` leaves float32; behind them it begins again."""
+    """List the layers to watch so that no bound that begins at ``limit``, there and behind them, leaves float32."""
     walk = _Walk(net.nodes, growths, limit, {node.name: place for place, node in enumerate(net.nodes)})
     narrow, place = _narrow_places(net, walk.places), 0
     while place < len(net.nodes):

@@ -13,6 +13,7 @@ from numba import njit, prange, types
 from numba.extending import intrinsic
 
 from sparsenet_kernels.cache import KernelCache
+from sparsenet_kernels.forks import compiling
 from sparsenet_kernels.jit import helper
 from sparsenet_kernels.native import array_at, call_step
 from sparsenet_kernels.simd.ops import largest_lane, load_first, magnitudes, maximum, splat, store_first
@@ -198,7 +199,7 @@ def _run_parallel(x, y, program, scratch):
         answers[worker] = run_samples(x, y, program, own, first, last)
     worst = FINISHED
     for answer in answers:
-        if answer != FINISHED and (worst == FINISHED or worst == TRIPPED):
+        if answer != FINISHED and (worst in (FINISHED, TRIPPED)):
             worst = answer
     return worst
 
@@ -234,7 +235,8 @@ def _parallel(axes):
 def _ready(driver, name, axes):
     inputs, outputs = (types.Array(types.float32, count, "C") for count in (axes, 2))
     driver._cache = KernelCache(name)
-    driver.compile((inputs, outputs, types.int64, types.int64))
+    with compiling():
+        driver.compile((inputs, outputs, types.int64, types.int64))
     driver.disable_compile()
     return driver
 

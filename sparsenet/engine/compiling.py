@@ -18,10 +18,12 @@ from sparsenet.engine.recovery import as_it_came, refuse_infinite
 from sparsenet.errors import CompileError
 from sparsenet.layers import Weighted
 from sparsenet.network import Network
+from sparsenet.network_parts import expect_network
 from sparsenet.passes import fold_batchnorm
 from sparsenet.planner.cores import usable_cores
 from sparsenet.planner.cost import L2_BYTES
 from sparsenet.planner.machine import machine
+from sparsenet_kernels.forks import TornError, refuse_torn
 
 if TYPE_CHECKING:
     from sparsenet.engine.cuda_engine import CudaEngine
@@ -82,7 +84,8 @@ def compile(
     ----------
     network : Network
     batch : int
-        The largest batch of one call.
+        Samples of most calls: kernels are timed for so many, and memory and cores are shared out for them. A call may
+        have more samples, which then go through in parts.
     threads : int, optional
         Cores that one call may use, for batches that are large enough to share out. All usable ones when left out:
         those that affinity and cgroup quota leave to this process.
@@ -108,7 +111,8 @@ def compile(
     Raises
     ------
     CompileError
-        When a setting cannot be right, there is no GPU, or Numba's compiler is turned off.
+        When a setting cannot be right, there is no GPU, Numba's compiler is turned off, or this process was forked
+        while another thread compiled.
 
     Examples
     --------
@@ -118,8 +122,7 @@ def compile(
     >>> sn.compile(net)(np.float32([[1, 4, 3, 2]]))
     array([[0., 4., 3., 0.]], dtype=float32)
     """
-    if not isinstance(network, Network):
-        raise TypeError(f"expected a Network, got {type(network).__name__}")
+    expect_network(network)
     if planner not in ("measure", "predict"):
         raise CompileError(f'expected planner "measure" or "predict", got {planner!r}')
     if device not in ("cpu", "cuda"):
@@ -131,6 +134,7 @@ def compile(
         return compile_for_cuda(network, _checked_count("batch", batch, LARGEST_BATCH), forced)
     if config.DISABLE_JIT:  # type: ignore[attr-defined, unused-ignore]
         raise CompileError("expected Numba to compile, but NUMBA_DISABLE_JIT is set; unset it, or call reference(x)")
+    _refuse_torn()
     settings = {"batch": batch, "threads": threads, "planner": planner, "kernels": _names(kernels)}
     batch = _checked_count("batch", batch, LARGEST_BATCH)
     cores = usable_cores() if threads is None else _checked_count("threads", threads, MOST_THREADS)
@@ -144,6 +148,13 @@ def compile(
     program = assemble(lowered, chunk, progress)
     threads = max(1, min(cores, -(-batch // chunk)))
     return Engine(network, program, tuple(lowered.plan.choices), batch, chunk, threads, settings)
+
+
+def _refuse_torn() -> None:
+    try:
+        refuse_torn()
+    except TornError as error:
+        raise CompileError(str(error)) from None
 
 
 def _chunk_for(lowered: Lowered, batch: int, cores: int) -> int:

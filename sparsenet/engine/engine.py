@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from sparsenet.engine.again import compile_again, cpu_kind
 from sparsenet.engine.arena import aligned_scratch
 from sparsenet.engine.program import Program
 from sparsenet.engine.recovery import settled
-from sparsenet.engine.threads import claim_threads, parallel_turn
+from sparsenet.engine.threads import claim_threads, ends_cleanly, parallel_turn
 from sparsenet.errors import CompileError, SparsenetError
 from sparsenet.network import Network
 from sparsenet.planner.choose import Choice
@@ -52,7 +53,7 @@ class Engine:
     network : Network
         The network as it was given.
     batch : int
-        The largest batch of one call.
+        The batch that it was planned for; calls may have fewer samples, or more.
     threads : int
         Cores that one call may use.
     plan : tuple of Choice
@@ -119,7 +120,8 @@ class Engine:
         Parameters
         ----------
         x : array (B, *input_shape)
-            Any real dtype and memory layout; float32 in C order is used as it is, anything else is converted.
+            Any real dtype and memory layout; float32 in C order is used as it is, anything else is converted. B may be
+            larger than :attr:`batch`: the samples go through in parts, with the same bits as in calls of their own.
 
         Returns
         -------
@@ -130,7 +132,7 @@ class Engine:
         TypeError
             When ``x`` does not hold real numbers.
         SparsenetError
-            When the shape does not fit, the batch is larger than the engine's, or a number is NaN or infinite.
+            When the shape does not fit, or a number is NaN or infinite.
         RangeError
             When a value inside the network leaves float32; the message names the layer and the sample.
         """
@@ -142,10 +144,6 @@ class Engine:
         ):
             x = converted(x, self._input_shape)
         samples = len(x)
-        if samples > self.batch:
-            raise SparsenetError(
-                f"expected at most {self.batch} samples a call, got {samples}; compile with batch={samples}"
-            )
         y = np.empty((samples, self._outputs), FLOAT32)
         try:
             scratch = self._scratches.pop()
@@ -168,7 +166,8 @@ class Engine:
     def run_again(self, x: FloatArray, y: FloatArray) -> int:
         """Run the network on what a call has checked, in the calling thread; return what the driver answers."""
         scratch = Scratch(self.program.scratch_bytes)
-        return self._serial(x, y, self._table_address, scratch.address)
+        answer: int = self._serial(x, y, self._table_address, scratch.address)
+        return answer
 
     @property
     def kernels(self) -> dict[str, str]:
@@ -229,11 +228,14 @@ class Engine:
         return f"<Engine for {self.network!r}: {size}>"
 
     def __reduce__(self) -> tuple[Callable[..., "Engine"], tuple[Any, ...]]:
-        """Pickle the network and the settings; whoever unpickles plans and compiles for their own machine."""
-        return _compile_again, (self.network, dict(self._settings))
+        """Pickle the network, the settings and the plan; on another kind of CPU it is planned anew."""
+        return compile_again, (self.network, dict(self._settings), self.kernels, cpu_kind())
 
 
 def _parallel_driver(axes: int) -> Callable[..., int]:
+    if not ends_cleanly():
+        serial: Callable[..., int] = serial_driver(axes)
+        return serial
     claim_threads()
     has_tbb()  # which loads it from where pip puts it, if it is there
     try:
@@ -244,12 +246,6 @@ def _parallel_driver(axes: int) -> Callable[..., int]:
             "NUMBA_THREADING_LAYER to its default"
         ) from None
     return driver
-
-
-def _compile_again(network: Network, settings: Mapping[str, Any]) -> Engine:
-    from sparsenet.engine.compiling import compile  # which makes engines, and so imports this module
-
-    return compile(network, **settings, progress=False)
 
 
 def converted(x: Any, shape: tuple[int, ...]) -> FloatArray:

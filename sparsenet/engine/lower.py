@@ -13,10 +13,12 @@ from sparsenet.engine.byte_values import Bytes
 from sparsenet.engine.float_layers import from_logical, lower_float_layer
 from sparsenet.engine.values import Draft, Value, View, dense_buffer, emit, logical_buffer
 from sparsenet.engine.weighted import Plan, lower_conv2d
+from sparsenet.errors import CompileError
 from sparsenet.layers import Conv2d, MaxPool2d, Quantize, QuantizedConv2d
 from sparsenet.network import INPUT, Network, Node
 from sparsenet.planner.machine import Machine
 from sparsenet.ranges import Ranges, ranges_of
+from sparsenet_kernels.indices import IndexRangeError
 
 __all__ = ["Lowered", "lower", "pooled_at_once"]
 
@@ -55,6 +57,11 @@ def lower(
         Kernels that the planner may not choose itself, by layer.
     packs : dict, optional
         Weights packed for other programs of this network; weights packed for this one are added.
+
+    Raises
+    ------
+    CompileError
+        When a kernel that is asked for cannot run its layer, or no kernel can count as far as a layer reaches.
     """
     draft, plan = Draft(batch, {} if packs is None else packs), Plan(machine, forced)
     ranges = draft.once(ranges_of, net)
@@ -66,13 +73,17 @@ def lower(
     for node in net.nodes:
         if node.name not in values:
             draft.layer = node.name
-            name, value = _lower_node(draft, plan, net, node, values, pooled.get(node.name, node.name))
+            try:
+                name, value = _lower_node(draft, plan, net, node, values, pooled.get(node.name, node.name))
+            except IndexRangeError as error:
+                raise CompileError(f"layer {node.name!r}: {error}") from None
             values[name] = value
             if trips is not None and isinstance(value, Value) and name in ranges.watched:
                 _watch(draft, value, ranges, name, trips)
     last = values[net.output]
     result = logical_buffer(draft, as_floats(draft, last) if isinstance(last, Bytes) else last)
     result.last = len(draft.steps)
+    assert result.sample_bytes == 4 * prod(net.output_shape)  # as far apart as the driver takes samples out
     if trips is not None:
         trips.last = len(draft.steps)
     return Lowered(draft, plan, source, result, ranges, trips)

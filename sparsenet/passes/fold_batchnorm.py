@@ -9,6 +9,7 @@ import numpy.typing as npt
 from sparsenet.errors import GraphError
 from sparsenet.layers import BatchNorm, Conv2d, Linear
 from sparsenet.network import Network, Node
+from sparsenet.network_parts import expect_network
 
 __all__ = ["batch_norm_affine", "fold_batchnorm", "loses_digits"]
 
@@ -40,6 +41,7 @@ def fold_batchnorm(net: Network) -> Network:
     >>> [type(node.layer).__name__ for node in fold_batchnorm(net).nodes]
     ['Linear']
     """
+    expect_network(net)
     readers = Counter(source for node in net.nodes for source in node.inputs)
     readers[net.output] += 1
     kept: dict[str, Node] = {}

@@ -44,13 +44,19 @@ def test_means_of_large_numbers(values):
         np.testing.assert_allclose(y, meant, rtol=1e-6, atol=max(1e-44, np.abs(x).max() * 2.0**-23))
 
 
-@given(st.lists(numbers, min_size=66, max_size=66), st.sampled_from([1.2e-38, 1e-20, 1.0, 1e20, 8e37]), st.integers(0, 255))
+@given(
+    st.lists(numbers, min_size=66, max_size=66), st.sampled_from([1.2e-38, 1e-20, 1.0, 1e20, 8e37]), st.integers(0, 255)
+)
 def test_quantize_clips_what_is_too_large(values, scale, zero):
     x = np.float32(values).reshape(1, 66)
     for shape in ((66,), (1, 6, 11), (3, 2, 11)):
         net = sn.Network.sequential(shape, [sn.Quantize(scale, zero), sn.Dequantize(1.0)])
         given = x.reshape(1, *shape)
         np.testing.assert_array_equal(compiled(net)(given), net.reference(given))
+
+
+def has_norm(net):
+    return any(isinstance(node.layer, sn.BatchNorm) for node in net.nodes)
 
 
 @pytest.mark.parametrize("variance", [1e-45, 1e-38, 1e-20, 1.0, 1e20, LARGEST])
@@ -63,12 +69,13 @@ def test_batch_norms_by_themselves_and_folded(variance, weight):
     for before in ([], *([sn.Linear([[first]])] for first in (1e-3, 1e-36) if weight > 1e-40)):
         net = sn.Network.sequential((1,), [*before, norm])
         meant = net.reference(x)
-        try:
-            engine = compiled(net)
-        except sn.RangeError as error:
-            assert scale > LARGEST, error
-            assert "layer 'batchnorm1': expected a scale and a shift that float32 can hold" in str(error)
+        if scale > LARGEST and has_norm(sn.fold_batchnorm(net)):
+            with pytest.raises(
+                sn.RangeError, match="layer 'batchnorm1': expected a scale and a shift that float32 can"
+            ):
+                compiled(net)
             continue
+        engine = compiled(net)
         for sample, wanted in zip(x[:, None], meant[:, 0], strict=True):
             try:
                 got = engine(sample)[0, 0]
@@ -92,7 +99,7 @@ def test_the_reference_goes_beyond_float32_and_says_where_it_ends():
 def test_profile_and_explain_say_it_too():
     layers = [sn.Linear([[3e38, 3e38]]), sn.Linear([[1.0], [2.0]])]
     engine = compiled(sn.Network.sequential((2,), layers), batch=2)
-    with pytest.raises(sn.RangeError, match="layer 'linear1': a value leaves float32 .* in sample 1; scale the"):
+    with pytest.raises(sn.RangeError, match=r"layer 'linear1': a value leaves float32 .* in sample 1; scale the"):
         engine.profile([[0, 0], [9, 9.0]])
     with pytest.raises(sn.RangeError, match="layer 'linear1'"):
         engine.explain([[9, 9.0]], measure=False)

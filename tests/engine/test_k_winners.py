@@ -50,7 +50,9 @@ def test_factors_from_all_over_float32_rank_exactly(case, seed):
     r = np.random.default_rng(seed)
     scope, most = ("all", channels * positions) if kernel == "kwta_map_f32" else ("channels", min(channels, 64))
     spread = r.choice([0, 3, 150])
-    factor = np.ldexp(r.choice([1.0, 1.5, 1.75], channels), r.integers(-149, 127) + r.integers(-spread, spread + 1, channels))
+    factor = np.ldexp(
+        r.choice([1.0, 1.5, 1.75], channels), r.integers(-149, 127) + r.integers(-spread, spread + 1, channels)
+    )
     factor = np.clip(factor, 2.0**-149, 3e38)
     x = r.choice([0.0, 1.0, -1.0, 1.25, -1.75], (3, channels, positions))
     x = np.ldexp(x, r.integers(-149, 127) if r.integers(2) else r.integers(-149, 127, x.shape))
