@@ -13,9 +13,11 @@ from sparsenet_kernels.registry import registered_temporarily
 from sparsenet_kernels.testing.call import can_run, complaints, uses_vectors
 from sparsenet_kernels.testing.case import Case, Expected, leftovers, listed
 from sparsenet_kernels.testing.check import cases, check_kernel
+from sparsenet_kernels.testing.report import CheckReport
 
 __all__ = [
     "Case",
+    "CheckReport",
     "Expected",
     "can_run",
     "cases",

@@ -103,7 +103,9 @@ def conv2d_edges(kernel: Kernel) -> Mapping[str, Conv2dProblem]:
             "ties and zeros among the inputs": replace(BASE, content="integers"),
             "stored zeros": replace(BASE, content="integers", keep_zeros=True),
             "not finite numbers": replace(BASE, samples=4, content="not finite"),
+            "not finite numbers, again": replace(BASE, samples=4, content="not finite", activity=Activity(4), seed=1),
             "overflowing numbers": replace(BASE, samples=4, content="overflowing"),
+            "overflowing numbers, again": replace(BASE, samples=4, content="overflowing", activity=Activity(4), seed=1),
             "many channels": replace(BASE, channels=37, size=(4, 5), activity=Activity(20)),
         }
         | ({} if _one_group(kernel) else _group_edges(grouped))
@@ -134,6 +136,15 @@ def _group_edges(grouped: Conv2dProblem) -> dict[str, Conv2dProblem]:
         "a group for each channel": replace(BASE, groups=4, outputs=4),
         "many outputs in each group": replace(grouped, outputs=130, size=(4, 5)),
     }
+
+
+def conv2d_sized(kernel: Kernel, sizes: Mapping[str, int]) -> Conv2dProblem:
+    """Return a convolution of B images with C channels, half of them active, to H rows of W positions of N outputs."""
+    of_window = 2 if kernel.operation == "conv2d_pool2" else 1
+    size = (of_window * sizes["H"] + 1, of_window * sizes["W"] + 1)
+    active = Activity(sizes["C"] // 2 + 1)
+    problem = Conv2dProblem(sizes["B"], size, sizes["C"], sizes["N"], (2, 2), density=0.5, activity=active)
+    return _fitted(kernel, problem)
 
 
 @st.composite
