@@ -191,7 +191,9 @@ def conv2d_case(kernel: Kernel, problem: Conv2dProblem) -> Case:
     weights, scratch = FORMATS[kernel.weights](kernel, problem, drawn)
     inputs = _lists(problem, drawn) if kernel.inputs == "active" else _IMAGES[kernel.weights](kernel, problem, drawn)
     out = leftovers((problem.samples, *problem.out, problem.outputs))
-    return Case(inputs | weights | scratch | {"out": out}, {"out": _expected(problem, drawn)}, frozenset(scratch))
+    return Case(
+        inputs | weights | scratch | {"out": out}, {"out": _expected(kernel, problem, drawn)}, frozenset(scratch)
+    )
 
 
 def _one_group(kernel: Kernel) -> bool:
@@ -214,13 +216,17 @@ def _draw(problem: Conv2dProblem) -> Drawn:
     return Drawn(image, columns, values, weight, mask if problem.keep_zeros else None, bias)
 
 
-def _expected(problem: Conv2dProblem, drawn: Drawn) -> Expected:
+def _expected(kernel: Kernel, problem: Conv2dProblem, drawn: Drawn) -> Expected:
     image = np.moveaxis(drawn.image, -1, 1)
     settings = problem.stride, problem.padding, problem.dilation, problem.groups
     convolve = reference.conv2d_pool2 if problem.pooled else reference.conv2d
     values = convolve(image, drawn.weight, drawn.bias, *settings)
     # the largest of four sums is off by no more than the one that may be off most
     magnitude = convolve(np.abs(image), np.abs(drawn.weight), np.abs(drawn.bias), *settings)
+    if problem.groups > 1 and kernel.weights == "blocks":
+        # a block of 16 outputs may span groups, and multiplies the channels of each by zeros of the others
+        every = np.zeros((1, problem.channels, *problem.kernel))
+        magnitude = magnitude + convolve(image, every, np.zeros(1), *settings[:3])
     return expected_sum(np.moveaxis(values, 1, -1), np.moveaxis(magnitude, 1, -1), drawn.weight[0].size)
 
 
