@@ -18,6 +18,9 @@ from sparsenet.storage import from_bytes, to_bytes
 from sparsenet_kernels.registry import kernels
 
 LARGEST = float(np.finfo(np.float32).max)
+ROUNDS_BY_SAMPLES = {"linear_f32_blocks_dense"}
+"""Kernels that add up in another order for few samples than for many, within the same bound."""
+
 NEARLY = LARGEST * (1 - 1e-5)
 """Values from here on may be said to have left float32: rounding errors may take them there."""
 
@@ -35,7 +38,10 @@ def failure_of(seed):
         return ("raised", "") if leaves else ("failed", f"nothing leaves float32, but: {error}")
     with np.errstate(all="ignore"):
         wrong = wrong_in(case, y) or wrong_elsewhere(case, engine, y)
-    return ("failed", f"{wrong}; kernels {engine.kernels}") if wrong else ("right", "")
+    if not wrong:
+        return "right", ""
+    where = "values leave float32" if leaves else "all values stay within float32"
+    return "failed", f"{wrong}; {where}; kernels {engine.kernels}"
 
 
 def leaves_float32(net, x):
@@ -97,13 +103,13 @@ def wrong_in(case, y):
 
 def wrong_elsewhere(case, engine, y):
     """Compare the answer with those of the parts of the batch, and of the network that was saved and loaded."""
-    parts = [engine(part) for part in np.split(case.x, case.cuts)]
-    if not same_bits(np.concatenate(parts), y):
+    parts = np.concatenate([engine(part) for part in np.split(case.x, case.cuts)])
+    if not same_bits(parts, y) and (case.exact or ROUNDS_BY_SAMPLES.isdisjoint(engine.kernels.values())):
         return f"split at {case.cuts} of {len(case.x)} samples the answer is another"
     if case.chooser.random() < 0.2:
         loaded = from_bytes(to_bytes(case.net))
         again = sn.compile(loaded, **case.settings, kernels=engine.kernels, progress=False)
-        if not same_bits(again(case.x), y):
+        if not np.array_equal(again(case.x), y):  # files do not keep the sign of weights that are zero
             return "saved and loaded, the answer is another"
     return ""
 

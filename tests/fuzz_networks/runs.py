@@ -117,10 +117,8 @@ def _note(outcome, seed, how, why, said):
     if how == "failed":
         outcome.failures[seed] = why
         short = " ".join(why.split())[-600:]
-        said(
-            f"seed {seed} on {outcome.target}: {short}; again: python -m fuzz_networks --seed {seed} --targets ", end=""
-        )
-        said(outcome.target, flush=True)
+        again = f"python -m fuzz_networks --seed {seed} --targets {outcome.target}"
+        said(f"seed {seed} on {outcome.target}: {short}; again: {again}", flush=True)
 
 
 def _environment(target):
