@@ -138,7 +138,7 @@ def compile(
     cores = usable_cores() if threads is None else _checked_count("threads", threads, MOST_THREADS)
     folded = fold_batchnorm(network)
     forced = _checked_kernels(_names(kernels), folded)
-    packs: dict[tuple[str, str], Any] = {}
+    packs: dict[tuple[Any, ...], Any] = {}
     chunk = _chunk_for(lower(folded, min(batch, LARGEST_CHUNK), machine(), forced, packs), batch, cores)
     lowered = lower(folded, chunk, machine(), forced, packs)
     if planner == "measure":

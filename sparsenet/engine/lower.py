@@ -33,7 +33,7 @@ def lower(
     batch: int,
     machine: Machine,
     forced: Mapping[str, str],
-    packs: dict[tuple[str, str], Any] | None = None,
+    packs: dict[tuple[Any, ...], Any] | None = None,
 ) -> Lowered:
     """Write the program of a network, for chunks of at most ``batch`` samples.
 
@@ -46,7 +46,7 @@ def lower(
     forced : mapping of str to str
         Kernels that the planner may not choose itself, by layer.
     packs : dict, optional
-        Weights packed for other programs of this network; weights packed for this one are added.
+        Weights packed and choices made for other programs of this network; those for this one are added.
     """
     draft, plan = Draft(batch, {} if packs is None else packs), Plan(machine, forced)
     source = draft.buffer(prod(net.input_shape))

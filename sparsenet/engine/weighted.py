@@ -103,11 +103,14 @@ def _block_count(layer: Conv2d | Linear) -> int:
 
 def _choose(draft: Draft, plan: Plan, operation: str, work: WeightedWork) -> str:
     forced = plan.forced.get(draft.layer, "").partition("__")[0]
-    try:
-        kernel, reason, predicted = choose(operation, work, plan.machine, forced)
-    except CompileError as error:
-        raise CompileError(f"layer {draft.layer!r}: {error}") from None
-    cost = predict(kernel, work, plan.machine)
+    key = operation, work, forced
+    if key not in draft.packs:  # layers alike are many, and each is lowered again for every kernel that is timed
+        try:
+            kernel, reason, predicted = choose(operation, work, plan.machine, forced)
+        except CompileError as error:
+            raise CompileError(f"layer {draft.layer!r}: {error}") from None
+        draft.packs[key] = kernel, reason, predicted, predict(kernel, work, plan.machine)
+    kernel, reason, predicted, cost = draft.packs[key]
     plan.choices.append(Choice(draft.layer, kernel, kernel.split("_")[-2], reason, None, predicted, {}, cost))
     return kernel
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from sparsenet.errors import CompileError
 from sparsenet.planner.cost import WeightedWork, predict
 from sparsenet.planner.machine import Machine
-from sparsenet.planner.own_kernels import is_own, stand_ins
+from sparsenet.planner.own_kernels import is_own, own_kernels_registered, stand_ins
 from sparsenet.planner.predicted import Cost
 from sparsenet_kernels.registry import kernels
 
@@ -107,6 +107,8 @@ def choose(operation: str, work: WeightedWork, machine: Machine, forced: str = "
     best = min(predicted, key=predicted.__getitem__)
     reason = _reason(best, predicted, operation)
     # nothing is known of kernels registered elsewhere, so measuring alone can choose them
+    if not own_kernels_registered():
+        return best, reason, predicted
     own = {own: predicted[name] for name in predicted for own in stand_ins(name, machine.features)}
     return best, reason, predicted | own
 
