@@ -102,17 +102,19 @@ def _block_count(layer: Conv2d | Linear) -> int:
 
 
 def _choose(draft: Draft, plan: Plan, operation: str, work: WeightedWork) -> str:
+    """Choose by prediction, or as asked for, and note the choice; for all layers that do the same work at once."""
     forced = plan.forced.get(draft.layer, "").partition("__")[0]
     key = operation, work, forced
-    if key not in draft.packs:  # layers alike are many, and each is lowered again for every kernel that is timed
+    if key not in draft.packs:
         try:
             kernel, reason, predicted = choose(operation, work, plan.machine, forced)
         except CompileError as error:
             raise CompileError(f"layer {draft.layer!r}: {error}") from None
-        draft.packs[key] = kernel, reason, predicted, predict(kernel, work, plan.machine)
-    kernel, reason, predicted, cost = draft.packs[key]
-    plan.choices.append(Choice(draft.layer, kernel, kernel.split("_")[-2], reason, None, predicted, {}, cost))
-    return kernel
+        cost = predict(kernel, work, plan.machine)
+        draft.packs[key] = Choice("", kernel, kernel.split("_")[-2], reason, None, predicted, {}, cost)
+    choice: Choice = replace(draft.packs[key], layer=draft.layer)
+    plan.choices.append(choice)
+    return choice.kernel
 
 
 def _variant_name(draft: Draft, plan: Plan, kernel: str, outputs: int) -> str:
