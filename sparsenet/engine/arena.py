@@ -8,13 +8,16 @@ from heapq import heappop, heappush
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["ALIGNMENT_BYTES", "Buffer", "aligned_copy", "aligned_scratch", "lay_out"]
+__all__ = ["ALIGNMENT_BYTES", "LARGEST_SCRATCH_BYTES", "Buffer", "aligned_copy", "aligned_scratch", "lay_out"]
 
 ALIGNMENT_BYTES = 64
 """A cache line, and the width of the widest vectors: kernels on aligned buffers were up to 1.65 times faster."""
 
 SLACK_BYTES = 64
 """Room behind each buffer, so that a vector that begins inside never ends in a neighbour's cache line."""
+
+LARGEST_SCRATCH_BYTES = 2**28
+"""Scratch memory of a chunk stays below this, or is that of a single sample."""
 
 Gap = tuple[int, int]
 """Bytes that nobody needs: from, and up to."""
@@ -24,12 +27,13 @@ ENDLESS = 2**62
 
 @dataclass(eq=False)
 class Buffer:
-    """A piece of scratch memory: ``elements`` 32-bit numbers, for each sample of a chunk or once.
+    """A piece of scratch memory: ``sample_bytes`` bytes, for each sample of a chunk or once.
 
+    A buffer says how far apart its samples lie; whatever sees it in a shape sees that many bytes a sample.
     ``offset_bytes`` is set by :func:`lay_out`; ``first`` and ``last`` are the steps between which it is needed.
     """
 
-    elements: int
+    sample_bytes: int
     per_sample: bool
     first: int
     last: int
@@ -37,7 +41,7 @@ class Buffer:
 
     def size_bytes(self, samples: int) -> int:
         """Bytes it takes for a chunk of ``samples``, rounded up to whole cache lines."""
-        size = 4 * self.elements * (samples if self.per_sample else 1) + SLACK_BYTES
+        size = self.sample_bytes * (samples if self.per_sample else 1) + SLACK_BYTES
         return -(-size // ALIGNMENT_BYTES) * ALIGNMENT_BYTES
 
 

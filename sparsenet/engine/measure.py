@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from itertools import zip_longest
 from typing import Any
 
+from sparsenet.engine.arena import LARGEST_SCRATCH_BYTES, lay_out
 from sparsenet.engine.lower import Lowered
 from sparsenet.engine.predicted_steps import call_s
 from sparsenet.planner.choose import Choice
@@ -119,6 +120,8 @@ class Budget:
         self.steps, self.call_s = len(first.draft.steps), call_s(first)
         self.left = MOST_STEPS
         self.ends_s = time.perf_counter() + LONGEST_IN_ALL_S
+        if lay_out(first.draft.buffers, first.draft.batch) > LARGEST_SCRATCH_BYTES:
+            self.left = 0  # each program that is timed has scratch memory of its own
 
     def allows(self, trials: int) -> bool:
         """Tell whether so many more programs may be written and timed, and count them."""
@@ -224,7 +227,7 @@ def _with_reasons(
         if choice.layer in measured
         else choice
         if choice.layer in forced
-        else replace(choice, reason=f"{choice.reason}; not measured, for so many layers would take too long")
+        else replace(choice, reason=f"{choice.reason}; not measured, for that would take too long")
         for choice in best.plan.choices
     ]
     return replace(best, plan=replace(best.plan, choices=choices))

@@ -14,6 +14,7 @@ from contextlib import contextmanager
 
 import numba
 
+from sparsenet.engine.thread_launch import launch_apart
 from sparsenet.planner.cores import whole_cores
 from sparsenet.planner.threading_layer import threading_layer
 from sparsenet_kernels.forks import preparing
@@ -37,6 +38,7 @@ def claim_threads() -> None:
     """Note that this process starts Numba's threads, as compiling for them may do."""
     if not _owners:
         _owners.append(os.getpid())
+        launch_apart()  # so that the caller's own OpenMP settings, torch's among them, stay as they are
 
 
 @contextmanager

@@ -116,3 +116,26 @@ def test_tbb_is_left_alone_where_it_makes_no_thread(net, monkeypatch):
     monkeypatch.undo()
     x = inputs(6, 200)
     np.testing.assert_array_equal(engine(x), net.reference(x))
+
+
+KEEPS_TORCHS_THREADS = """
+import numpy as np, torch
+import sparsenet as sn
+
+for threads in (1, 3):
+    torch.set_num_threads(threads)
+    engine = sn.compile(
+        sn.Network.sequential((30,), [sn.Linear(np.ones((30, 30)))]), batch=256, threads=2, planner="predict"
+    )
+    engine(np.ones((256, 30), np.float32))
+    assert torch.get_num_threads() == threads, torch.get_num_threads()
+"""
+
+
+@pytest.mark.parametrize("layer", ["omp", "tbb", "workqueue"])
+def test_torch_keeps_its_number_of_threads(layer):
+    pytest.importorskip("torch", reason="needs the extra train")
+    script = "from sparsenet.planner.threading_layer import _loads, has_tbb\n"
+    script += f"if not has_tbb() and {layer!r} == 'tbb' or not _loads({layer!r}): raise SystemExit\n"
+    environment = {**os.environ, "NUMBA_THREADING_LAYER": layer}
+    subprocess.run([sys.executable, "-c", script + KEEPS_TORCHS_THREADS], env=environment, check=True)
