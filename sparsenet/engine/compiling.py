@@ -147,9 +147,7 @@ def compile(
             lowered = _measured(folded, lowered, forced, examples, progress)
         program = assemble(lowered, chunk, progress)
     except MemoryError as error:
-        raise CompileError(
-            f"expected memory enough for packed weights and activations, got too little: {error}"
-        ) from None
+        raise CompileError(f"expected memory enough to compile this network, got too little: {error}") from None
     threads = max(1, min(cores, -(-batch // chunk)))
     return Engine(network, program, tuple(lowered.plan.choices), batch, chunk, threads, settings)
 
@@ -182,8 +180,8 @@ def _refuse_too_little_memory(sample_bytes: int) -> None:
     left_bytes = available_bytes() if sample_bytes > LARGEST_SCRATCH_BYTES else None
     if left_bytes is not None and sample_bytes > left_bytes:
         raise CompileError(
-            f"expected activations that fit into the {left_bytes:,} bytes of memory that are left, got {sample_bytes:,} "
-            "bytes for one sample"
+            f"expected activations that fit into the {left_bytes:,} bytes of memory that are left, "
+            f"got {sample_bytes:,} bytes for one sample"
         )
 
 
