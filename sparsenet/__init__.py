@@ -12,6 +12,7 @@ from sparsenet.errors import (
     CompileError,
     GraphError,
     ModelFormatError,
+    QuantizationWarning,
     SparsenetError,
     UnsupportedLayerError,
 )
@@ -65,6 +66,7 @@ __all__ = [
     "ModelFormatError",
     "Network",
     "Node",
+    "QuantizationWarning",
     "Quantize",
     "QuantizedConv2d",
     "QuantizedLinear",

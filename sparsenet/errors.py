@@ -1,6 +1,14 @@
-"""What this package raises: children of ``SparsenetError``; wrong Python types raise ``TypeError``."""
+"""What this package raises, and warns with: children of ``SparsenetError``; wrong Python types raise ``TypeError``."""
 
-__all__ = ["AudioError", "CompileError", "GraphError", "ModelFormatError", "SparsenetError", "UnsupportedLayerError"]
+__all__ = [
+    "AudioError",
+    "CompileError",
+    "GraphError",
+    "ModelFormatError",
+    "QuantizationWarning",
+    "SparsenetError",
+    "UnsupportedLayerError",
+]
 
 
 class SparsenetError(ValueError):
@@ -25,3 +33,7 @@ class CompileError(SparsenetError):
 
 class UnsupportedLayerError(SparsenetError):
     """A module to import that computes something that no layer of this package can."""
+
+
+class QuantizationWarning(UserWarning):
+    """A network that was rounded to 8 bits, though not all of it, or not for all of its calibration data."""
