@@ -37,9 +37,7 @@ def chunks(calibration: Any, shape: Shape, size: int) -> Iterator[Array]:
 def no_samples(calibration: Any) -> SparsenetError:
     """Return the error for calibration data that were none."""
     hint = "; an iterator gives its data only once, so make a new one" if isinstance(calibration, Iterator) else ""
-    return SparsenetError(
-        f"expected calibration data, got no samples; give some real inputs, a hundred or more{hint}"
-    )
+    return SparsenetError(f"expected calibration data, got no samples; give some real inputs, a hundred or more{hint}")
 
 
 def _is_array(value: Any) -> bool:

@@ -276,7 +276,9 @@ def test_the_engine_computes_chains_of_linear_layers_to_the_bit(name, sizes, see
 
 
 def test_layers_that_cannot_be_rounded_stay_float32_with_a_warning_that_names_them():
-    weight = np.where(np.arange(70_000) % 2, 1.0, -1.0).reshape(1, -1)  # any input: sums beyond int32 cannot be ruled out
+    weight = np.where(np.arange(70_000) % 2, 1.0, -1.0).reshape(
+        1, -1
+    )  # any input: sums beyond int32 cannot be ruled out
     net = sn.Network.sequential((70_000,), [sn.Linear(weight), sn.Linear([[1.0], [2.0]])])
     with pytest.warns(sn.QuantizationWarning, match=r"layer 'linear1' stays float32: QuantizedLinear: expected sums"):
         quantized = sn.quantize(net, np.linspace(0, 1, 70_000).reshape(1, -1))
@@ -415,7 +417,11 @@ def test_large_networks_keep_fewer_samples(monkeypatch):
         ([images(2), images(2)[0]], sn.SparsenetError, r"of shape \(B, 1, 16, 16\), got \(1, 16, 16\)"),
         (images(2) * np.nan, sn.SparsenetError, "expected finite input, got NaN or infinity"),
         ([images(2), np.full((1, 1, 16, 16), 1e300)], sn.SparsenetError, "expected finite input, got NaN or infinity"),
-        ([(images(8), np.zeros(8))], sn.SparsenetError, r"are the others labels\? Give the inputs: \(batch\[0\] for batch"),
+        (
+            [(images(8), np.zeros(8))],
+            sn.SparsenetError,
+            r"are the others labels\? Give the inputs: \(batch\[0\] for batch",
+        ),
         ([[images(8), np.zeros(8)]], sn.SparsenetError, "a list of 2 parts of which the first is one"),
         ([{"x": images(2)}], TypeError, r"got a dict; give its inputs: \(b\['x'\] for b in data\)"),
         ([[[1.0, 2.0], [3.0]]], sn.SparsenetError, "whose parts have different shapes"),
@@ -463,7 +469,9 @@ ORDINARY = {
     "one kind": lambda r, shape: np.ones(shape),
     "zeros": lambda r, shape: np.zeros(shape),
     "mostly zero": lambda r, shape: r.normal(size=shape) * (r.random(shape) < 0.01),
-    "loud and quiet": lambda r, shape: r.normal(size=shape) * 10 ** r.uniform(-3, 0, (shape[0], *[1] * (len(shape) - 1))),
+    "loud and quiet": lambda r, shape: (
+        r.normal(size=shape) * 10 ** r.uniform(-3, 0, (shape[0], *[1] * (len(shape) - 1)))
+    ),
 }
 
 
