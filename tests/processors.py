@@ -29,6 +29,9 @@ PROCESSORS = {
 }
 """Name and features of each; what kernels ask for is among them, other features are not."""
 
+ARM = {"Apple M1": "apple-m1", "Raspberry Pi 5": "cortex-a76", "Graviton 4": "neoverse-v2"}
+"""AArch64 processors, by LLVM's names."""
+
 
 def settings_of(processor):
     """Return the environment variables by which Numba compiles for a processor."""
@@ -40,3 +43,10 @@ def lacking(processor):
     """Return the features of a processor that this one lacks: code for it cannot run here."""
     here = binding.get_host_cpu_features()
     return [feature for feature in PROCESSORS[processor][1] if not here.get(feature)]
+
+
+def this_one_with(*more):
+    """Return the environment variables by which Numba compiles for this processor as if it had more features."""
+    here = [feature for feature, there in binding.get_host_cpu_features().items() if there]
+    features = ",".join(f"+{feature}" for feature in [*here, *more])
+    return {"NUMBA_CPU_NAME": binding.get_host_cpu_name(), "NUMBA_CPU_FEATURES": features}
