@@ -19,7 +19,6 @@ _ICELAKE = (
 PROCESSORS = {
     "first x86-64": ("x86-64", ()),
     "Haswell": ("haswell", _AVX2),
-    "Zen 3": ("znver3", _AVX2),
     "Alder Lake": ("alderlake", (*_AVX2, "avxvnni", "gfni")),
     "Skylake-X": ("skylake-avx512", _AVX512),
     "Ice Lake": ("icelake-server", _ICELAKE),
@@ -29,7 +28,7 @@ PROCESSORS = {
 }
 """Name and features of each; what kernels ask for is among them, other features are not."""
 
-ARM = {"Apple M1": "apple-m1", "Raspberry Pi 5": "cortex-a76", "Graviton 4": "neoverse-v2"}
+ARM = {"Apple M1": "apple-m1", "Graviton 4": "neoverse-v2"}
 """AArch64 processors, by LLVM's names."""
 
 
