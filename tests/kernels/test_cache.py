@@ -165,7 +165,8 @@ print(json.dumps(found))
 def test_damaged_files_are_compiled_anew(run, kept):
     found = json.loads(run(DAMAGED, kept, at=kept))
     assert found.pop("whole") == 1
-    assert found == dict.fromkeys(["emptied", "cut short", "another pickle", "zeros inside", "a bit"], [0, 1])
+    assert set(found) == {"emptied", "cut short", "another pickle", "zeros inside", "a bit"}
+    assert all(hits == [0, 1] for hits in found.values()), found
 
 
 def test_two_processes_may_fill_a_directory_at_once(run, tmp_path):
@@ -212,9 +213,8 @@ def test_no_compiled_module_imports_what_is_not_in_the_fingerprint():
         path for path in PACKAGE.rglob("*.py") if path.parent.name in ("cpu", "simd") or path.name == "driver.py"
     ]
     assert len(compiled) > 10
-    wrong = [
-        path.name for path in compiled for folder in cache.NEVER_COMPILED if f"sparsenet_kernels.{folder}" in imports_of(path)
-    ]
+    never = [f"sparsenet_kernels.{folder}" for folder in cache.NEVER_COMPILED]
+    wrong = [path.name for path in compiled for module in never if module in imports_of(path)]
     assert wrong == []
 
 
