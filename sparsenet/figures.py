@@ -1,9 +1,12 @@
 """Figures without a window: made, and written in the format that a file's name asks for."""
 
+from io import BytesIO
 from os import PathLike
+from pathlib import Path
 from typing import Any
 
 from sparsenet.errors import SparsenetError
+from sparsenet.whole_files import write_whole
 
 __all__ = ["new_figure", "write_figure"]
 
@@ -34,7 +37,11 @@ def write_figure(figure: Any, path: str | PathLike[str]) -> None:
     SparsenetError
         If the ending is no format that matplotlib knows.
     """
+    target = Path(path)
+    target = target if target.suffix else target.with_name(f"{target.name}.png")
+    drawn = BytesIO()
     try:
-        figure.savefig(path, dpi=150)
+        figure.savefig(drawn, dpi=150, format=target.suffix[1:].lower())
     except ValueError as error:
         raise SparsenetError(str(error)) from None
+    write_whole(target, drawn.getvalue())

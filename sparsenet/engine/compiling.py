@@ -14,7 +14,7 @@ from sparsenet.engine.engine import Engine, FloatArray, converted
 from sparsenet.engine.lower import Lowered, lower
 from sparsenet.engine.measure import choose_by_measuring, kernels_to_try
 from sparsenet.engine.program import assemble, compile_kernels, constant_bytes
-from sparsenet.errors import CompileError
+from sparsenet.errors import CompileError, did_you_mean
 from sparsenet.layers import Weighted
 from sparsenet.network import Network
 from sparsenet.passes import fold_batchnorm
@@ -216,5 +216,8 @@ def _names(kernels: Any) -> dict[str, str]:
 def _checked_kernels(forced: dict[str, str], net: Network) -> dict[str, str]:
     weighted = [node.name for node in net.nodes if isinstance(node.layer, Weighted)]
     if unknown := [name for name in forced if name not in weighted]:
-        raise CompileError(f"expected kernels for layers with weights ({', '.join(weighted)}), got {unknown[0]!r}")
+        raise CompileError(
+            f"expected kernels for layers with weights ({', '.join(weighted)}), got {unknown[0]!r}"
+            f"{did_you_mean(unknown[0], weighted)}"
+        )
     return forced

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from sparsenet.errors import GraphError, UnsupportedLayerError
+from sparsenet.given import real_array
 from sparsenet.importers.report import DETAIL, Note
 from sparsenet.importers.torch_recording import recorded, same_step
 from sparsenet.importers.torch_run import Recording, place
@@ -93,7 +94,7 @@ def _samples(example: Any) -> Any:
     import torch
 
     if isinstance(example, np.ndarray):
-        example = torch.from_numpy(np.array(example))
+        example = torch.from_numpy(np.array(real_array(example, "real numbers in the example"), np.float32))
     if not isinstance(example, torch.Tensor):
         hint = "; modules of several inputs are not supported" if isinstance(example, tuple | list) else ""
         raise TypeError(f"expected the example as a tensor or array, got {type(example).__name__}{hint}")

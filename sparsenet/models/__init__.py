@@ -4,6 +4,7 @@ import os
 from importlib.resources import files
 
 from sparsenet import storage
+from sparsenet.errors import did_you_mean
 from sparsenet.network import Network
 
 __all__ = ["BUNDLED", "load"]
@@ -37,6 +38,8 @@ def load(name_or_path: str | os.PathLike[str]) -> Network:
     try:
         return storage.load(name_or_path)
     except FileNotFoundError:
+        given = os.fspath(name_or_path)
         raise FileNotFoundError(
-            f"expected the path of a network or one of {', '.join(BUNDLED)}, got {os.fspath(name_or_path)!r}"
+            f"expected the path of a network or one of {', '.join(BUNDLED)}, "
+            f"got {given!r}{did_you_mean(given, BUNDLED)}"
         ) from None

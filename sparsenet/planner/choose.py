@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from sparsenet.errors import CompileError
+from sparsenet.errors import CompileError, did_you_mean
 from sparsenet.planner.cost import WeightedWork, predict
 from sparsenet.planner.machine import Machine
 from sparsenet.planner.own_kernels import is_own, stand_ins
@@ -100,7 +100,8 @@ def choose(operation: str, work: WeightedWork, machine: Machine, forced: str = "
         if operation == "conv2d_pool2":  # what only convolves may be asked for, too
             possible = tuple(dict.fromkeys([*possible, *_registered("conv2d", work)]))
         if forced not in possible:
-            raise CompileError(f"expected one of {', '.join(possible)}, got {forced!r}")
+            close = did_you_mean(forced, possible)
+            raise CompileError(f"expected one of {', '.join(possible)}, got {forced!r}{close}")
         return forced, "asked for", {}
     # nobody packs sets to find out how many there are: where some are full, csc does the same work in less memory
     predicted = {name: predict(name, work, machine).us for name in possible if "complementary" not in name}

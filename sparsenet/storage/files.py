@@ -2,7 +2,6 @@
 
 import json
 import os
-import secrets
 import stat
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,7 @@ from sparsenet.storage.strict_json import (
     read_json,
     shown,
 )
+from sparsenet.whole_files import write_whole
 
 __all__ = ["LARGEST_BYTES", "from_bytes", "load", "save", "to_bytes"]
 
@@ -31,6 +31,8 @@ FORMAT = 1
 
 def save(net: Network, path: str | os.PathLike[str], weights: str = "float32") -> None:
     """Write a network to one ``.safetensors`` file; a file of that name is replaced at once, or not at all.
+
+    A link stays one, and what it leads to is replaced; permissions stay as they were.
 
     Parameters
     ----------
@@ -58,22 +60,12 @@ def save(net: Network, path: str | os.PathLike[str], weights: str = "float32") -
     <Network (3,) to (3,): 1 layers>
     """
     data = to_bytes(net, weights)
-    target = Path(path)
+    target = _as_path(path)
     if not target.parent.is_dir():
         raise FileNotFoundError(f"expected the folder {str(target.parent)!r} to exist; create it first")
     if target.is_dir():
         raise IsADirectoryError(f"expected the path of a file, got the folder {str(target)!r}")
-    # A name of its own beside the target: os.replace is atomic only within one file system. Not from tempfile, whose
-    # files nobody else may read.
-    temporary = target.with_name(f".{secrets.token_hex(8)}.partial")
-    try:
-        with temporary.open("xb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, target)
-    finally:
-        temporary.unlink(missing_ok=True)
+    write_whole(target, data)
 
 
 def load(path: str | os.PathLike[str], limit_bytes: int = LARGEST_BYTES) -> Network:
@@ -97,7 +89,7 @@ def load(path: str | os.PathLike[str], limit_bytes: int = LARGEST_BYTES) -> Netw
     --------
     See :func:`save`.
     """
-    data = _read(Path(path), limit_bytes)
+    data = _read(_as_path(path), limit_bytes)
     try:
         return from_bytes(data, limit_bytes)
     except ModelFormatError as error:
@@ -182,6 +174,15 @@ def from_bytes(data: bytes, limit_bytes: int = LARGEST_BYTES) -> Network:
         )
     except (GraphError, TypeError) as error:
         raise ModelFormatError(str(error)) from error
+
+
+def _as_path(path: str | os.PathLike[str]) -> Path:
+    text = os.fspath(path)
+    if not text:
+        raise FileNotFoundError("expected the path of a file, got an empty one; is a variable not set?")
+    if "\0" in text:  # which no file's name can hold, and Path finds out late
+        raise FileNotFoundError(f"expected the path of a file, got {text!r}, which no file can be called")
+    return Path(text)
 
 
 def _read(path: Path, limit_bytes: int) -> bytes:
