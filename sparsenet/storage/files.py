@@ -178,6 +178,8 @@ def from_bytes(data: bytes, limit_bytes: int = LARGEST_BYTES) -> Network:
 
 def _as_path(path: str | os.PathLike[str]) -> Path:
     text = os.fspath(path)
+    if not isinstance(text, str):
+        raise TypeError(f"expected a path as text, got {type(text).__name__}")
     if not text:
         raise FileNotFoundError("expected the path of a file, got an empty one; is a variable not set?")
     if "\0" in text:  # which no file's name can hold, and Path finds out late
