@@ -8,6 +8,7 @@ __all__ = [
     "CompileError",
     "GraphError",
     "ModelFormatError",
+    "RangeError",
     "SparsenetError",
     "UnsupportedLayerError",
     "did_you_mean",
@@ -36,6 +37,10 @@ class CompileError(SparsenetError):
 
 class UnsupportedLayerError(SparsenetError):
     """A module to import that computes something that no layer of this package can."""
+
+
+class RangeError(SparsenetError):
+    """A network whose values leave the numbers that float32 can hold, with weights and inputs that do not."""
 
 
 def did_you_mean(name: object, names: Iterable[str]) -> str:

@@ -5,7 +5,6 @@ import textwrap
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from sparsenet.errors import SparsenetError, did_you_mean
@@ -13,6 +12,7 @@ from sparsenet.source_view import PythonSource
 from sparsenet.table_style import fitted, ruled
 from sparsenet.tables import HTML_WIDTH, as_html, printable
 from sparsenet_kernels.definition import definition_of
+from sparsenet_kernels.forks import kept_property
 from sparsenet_kernels.machine_code import MachineCode, machine_code
 from sparsenet_kernels.registry import Argument, Kernel, KernelCompileError, kernels
 
@@ -41,7 +41,7 @@ class KernelView:
     source: str
     definition: str
 
-    @cached_property
+    @kept_property
     def code(self) -> MachineCode:
         """The machine code, compiled when first asked for.
 

@@ -31,6 +31,7 @@ from sparsenet.speech.windowing import windows
 __all__ = ["LABELS", "Clip", "SpeechCommands", "batches", "label_of"]
 
 LABELS = ("silence", "unknown", "zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
+"""The classes of the bundled networks, in the order of their outputs."""
 
 _NOISE_FOLDER = "_background_noise_"
 

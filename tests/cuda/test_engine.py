@@ -9,6 +9,8 @@ from error_bound import bounded_output
 import sparsenet as sn
 from sparsenet.engine.cuda_plan import lower_for_device
 from sparsenet_kernels.cuda.api import cuda, is_simulated, missing, upload
+from sparsenet_kernels.cuda.launch import sizes_of
+from sparsenet_kernels.indices import IndexRangeError
 from sparsenet_kernels.registry import kernels
 
 
@@ -95,10 +97,17 @@ def test_an_empty_batch_gives_an_empty_answer():
 
 
 @pytest.mark.usefixtures("device")
+def test_more_samples_than_the_batch_go_through_in_parts():
+    net = sparse_twice()
+    engine, x = sn.compile(net, batch=2, device="cuda"), inputs(net, 5)
+    alone = np.concatenate([engine(x[i : i + 1]) for i in range(5)])
+    np.testing.assert_array_equal(engine(x), alone)
+    np.testing.assert_array_equal(engine(upload(x)).copy_to_host(), alone)
+
+
+@pytest.mark.usefixtures("device")
 def test_what_cannot_be_right_is_refused():
     engine = sn.compile(sparse_twice(), batch=2, device="cuda")
-    with pytest.raises(sn.SparsenetError, match="expected at most 2 samples a call, got 3"):
-        engine(np.zeros((3, 2, 6, 6)))
     with pytest.raises(sn.SparsenetError, match="expected finite input"):
         engine(np.full((1, 2, 6, 6), np.nan))
     with pytest.raises(sn.SparsenetError, match=r"expected input of shape \(B, 2, 6, 6\)"):
@@ -172,3 +181,11 @@ def test_the_bundled_network_agrees_on_a_gpu():
     net = sn.load("spoken-digits-float32")
     x = inputs(net, 16)
     assert agree(net, x, sn.compile(net, batch=16, device="cuda")(x))
+
+
+def test_a_launch_on_a_gpu_has_no_more_blocks_than_there_are_numbers():
+    pool = kernels("cuda")["max_pool2d_f32"]
+    shapes = [(2**11, 2**10, 2**10, 1), *[()] * 6, (2**11, 2**10, 2**10, 1)]
+    with pytest.raises(IndexRangeError, match=r"blocks of max_pool2d_f32 \(B OH OW\), got 2147483648; compile for a"):
+        sizes_of(pool, shapes)
+    assert sizes_of(pool, [(2**11 - 1, *shape[1:]) if shape else () for shape in shapes])["B"] == 2047
