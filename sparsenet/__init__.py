@@ -16,6 +16,7 @@ from sparsenet.errors import (
     CompileError,
     GraphError,
     ModelFormatError,
+    RangeError,
     SparsenetError,
     UnsupportedLayerError,
 )
@@ -77,6 +78,7 @@ __all__ = [
     "Quantize",
     "QuantizedConv2d",
     "QuantizedLinear",
+    "RangeError",
     "ReLU",
     "Reshape",
     "Softmax",

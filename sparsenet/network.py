@@ -131,6 +131,9 @@ class Network:
     def reference(self, x: npt.ArrayLike) -> npt.NDArray[np.float64]:
         """Compute what the network means, in float64 NumPy: slow, readable, the measure of every kernel.
 
+        Nothing is rounded to float32 on the way: values that float32 cannot hold, which an engine refuses, are ordinary
+        numbers here.
+
         Parameters
         ----------
         x : array (B, *input_shape)
@@ -138,6 +141,13 @@ class Network:
         Returns
         -------
         array (B, *output_shape), float64
+
+        Raises
+        ------
+        SparsenetError
+            When ``x`` has another shape, or holds NaN or infinity.
+        RangeError
+            When a value leaves float64, too; the message names the layer.
 
         Examples
         --------

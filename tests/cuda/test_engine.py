@@ -9,6 +9,8 @@ from error_bound import bounded_output
 import sparsenet as sn
 from sparsenet.engine.cuda_plan import lower_for_device
 from sparsenet_kernels.cuda.api import cuda, is_simulated, missing, upload
+from sparsenet_kernels.cuda.launch import sizes_of
+from sparsenet_kernels.indices import IndexRangeError
 from sparsenet_kernels.registry import kernels
 
 
@@ -179,3 +181,11 @@ def test_the_bundled_network_agrees_on_a_gpu():
     net = sn.load("spoken-digits-float32")
     x = inputs(net, 16)
     assert agree(net, x, sn.compile(net, batch=16, device="cuda")(x))
+
+
+def test_a_launch_on_a_gpu_has_no_more_blocks_than_there_are_numbers():
+    pool = kernels("cuda")["max_pool2d_f32"]
+    shapes = [(2**11, 2**10, 2**10, 1), *[()] * 6, (2**11, 2**10, 2**10, 1)]
+    with pytest.raises(IndexRangeError, match=r"blocks of max_pool2d_f32 \(B OH OW\), got 2147483648; compile for a"):
+        sizes_of(pool, shapes)
+    assert sizes_of(pool, [(2**11 - 1, *shape[1:]) if shape else () for shape in shapes])["B"] == 2047

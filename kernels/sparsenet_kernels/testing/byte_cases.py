@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from sparsenet_kernels import reference
 from sparsenet_kernels.registry import Kernel
 from sparsenet_kernels.testing.case import Argument, Case, Expected, leftovers
-from sparsenet_kernels.testing.contents import ALL, numbers
+from sparsenet_kernels.testing.contents import ALL, SPOILED, numbers
 from sparsenet_kernels.testing.pool_cases import PoolProblem, pool_edges
 
 Bytes = NDArray[np.uint8]
@@ -50,7 +50,7 @@ WINNERS = ByteWinnersProblem(samples=2, positions=9, channels=64, k=6)
 def quantize_edges(kernel: Kernel) -> Mapping[str, QuantizeProblem]:
     """Return the problems that every such kernel must solve, by what is special about them."""
     sizes = {f"{n} numbers": replace(QUANTIZE, size=n) for n in (1, 7, 8, 15, 16, 17, 63, 64, 65, 1024)}
-    held = {f"{content} numbers": replace(QUANTIZE, content=content) for content in (*ALL, "halves")}
+    held = {f"{content} numbers": replace(QUANTIZE, content=content) for content in (*ALL, *SPOILED, "halves")}
     zeros = {f"zero at {zero}": replace(QUANTIZE, zero=zero, content="wide") for zero in (0, 1, 255)}
     return sizes | held | zeros | {"no samples": replace(QUANTIZE, samples=0)}
 
@@ -58,7 +58,7 @@ def quantize_edges(kernel: Kernel) -> Mapping[str, QuantizeProblem]:
 def quantize_problems(kernel: Kernel) -> st.SearchStrategy[QuantizeProblem]:
     """Draw numbers, scales and zeros."""
     scales = st.floats(2.0**-20, 2.0**20, width=32)
-    contents, seeds = st.sampled_from([*ALL, "halves"]), st.integers(0, 2**16)
+    contents, seeds = st.sampled_from([*ALL, *SPOILED, "halves"]), st.integers(0, 2**16)
     return st.builds(
         QuantizeProblem, st.integers(0, 3), st.integers(1, 70), scales, st.integers(0, 255), contents, seeds
     )

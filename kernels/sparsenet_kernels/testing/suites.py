@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 from hypothesis import strategies as st
 
 from sparsenet_kernels.registry import Kernel
@@ -34,13 +35,18 @@ class Suite:
         Problems that are always tried, by what is special about them.
     problems : function of a kernel
         Strategy for more problems.
-    case : function of a kernel and a problem
+    build : function of a kernel and a problem
         The kernel's arguments, and what it must write.
     """
 
     edges: Callable[[Kernel], Mapping[str, Any]]
     problems: Callable[[Kernel], st.SearchStrategy[Any]]
-    case: Callable[[Kernel, Any], Case]
+    build: Callable[[Kernel, Any], Case]
+
+    def case(self, kernel: Kernel, problem: Any) -> Case:
+        """Build the case of a problem; NumPy warns of nothing, because overflow and NaN are drawn on purpose."""
+        with np.errstate(all="ignore"):
+            return self.build(kernel, problem)
 
 
 def _elementwise(case: Callable[[Kernel, Any], Case]) -> Suite:
@@ -111,6 +117,7 @@ SUITES: Mapping[str, Suite] = {
     "split_phases_f32": _layout(layout_cases.split_phases_case),
     "spread_channels_i8": _convert(convert_cases.spread_channels_case),
     "swap_axes_f32": _layout(layout_cases.swap_axes_case),
+    "watch_f32": _elementwise(elementwise_cases.watch_case),
 }
 """The suite of each operation in each number type: ``<operation>_<dtype>``, as kernels' names begin."""
 
