@@ -1,10 +1,11 @@
-"""What this package raises: children of ``SparsenetError``; wrong Python types raise ``TypeError``."""
+"""What this package raises, and warns with: children of ``SparsenetError``; wrong Python types raise ``TypeError``."""
 
 __all__ = [
     "AudioError",
     "CompileError",
     "GraphError",
     "ModelFormatError",
+    "QuantizationWarning",
     "RangeError",
     "SparsenetError",
     "UnsupportedLayerError",
@@ -37,3 +38,7 @@ class UnsupportedLayerError(SparsenetError):
 
 class RangeError(SparsenetError):
     """A network whose values leave the numbers that float32 can hold, with weights and inputs that do not."""
+
+
+class QuantizationWarning(UserWarning):
+    """A network that was rounded to 8 bits, though not all of it, or not for all of its calibration data."""

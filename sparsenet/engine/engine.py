@@ -39,7 +39,12 @@ class Scratch:
     __slots__ = ("address", "memory")
 
     def __init__(self, size_bytes: int) -> None:
-        self.memory = aligned_scratch(size_bytes)
+        try:
+            self.memory = aligned_scratch(size_bytes)
+        except MemoryError:
+            raise SparsenetError(
+                f"expected {size_bytes:,} bytes of memory for activations, got less; compile with fewer threads"
+            ) from None
         self.address = address_of(self.memory)
 
 
