@@ -92,6 +92,13 @@ def k_winners_edges(kernel: Kernel) -> Mapping[str, KWinnersProblem]:
     return {what: edge for what, edge in edges.items() if _takes(kernel, edge.channels, edge.k)}
 
 
+def k_winners_sized(kernel: Kernel, sizes: Mapping[str, int]) -> KWinnersProblem:
+    """Return B samples of R positions with C channels, of which K win, as far as there are so many."""
+    fewest, most = LIMITS if kernel.variant == "lanes" else (1, sizes["K"])
+    channels = sizes["C"] + fewest - 1
+    return KWinnersProblem(sizes["B"], sizes["R"], channels, min(sizes["K"], channels, most))
+
+
 def k_winners_problems(kernel: Kernel) -> st.SearchStrategy[KWinnersProblem]:
     """Draw activations and numbers of winners."""
     eights = st.integers(1, 10).map(lambda eight: 8 * eight)
