@@ -15,14 +15,16 @@ out. Registering compiles nothing. Each device has kernels of its own, so the sa
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cache
 from types import MappingProxyType
 from typing import Any
 
 from numba.core.errors import NumbaError
+from numba.core.registry import cpu_target
 
 from sparsenet_kernels.arguments import DTYPES, Argument, check_names, parse
 from sparsenet_kernels.compile_errors import in_short
+from sparsenet_kernels.forks import TornError, compiling, kept_property
 from sparsenet_kernels.jit import compiled
 
 __all__ = [
@@ -81,7 +83,7 @@ class Kernel:
     threads: str = ""
     reference: Callable[..., Any] | None = None
 
-    @cached_property
+    @kept_property
     def step(self) -> Any:
         """The compiled C function the engine calls; compiled, or read from the cache, when first asked for.
 
@@ -93,14 +95,23 @@ class Kernel:
         return self.compile_step(kept=True)
 
     def compile_step(self, kept: bool) -> Any:
-        """Compile the step that calls this kernel; ``kept`` in the cache, or read from it, if the kernel is bundled."""
+        """Compile the step that calls this kernel; ``kept`` in the cache, or read from it, if the kernel is bundled.
+
+        Raises
+        ------
+        KernelCompileError
+            When Numba cannot compile the kernel, or this process was forked while it compiled another.
+        """
         from sparsenet_kernels.native import compile_step
 
         types_of = [argument.numba_type for argument in self.arguments]
         try:
-            return compile_step(self.name, self.function, types_of, kept and self.bundled)
+            with compiling():
+                return compile_step(self.name, self.function, types_of, kept and self.bundled)
         except NumbaError as error:
             raise KernelCompileError(f"{self.name} cannot be compiled: {in_short(str(error))}") from None
+        except TornError as error:
+            raise KernelCompileError(str(error)) from None
 
     @property
     def bundled(self) -> bool:
@@ -209,11 +220,13 @@ def registered_temporarily() -> Iterator[None]:
 @cache  # going through 25 imports at each look-up took a fifth of planning a deep network
 def load_all(device: str = "cpu") -> None:
     """Import the modules that register a device's kernels."""
-    from sparsenet_kernels import cpu, cuda
-
     if device not in _KERNELS:
         raise ValueError(f"expected a device of {', '.join(_KERNELS)}, got {device!r}")
-    (cpu if device == "cpu" else cuda).register_all()
+    with compiling():
+        from sparsenet_kernels import cpu, cuda
+
+        (cpu if device == "cpu" else cuda).register_all()
+        _ = cpu_target.target_context  # made now: Numba makes it under a lock that a fork would not wait for
 
 
 def _check_parts(

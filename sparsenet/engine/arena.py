@@ -17,12 +17,13 @@ SLACK_BYTES = 64
 
 @dataclass(eq=False)
 class Buffer:
-    """A piece of scratch memory: ``elements`` 32-bit numbers, for each sample of a chunk or once.
+    """A piece of scratch memory: ``sample_bytes`` bytes, for each sample of a chunk or once.
 
+    A buffer says how far apart its samples lie; whatever sees it in a shape sees that many bytes a sample.
     ``offset_bytes`` is set by :func:`lay_out`; ``first`` and ``last`` are the steps between which it is needed.
     """
 
-    elements: int
+    sample_bytes: int
     per_sample: bool
     first: int
     last: int
@@ -30,7 +31,7 @@ class Buffer:
 
     def size_bytes(self, samples: int) -> int:
         """Bytes it takes for a chunk of ``samples``, rounded up to whole cache lines."""
-        size = 4 * self.elements * (samples if self.per_sample else 1) + SLACK_BYTES
+        size = self.sample_bytes * (samples if self.per_sample else 1) + SLACK_BYTES
         return -(-size // ALIGNMENT_BYTES) * ALIGNMENT_BYTES
 
 

@@ -32,7 +32,7 @@ def lower_quantized_linear(draft: Draft, plan: Plan, layer: QuantizedLinear, val
     mask = draft.once(_mask_in_memory_order, layer, value)
     chosen = choose_candidate(draft, plan, _linear_candidates(draft, plan, layer, value, weight, mask))
     out = draft.buffer(N)
-    x = View(value.buffer, (weight.shape[1],))
+    x = View(value.buffer, (value.layout.sample_bytes,))
     emit(draft, chosen.kernel, x, *chosen.bind(), View(out, (N,)))
     return Value(1, N, out)
 

@@ -14,13 +14,16 @@ from sparsenet.engine.engine import Engine, FloatArray, converted
 from sparsenet.engine.lower import Lowered, lower
 from sparsenet.engine.measure import choose_by_measuring, kernels_to_try
 from sparsenet.engine.program import assemble, compile_kernels, constant_bytes
+from sparsenet.engine.recovery import as_it_came, refuse_infinite
 from sparsenet.errors import CompileError
 from sparsenet.layers import Weighted
 from sparsenet.network import Network
+from sparsenet.network_parts import expect_network
 from sparsenet.passes import fold_batchnorm
 from sparsenet.planner.cores import usable_cores
 from sparsenet.planner.cost import L2_BYTES
 from sparsenet.planner.machine import machine
+from sparsenet_kernels.forks import TornError, refuse_torn
 
 if TYPE_CHECKING:
     from sparsenet.engine.cuda_engine import CudaEngine
@@ -81,7 +84,8 @@ def compile(
     ----------
     network : Network
     batch : int
-        The largest batch of one call.
+        Samples of most calls: kernels are timed for so many, and memory and cores are shared out for them. A call may
+        have more samples, which then go through in parts.
     threads : int, optional
         Cores that one call may use, for batches that are large enough to share out. All usable ones when left out:
         those that affinity and cgroup quota leave to this process.
@@ -107,7 +111,8 @@ def compile(
     Raises
     ------
     CompileError
-        When a setting cannot be right, there is no GPU, or Numba's compiler is turned off.
+        When a setting cannot be right, there is no GPU, Numba's compiler is turned off, or this process was forked
+        while another thread compiled.
 
     Examples
     --------
@@ -117,8 +122,7 @@ def compile(
     >>> sn.compile(net)(np.float32([[1, 4, 3, 2]]))
     array([[0., 4., 3., 0.]], dtype=float32)
     """
-    if not isinstance(network, Network):
-        raise TypeError(f"expected a Network, got {type(network).__name__}")
+    expect_network(network)
     if planner not in ("measure", "predict"):
         raise CompileError(f'expected planner "measure" or "predict", got {planner!r}')
     if device not in ("cpu", "cuda"):
@@ -130,6 +134,7 @@ def compile(
         return compile_for_cuda(network, _checked_count("batch", batch, LARGEST_BATCH), forced)
     if config.DISABLE_JIT:  # type: ignore[attr-defined, unused-ignore]
         raise CompileError("expected Numba to compile, but NUMBA_DISABLE_JIT is set; unset it, or call reference(x)")
+    _refuse_torn()
     settings = {"batch": batch, "threads": threads, "planner": planner, "kernels": _names(kernels)}
     batch = _checked_count("batch", batch, LARGEST_BATCH)
     cores = usable_cores() if threads is None else _checked_count("threads", threads, MOST_THREADS)
@@ -143,6 +148,13 @@ def compile(
     program = assemble(lowered, chunk, progress)
     threads = max(1, min(cores, -(-batch // chunk)))
     return Engine(network, program, tuple(lowered.plan.choices), batch, chunk, threads, settings)
+
+
+def _refuse_torn() -> None:
+    try:
+        refuse_torn()
+    except TornError as error:
+        raise CompileError(str(error)) from None
 
 
 def _chunk_for(lowered: Lowered, batch: int, cores: int) -> int:
@@ -173,7 +185,7 @@ def _measured(
 
     def runner(lowered: Lowered) -> Callable[[], object]:
         program = assemble(lowered, samples, progress)
-        engine = Engine(net, program, (), samples, samples, 1, {})
+        engine = Engine(net, program, (), samples, samples, 1, {}, as_it_came)
         inputs = cycle(timed)
         return lambda: engine(next(inputs))
 
@@ -193,6 +205,7 @@ def _rotated(examples: FloatArray, samples: int) -> list[FloatArray]:
     """Cut examples into calls of so many samples, each beginning at another example."""
     if not len(examples):
         raise CompileError("expected at least one example, got none")
+    refuse_infinite(examples)
     starts = range(0, len(examples), max(1, len(examples) // MOST_INPUTS))
     return [examples[(np.arange(samples) + start) % len(examples)] for start in starts]
 

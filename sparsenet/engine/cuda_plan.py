@@ -122,6 +122,8 @@ def _kernel_for(layer: Conv2d | Linear, lists: bool) -> str:
 
 
 def _set_count(layer: Conv2d | Linear) -> int:
+    if layer.weight.size >= 2**31:  # formats that skip zeros count in 32 bits
+        return len(layer.weight)
     if isinstance(layer, Conv2d):
         packed = pack_complementary_conv2d(layer.weight, layer.groups, mask=layer.mask)
     else:

@@ -2,13 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from math import ceil, prod
 from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
-from sparsenet.engine.conv2d_weights import BIND_CONV2D, Geometry, bias_of, share_kept
+from sparsenet.engine.conv2d_weights import BIND_CONV2D, Geometry, bias_of, failing, share_kept, unfit_conv2d
 from sparsenet.engine.values import Arguments, Draft, Value, View, active_lists, dense_buffer, emit, scratch
 from sparsenet.errors import CompileError
 from sparsenet.layers import Conv2d, Linear, kept_count
@@ -24,6 +25,7 @@ from sparsenet_kernels.formats import (
     pack_panels,
     panel_vectors,
 )
+from sparsenet_kernels.formats.entries import check_weight_count
 from sparsenet_kernels.registry import kernels
 
 __all__ = ["Plan", "lower_conv2d", "lower_linear"]
@@ -48,7 +50,7 @@ def lower_linear(draft: Draft, plan: Plan, layer: Linear, value: Value) -> Value
     N, D = layer.weight.shape
     blocks = draft.once(_block_count, layer)
     work = WeightedWork(1, 1, 1, D, N, 1, kept_count(layer), value.expected, draft.batch, blocks)
-    kernel = _choose(draft, plan, "linear", work)
+    kernel = _choose(draft, plan, "linear", work, _unfit_linear(layer))
     _, _, weights, inputs = kernel.split("_")
     name = _variant_name(draft, plan, kernel, N)
     arguments = _linear_inputs(draft, value, inputs)
@@ -79,7 +81,8 @@ def lower_conv2d(
     work = WeightedWork(
         H * W, OH * OW, taps, C, N, layer.groups, kept_count(layer), value.expected, draft.batch, blocks, pooled=pool
     )
-    kernel = _choose(draft, plan, "conv2d_pool2" if pool else "conv2d", work)
+    unfit = unfit_conv2d(Geometry(layer, C, H, W, (OH, OW)))
+    kernel = _choose(draft, plan, "conv2d_pool2" if pool else "conv2d", work, unfit)
     *_, weights, inputs = kernel.split("_")
     name = _variant_name(draft, plan, kernel, N // layer.groups)
     is_pooled = kernel.startswith("conv2d_pool2")
@@ -101,10 +104,19 @@ def _block_count(layer: Conv2d | Linear) -> int:
     return int(np.count_nonzero(np.logical_or.reduceat(kept, begins, axis=0)))
 
 
-def _choose(draft: Draft, plan: Plan, operation: str, work: WeightedWork) -> str:
+def _unfit_linear(layer: Linear) -> dict[tuple[str, str], str]:
+    """Say which kernels cannot count the layer's weights, and why."""
+    sparse = [(weights, inputs) for weights in _SPARSE for inputs in ("dense", "active")]
+    return failing(dict.fromkeys(sparse, partial(check_weight_count, layer.weight.size)))
+
+
+_SPARSE = ("csr", "csc", "blocks", "complementary")
+
+
+def _choose(draft: Draft, plan: Plan, operation: str, work: WeightedWork, unfit: Mapping[tuple[str, str], str]) -> str:
     forced = plan.forced.get(draft.layer, "").partition("__")[0]
     try:
-        kernel, reason, predicted = choose(operation, work, plan.machine, forced)
+        kernel, reason, predicted = choose(operation, work, plan.machine, forced, unfit)
     except CompileError as error:
         raise CompileError(f"layer {draft.layer!r}: {error}") from None
     cost = predict(kernel, work, plan.machine)

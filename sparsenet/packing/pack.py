@@ -15,6 +15,7 @@ from sparsenet.packing.mask import Mask
 from sparsenet.packing.packed import Packing
 from sparsenet.packing.search import best_fit, colouring, first_fit
 from sparsenet.packing.verify import set_of_each, verify
+from sparsenet_kernels.indices import narrowed
 
 __all__ = ["METHODS", "pack"]
 
@@ -81,7 +82,7 @@ def pack(
     grid = grid_of(given.shape)
     matrix = given.reshape(grid.N, grid.D)
     chosen = _checked_method(method, density, given.dtype)
-    known = None if sets is None else set_of_each(sets, grid.N).astype(np.int32)
+    known = None if sets is None else narrowed(set_of_each(sets, grid.N), np.int32, "sets")
     begin = perf_counter()
     if density is not None:
         kept = kept_units(density, grid.D, "inputs")

@@ -21,6 +21,7 @@ from sparsenet.layers import (
 )
 from sparsenet.meaning import evaluate_layer
 from sparsenet.network import INPUT, Network, Node
+from sparsenet.network_parts import expect_network
 from sparsenet.passes.byte_paths import loses_negatives, tail_of, works_on_bytes
 from sparsenet.passes.calibration import Observed, observe
 from sparsenet.passes.fold_batchnorm import fold_batchnorm
@@ -106,6 +107,7 @@ def quantize(
     >>> [type(node.layer).__name__ for node in quantized.nodes]
     ['Quantize', 'QuantizedConv2d', 'Flatten', 'QuantizedLinear']
     """
+    expect_network(net)
     _refuse_quantized(net)
     net = fold_batchnorm(net)
     observed = observe(net, calibration, progress)

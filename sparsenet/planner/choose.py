@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from sparsenet.errors import CompileError
 from sparsenet.planner.cost import WeightedWork, predict
@@ -75,7 +76,13 @@ def _form(name: str) -> tuple[str, str]:
     return weights, inputs
 
 
-def choose(operation: str, work: WeightedWork, machine: Machine, forced: str = "") -> tuple[str, str, dict[str, float]]:
+def choose(
+    operation: str,
+    work: WeightedWork,
+    machine: Machine,
+    forced: str = "",
+    unfit: Mapping[tuple[str, str], str] = MappingProxyType({}),
+) -> tuple[str, str, dict[str, float]]:
     """Choose the kernel for a layer by predicted time.
 
     Parameters
@@ -85,6 +92,8 @@ def choose(operation: str, work: WeightedWork, machine: Machine, forced: str = "
     machine : Machine
     forced : str, optional
         The kernel to use, whatever is predicted.
+    unfit : mapping of (str, str) to str, optional
+        The forms of weights and inputs whose kernels cannot run this layer, and why not.
 
     Returns
     -------
@@ -101,9 +110,12 @@ def choose(operation: str, work: WeightedWork, machine: Machine, forced: str = "
             possible = tuple(dict.fromkeys([*possible, *_registered("conv2d", work)]))
         if forced not in possible:
             raise CompileError(f"expected one of {', '.join(possible)}, got {forced!r}")
+        if _form(forced) in unfit:
+            raise CompileError(f"{forced} cannot run it: {unfit[_form(forced)]}")
         return forced, "asked for", {}
     # nobody packs sets to find out how many there are: where some are full, csc does the same work in less memory
-    predicted = {name: predict(name, work, machine).us for name in possible if "complementary" not in name}
+    fitting = (name for name in possible if "complementary" not in name and _form(name) not in unfit)
+    predicted = {name: predict(name, work, machine).us for name in fitting}
     best = min(predicted, key=predicted.__getitem__)
     reason = _reason(best, predicted, operation)
     # nothing is known of kernels registered elsewhere, so measuring alone can choose them

@@ -7,6 +7,8 @@ position compares its channels with its k-th largest.
 
 import numpy as np
 
+from sparsenet_kernels.cpu.kwta_exact import is_boosted, write_exactly
+from sparsenet_kernels.cpu.kwta_keys import order_key
 from sparsenet_kernels.jit import helper, index
 from sparsenet_kernels.registry import kernel
 from sparsenet_kernels.simd.ops import load, maximum, minimum, splat, store
@@ -215,7 +217,9 @@ def kwta_f32__lanes(x, factor, ranks, limits, columns, values):
             uneven = list_rows(x, first, count, factor, limits, columns, values)
         i = 0
         while uneven != 0:
-            if uneven & np.uint64(1):
+            if uneven & np.uint64(1) and is_boosted(factor):
+                write_exactly(x, first + i, factor, k, order_key(limits[index(i)]), columns, values)
+            elif uneven & np.uint64(1):
                 list_uneven_row(x, first + i, factor, splat(limits[index(i)]), columns, values)
             uneven >>= np.uint64(1)
             i += 1

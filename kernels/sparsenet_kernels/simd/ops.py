@@ -15,6 +15,7 @@ __all__ = [
     "add",
     "bits_of",
     "compress",
+    "double_bits_of",
     "fused_multiply_add",
     "greater",
     "greater_equal",
@@ -22,6 +23,7 @@ __all__ = [
     "largest_lane",
     "load",
     "load_first",
+    "magnitudes",
     "maximum",
     "minimum",
     "multiply",
@@ -255,6 +257,17 @@ def order_keys(typing_context, value):
 
 
 @intrinsic
+def magnitudes(typing_context, value):
+    """``value.view(np.int32) & 0x7FFFFFFF``: int32 that compare as sizes do; infinity is above all others, NaN above it."""
+
+    def emit(context, builder, signature, args):
+        bits = builder.bitcast(args[0], i32x16.llvm)
+        return builder.and_(bits, ir.Constant(i32x16.llvm, [0x7FFFFFFF] * 16))
+
+    return i32x16(value), emit
+
+
+@intrinsic
 def bits_of(typing_context, number):
     """``np.float32(number).view(np.int32)`` of a single float32."""
 
@@ -262,6 +275,16 @@ def bits_of(typing_context, number):
         return builder.bitcast(args[0], INT32)
 
     return types.int32(number), emit
+
+
+@intrinsic
+def double_bits_of(typing_context, number):
+    """``np.float64(number).view(np.int64)`` of a single float64."""
+
+    def emit(context, builder, signature, args):
+        return builder.bitcast(args[0], INT64)
+
+    return types.int64(types.float64), emit
 
 
 @intrinsic

@@ -101,6 +101,18 @@ def affine_case(kernel: Kernel, problem: ElementwiseProblem) -> Case:
     return Case(arguments, {"out": expected_sum(values, magnitude, terms=0)})
 
 
+def watch_case(kernel: Kernel, problem: ElementwiseProblem) -> Case:
+    """Build the arguments of a watch among others, with a limit that is the size of one of the numbers."""
+    x = _draw(problem)[0].reshape(problem.samples, problem.positions * problem.channels)
+    sizes = np.abs(x[np.isfinite(x)])
+    limit = np.float32(np.random.default_rng(problem.seed).choice(sizes) if len(sizes) else 1.0)
+    others = leftovers((problem.samples, 3), np.int32)
+    expected = others.copy()
+    expected[:, 1] = reference.watch(x, limit)
+    arguments = {"x": x, "limit": np.array([limit]), "place": 1, "trips": others}
+    return Case(arguments, {"trips": Expected(expected)})
+
+
 def softmax_case(kernel: Kernel, problem: ElementwiseProblem) -> Case:
     """Build the arguments of a softmax over channels, or of its logarithm.
 
@@ -120,7 +132,8 @@ def softmax_case(kernel: Kernel, problem: ElementwiseProblem) -> Case:
 
 def _contents(kernel: Kernel) -> tuple[str, ...]:
     """Return the contents that the operation is defined for and that its error bound holds for."""
-    return (*{"relu": ALL, "add": (*ORDINARY, "special")}.get(kernel.operation, ORDINARY), *SPOILED)
+    known = {"relu": ALL, "watch": ALL, "add": (*ORDINARY, "special")}
+    return (*known.get(kernel.operation, ORDINARY), *SPOILED)
 
 
 def _draw(problem: ElementwiseProblem) -> list[NDArray[np.float32]]:

@@ -81,7 +81,7 @@ def _byte_pool(kernel: Kernel) -> st.SearchStrategy[Any]:
 
 
 SUITES: Mapping[str, Suite] = {
-    **_suites(elementwise_cases, "elementwise", "BC", _by_name("add_f32", "relu_f32")),
+    **_suites(elementwise_cases, "elementwise", "BC", _by_name("add_f32", "relu_f32", "watch_f32")),
     **_suites(elementwise_cases, "elementwise", "BRC", _by_name("affine_f32", "softmax_f32")),
     **_suites(pool_cases, "pool", "BHWC", _by_name("avg_pool2d_f32", "max_pool2d_f32")),
     **_suites(compact_cases, "lists", "BRC", _by_name("compact_f32", "expand_f32", "flatten_active_f32")),
