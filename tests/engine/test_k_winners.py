@@ -74,3 +74,13 @@ def test_bytes_with_factors_rank_exactly():
 def test_one_factor_for_all_ranks_as_none_does():
     engine = sn.compile(sn.Network.sequential((20,), [sn.KWinners(3, factor=np.full(20, 3e38))]), planner="predict")
     assert any((constant == 1).all() for constant in engine.program.constants)
+
+
+@pytest.mark.parametrize("ties", [255, 256, 257, 300, 319, 320, 600])
+def test_any_number_of_ties_wins_among_bytes(ties):
+    """More ties than a byte counts: of 960, where 256 to 319 were still to come, none of the next 64 won."""
+    x = np.full((2, 1, 960), 7, np.uint8)
+    x[:, :, 100:105] = 9
+    net = sn.Network.sequential((960,), [sn.Quantize(1.0), sn.KWinners(ties + 5), sn.Dequantize(1.0)])
+    y = sn.compile(net, 2, 1, planner="predict")(x[:, 0].astype(np.float32))
+    np.testing.assert_array_equal(y, net.reference(x[:, 0]))

@@ -99,6 +99,7 @@ def winners_edges(kernel: Kernel) -> Mapping[str, ByteWinnersProblem]:
             "in place": replace(WINNERS, in_place=True),
             "in place, ties": replace(WINNERS, in_place=True, content="ties", channels=192, k=70),
             "eight together, over two samples": replace(WINNERS, positions=4),
+            "more ties than a byte counts": replace(WINNERS, content="ties", channels=960, k=700),
         }
     )
 
