@@ -1,6 +1,14 @@
 """What this package raises: children of ``SparsenetError``; wrong Python types raise ``TypeError``."""
 
-__all__ = ["AudioError", "CompileError", "GraphError", "ModelFormatError", "SparsenetError", "UnsupportedLayerError"]
+__all__ = [
+    "AudioError",
+    "CompileError",
+    "GraphError",
+    "ModelFormatError",
+    "RangeError",
+    "SparsenetError",
+    "UnsupportedLayerError",
+]
 
 
 class SparsenetError(ValueError):
@@ -25,3 +33,7 @@ class CompileError(SparsenetError):
 
 class UnsupportedLayerError(SparsenetError):
     """A module to import that computes something that no layer of this package can."""
+
+
+class RangeError(SparsenetError):
+    """A network whose values leave the numbers that float32 can hold, with weights and inputs that do not."""

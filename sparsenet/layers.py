@@ -6,6 +6,7 @@ layers of quantised networks are in a module of their own, and are layers like t
 """
 
 from dataclasses import dataclass
+from typing import get_args
 
 import numpy as np
 
@@ -26,6 +27,7 @@ from sparsenet.layer_checks import (
 from sparsenet.quantized_layers import Dequantize, Quantize, QuantizedConv2d, QuantizedLinear
 
 __all__ = [
+    "LAYERS",
     "Add",
     "AvgPool2d",
     "BatchNorm",
@@ -316,6 +318,10 @@ Layer = (
     | QuantizedLinear
     | Dequantize
 )
+"""Any layer: the union of all kinds."""
+
+LAYERS: tuple[type, ...] = get_args(Layer)
+"""Every kind of layer that a network may have, and so everything that the engine can run."""
 
 Weighted = Conv2d | Linear | QuantizedConv2d | QuantizedLinear
 """The layers that have weights."""

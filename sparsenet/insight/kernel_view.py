@@ -5,13 +5,13 @@ import textwrap
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from sparsenet.errors import SparsenetError
 from sparsenet.table_style import ruled
 from sparsenet.tables import as_html, printable
 from sparsenet_kernels.definition import definition_of
+from sparsenet_kernels.forks import kept_property
 from sparsenet_kernels.machine_code import MachineCode, machine_code
 from sparsenet_kernels.registry import Argument, Kernel, KernelCompileError, kernels
 
@@ -40,7 +40,7 @@ class KernelView:
     source: str
     definition: str
 
-    @cached_property
+    @kept_property
     def code(self) -> MachineCode:
         """The machine code, compiled when first asked for.
 

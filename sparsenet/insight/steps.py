@@ -6,7 +6,6 @@ and on scratch memory of its own, so that it can be timed and its arrays can be 
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cached_property
 from math import prod
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sparsenet.engine.arena import aligned_scratch
+from sparsenet_kernels.forks import kept_property
 from sparsenet_kernels.native import SAMPLES, address_of
 from sparsenet_kernels.registry import Kernel
 
@@ -111,7 +111,7 @@ class Steps:
             )
         )
 
-    @cached_property
+    @kept_property
     def resident_bytes(self) -> int:
         """Bytes that one call touches: all constants, and the scratch."""
         return int(self._program.scratch_bytes + sum(array.nbytes for array in self._program.constants))

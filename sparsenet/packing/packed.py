@@ -1,7 +1,6 @@
 """A packing: which outputs share a set, and how well that went."""
 
 from dataclasses import dataclass
-from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -9,6 +8,7 @@ import numpy.typing as npt
 
 from sparsenet.errors import SparsenetError
 from sparsenet.packing.search import lower_bound
+from sparsenet_kernels.forks import kept_property
 from sparsenet_kernels.formats import Complementary, pack_complementary, pack_complementary_conv2d
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ class Packing:
         """The fraction of the sets' slots that hold a weight: kept / (D * count)."""
         return self.kept / (self.keep.size // len(self.keep) * self.count)
 
-    @cached_property
+    @kept_property
     def lower_bound(self) -> int:
         """A number of sets that no packing of the same mask goes below; it may be far from what can be reached."""
         return lower_bound(self.keep.reshape(len(self.keep), -1))

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from itertools import count
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,7 @@ from sparsenet.layers import (
 )
 from sparsenet.meaning import evaluate_layer
 from sparsenet.network import INPUT, Network, Node
+from sparsenet.network_parts import expect_network
 from sparsenet.passes.byte_paths import loses_negatives, tail_of, works_on_bytes
 from sparsenet.passes.calibration import Observed, observe
 from sparsenet.passes.fold_batchnorm import fold_batchnorm
@@ -53,6 +55,7 @@ class _Draft:
     to_float: dict[str, str] = field(default_factory=dict)
     to_bytes: dict[str, tuple[str, Steps]] = field(default_factory=dict)
     report: dict[str, dict[str, Any]] = field(default_factory=dict)
+    next_numbers: dict[str, int] = field(default_factory=dict)
 
 
 def quantize(
@@ -106,6 +109,7 @@ def quantize(
     >>> [type(node.layer).__name__ for node in quantized.nodes]
     ['Quantize', 'QuantizedConv2d', 'Flatten', 'QuantizedLinear']
     """
+    expect_network(net)
     _refuse_quantized(net)
     net = fold_batchnorm(net)
     observed = observe(net, calibration, progress)
@@ -154,8 +158,12 @@ def _append(draft: _Draft, name: str, layer: Layer, *sources: str) -> str:
 
 
 def _new_name(draft: _Draft, word: str) -> str:
-    taken = {*draft.net.shapes, *draft.samples}
-    return next(name for name in (f"{word}{n}" for n in range(1, len(taken) + 2)) if name not in taken)
+    for n in count(draft.next_numbers.get(word, 1)):
+        name = f"{word}{n}"
+        if name not in draft.net.shapes and name not in draft.samples:
+            draft.next_numbers[word] = n + 1
+            return name
+    raise AssertionError("there are numbers enough")
 
 
 def _as_float(draft: _Draft, source: str) -> str:

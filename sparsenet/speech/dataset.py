@@ -29,6 +29,7 @@ from sparsenet.speech.splits import SPLITS, Split, hashed_split, listed_split, s
 __all__ = ["LABELS", "Clip", "SpeechCommands", "batches", "label_of"]
 
 LABELS = ("silence", "unknown", "zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
+"""The classes of the bundled networks, in the order of their outputs."""
 
 _NOISE_FOLDER = "_background_noise_"
 

@@ -264,7 +264,7 @@ def to_float(typing_context, value):
 def to_int(typing_context, value):
     """``np.rint(np.clip(value, -(2.0**30), 2.0**30)).astype(np.int32)`` of 16 float32; halves go to the even number.
 
-    Clipping comes first because converting what int32 cannot hold is undefined.
+    Clipping comes first because converting what int32 cannot hold is undefined; NaN becomes the lower limit.
     """
 
     def emit(context, builder, signature, args):
