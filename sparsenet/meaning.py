@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sparsenet.errors import RangeError, SparsenetError
+from sparsenet.given import real_array
 from sparsenet.layers import (
     Add,
     AvgPool2d,
@@ -61,6 +62,8 @@ def evaluate(net: Network, x: npt.ArrayLike) -> dict[str, Array]:
     ------
     SparsenetError
         When ``x`` has another shape, or holds NaN or infinity.
+    TypeError
+        When ``x`` does not hold real numbers.
     RangeError
         When a value leaves float64.
     """
@@ -108,13 +111,12 @@ def leaving(layer: str, value: Array, first: int = 0) -> RangeError | None:
     if largest.max(initial=0.0) < LEAVES_FLOAT32:
         return None
     sample = int(np.argmax(largest >= LEAVES_FLOAT32))
-    return RangeError(
-        f"layer {layer!r}: a value leaves float32 (about {largest[sample]:.0e}) in sample {first + sample}; {SCALE_DOWN}"
-    )
+    size, where = f"about {largest[sample]:.0e}", f"in sample {first + sample}"
+    return RangeError(f"layer {layer!r}: a value leaves float32 ({size}) {where}; {SCALE_DOWN}")
 
 
 def _checked_input(net: Network, x: npt.ArrayLike) -> Array:
-    array = np.asarray(x, np.float64)
+    array = np.asarray(real_array(x), np.float64)
     if array.shape[1:] != net.input_shape or array.ndim != len(net.input_shape) + 1:
         raise SparsenetError(f"expected input of shape (B, {', '.join(map(str, net.input_shape))}), got {array.shape}")
     if not np.isfinite(array).all():

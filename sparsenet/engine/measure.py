@@ -238,7 +238,9 @@ def _reason(choice: Choice, times_us: Mapping[str, float], predicted: str) -> st
     dense = next((time_us for kernel, time_us in times_us.items() if kernel.endswith("_dense_dense")), None)
     if len(times_us) == 1:
         return f"{predicted}; no other comes near"
-    what = predicted.partition(":")[0] if name == next(iter(times_us)) else "measured, against the prediction"
+    what = (
+        predicted.partition(":")[0] if name == next(iter(times_us)) else "predicted to be slower, but measured faster"
+    )
     if dense is None or name.endswith("_dense_dense"):
         return f"{what}: fastest of {len(times_us)} measured"
     return f"{what}: the network takes {times_us[name]:,.1f} µs with it, {dense:,.1f} with the dense kernel, measured"

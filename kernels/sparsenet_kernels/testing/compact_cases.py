@@ -36,7 +36,9 @@ def lists_edges(kernel: Kernel) -> Mapping[str, ListsProblem]:
     """Return the problems that every such kernel must solve, by what is special about them."""
     sizes = {f"{n} channels": replace(BASE, channels=n, activity=Activity(n)) for n in (1, 15, 16, 17, 31, 32, 33, 70)}
     contents = (*ALL, *SPOILED)
-    held = {f"{content} numbers": replace(BASE, channels=40, content=content, activity=Activity(30)) for content in contents}
+    held = {
+        f"{content} numbers": replace(BASE, channels=40, content=content, activity=Activity(30)) for content in contents
+    }
     return (
         sizes
         | held
@@ -52,6 +54,11 @@ def lists_edges(kernel: Kernel) -> Mapping[str, ListsProblem]:
             "room for one more": replace(BASE, activity=Activity(19, spare=1)),
         }
     )
+
+
+def lists_sized(kernel: Kernel, sizes: Mapping[str, int]) -> ListsProblem:
+    """Return B samples of R positions with C channels, of which any number is active."""
+    return ListsProblem(sizes["B"], sizes["R"], sizes["C"], Activity(sizes["C"], ragged=True))
 
 
 def lists_problems(kernel: Kernel) -> st.SearchStrategy[ListsProblem]:
