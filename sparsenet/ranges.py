@@ -112,7 +112,9 @@ def ranges_of(net: Network) -> Ranges:
     >>> ranges_of(Network.sequential((2,), [Linear([[3.0, 4.0]])]))
     Ranges(limit=1.329227995784916e+36, watched=())
     """
-    growths = {node.name: growth(node.layer, tuple(net.shapes[source] for source in node.inputs)) for node in net.nodes}
+    growths = {
+        node.name: growth(node.layer, tuple(net.shapes[source] for source in node.inputs)) for node in net.nodes
+    }
     best: Ranges | None = None
     for limit in LIMITS:
         found = Ranges(limit, _watched(net, growths, limit))

@@ -73,15 +73,12 @@ def choose_by_measuring(
         Its choices say what was measured: the whole network's time for one sample, by kernel.
     """
     best, chosen, measured = first, dict(forced), {}
-    for choice in sorted(first.plan.choices, key=_predicted, reverse=True):
-        if choice.layer in forced:
-            continue
+    free = [choice for choice in first.plan.choices if choice.layer not in forced]
+    slowest_first = sorted(free, key=_predicted, reverse=True)
+    for choice in tracked(slowest_first, lambda one: f"timing kernels for {one.layer}, layers", progress, len(free)):
         names = worth_trying(choice)
         trials = [Trial(name, lowered := lower_with({**chosen, choice.layer: name}), runner(lowered)) for name in names]
-        doing = f"timing {len(trials)} kernels for {choice.layer}"
-        times_us = [
-            time_us / first.draft.batch for time_us in least_us([trial.run for trial in trials], doing, progress)
-        ]
+        times_us = [time_us / first.draft.batch for time_us in least_us([trial.run for trial in trials])]
         fastest = min(range(len(trials)), key=times_us.__getitem__)
         winner = fastest if times_us[fastest] < BETTER * times_us[0] else 0
         chosen[choice.layer] = names[winner]
@@ -126,8 +123,8 @@ def worth_trying(choice: Choice) -> list[str]:
 
 def least_us(
     runs: list[Callable[[], object]],
-    doing: str,
-    progress: bool | None,
+    doing: str = "",
+    progress: bool | None = False,
     longest_s: float = LONGEST_S,
     row_s: float = 0.0,
 ) -> list[float]:
