@@ -102,5 +102,10 @@ def test_steps_that_nobody_counted_can_be_told(notebook):
 def test_the_planner_says_how_many_of_how_many_layers_are_timed(notebook):
     weight = np.eye(8, dtype=np.float32)
     sn.compile(sn.Network.sequential((8,), [sn.Linear(weight), sn.Linear(weight), sn.Linear(weight)]), threads=1)
-    shown = [html.partition("</progress> ")[2].partition("/3,")[0] for html in sum(notebook, []) if "timing" in html]
+    shown = [
+        html.partition("</progress> ")[2].partition("/3,")[0]
+        for place in notebook
+        for html in place
+        if "timing" in html
+    ]
     assert sorted(shown) == [f"timing kernels for linear{n + 1}, layers {n}" for n in range(3)]

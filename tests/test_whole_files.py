@@ -1,4 +1,4 @@
-"""Files that are replaced: links stay links, permissions stay, an interruption leaves the old one, devices are written."""
+"""Files that are replaced: links and permissions stay, an interruption leaves the old one, devices are written."""
 
 import os
 import stat
@@ -109,9 +109,14 @@ def test_a_new_file_has_what_the_umask_leaves(written, umask):
 def test_an_interruption_leaves_the_old_file_and_nothing_else(tmp_path):
     path = tmp_path / "file"
     path.write_bytes(b"old")
-    with pytest.raises(KeyboardInterrupt), whole_file(path) as file:
-        file.write(b"half of the n")
-        raise KeyboardInterrupt
+
+    def stopped():
+        with whole_file(path) as file:
+            file.write(b"half of the n")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        stopped()
     assert path.read_bytes() == b"old"
     assert list(tmp_path.iterdir()) == [path]
 

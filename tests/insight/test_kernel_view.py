@@ -79,7 +79,8 @@ def test_the_list_has_all_kernels():
 
 @pytest.mark.parametrize("columns", [40, 60, 80, 140])
 def test_source_keeps_its_indentation_in_any_terminal(columns):
-    code = "def f(x):\n    if x:\n        return g(x, 'a long text that has many words in it', second_argument=1, third=2)\n"
+    call = "g(x, 'a long text that has many words in it', second_argument=1, third=2)"
+    code = f"def f(x):\n    if x:\n        return {call}\n"
     console = Console(file=io.StringIO(), width=columns)
     console.print(PythonSource(code))
     lines = console.file.getvalue().splitlines()
