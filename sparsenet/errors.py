@@ -1,4 +1,4 @@
-"""What this package raises: children of ``SparsenetError``; wrong Python types raise ``TypeError``."""
+"""What this package raises, and warns with: children of ``SparsenetError``; wrong Python types raise ``TypeError``."""
 
 from collections.abc import Iterable
 from difflib import get_close_matches
@@ -8,6 +8,7 @@ __all__ = [
     "CompileError",
     "GraphError",
     "ModelFormatError",
+    "QuantizationWarning",
     "RangeError",
     "SparsenetError",
     "UnsupportedLayerError",
@@ -41,6 +42,10 @@ class UnsupportedLayerError(SparsenetError):
 
 class RangeError(SparsenetError):
     """A network whose values leave the numbers that float32 can hold, with weights and inputs that do not."""
+
+
+class QuantizationWarning(UserWarning):
+    """A network that was rounded to 8 bits, though not all of it, or not for all of its calibration data."""
 
 
 def did_you_mean(name: object, names: Iterable[str]) -> str:

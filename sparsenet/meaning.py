@@ -111,9 +111,8 @@ def leaving(layer: str, value: Array, first: int = 0) -> RangeError | None:
     if largest.max(initial=0.0) < LEAVES_FLOAT32:
         return None
     sample = int(np.argmax(largest >= LEAVES_FLOAT32))
-    return RangeError(
-        f"layer {layer!r}: a value leaves float32 (about {largest[sample]:.0e}) in sample {first + sample}; {SCALE_DOWN}"
-    )
+    size, where = f"about {largest[sample]:.0e}", f"in sample {first + sample}"
+    return RangeError(f"layer {layer!r}: a value leaves float32 ({size}) {where}; {SCALE_DOWN}")
 
 
 def _checked_input(net: Network, x: npt.ArrayLike) -> Array:

@@ -14,6 +14,7 @@ import numpy.typing as npt
 from sparsenet.errors import GraphError
 from sparsenet.layers import MOST_AXES, Layer, Weighted, kept_count
 from sparsenet.shapes import LARGEST_ELEMENTS, Shape, gives_bytes, infer_shape
+from sparsenet_kernels.forks import kept_property
 
 if TYPE_CHECKING:
     from os import PathLike
@@ -117,6 +118,15 @@ class Network:
     def output_shape(self) -> Shape:
         """Shape of one sample's output, without the batch axis."""
         return self.shapes[self.output]
+
+    @kept_property
+    def readers(self) -> Mapping[str, Sequence[Node]]:
+        """The nodes that read each value, in order; a value that nothing reads, as the output may be, has no entry."""
+        readers: dict[str, list[Node]] = {}
+        for node in self.nodes:
+            for source in dict.fromkeys(node.inputs):
+                readers.setdefault(source, []).append(node)
+        return MappingProxyType(readers)
 
     def __getitem__(self, name: str) -> Layer:
         """Return the layer of that name."""

@@ -36,7 +36,7 @@ def test_they_are_numbered_from_one_to_ten():
 
 def test_the_index_lists_every_notebook_and_page():
     targets = re.findall(r"\]\((.+?)\)", (FOLDER / "README.md").read_text(encoding="utf-8"))
-    pages = {path.name for path in FOLDER.glob("*.md")} - {"README.md"}
+    pages = {path.name for path in (*FOLDER.glob("*.md"), *FOLDER.glob("*.py"))} - {"README.md"}
     assert sorted(targets) == sorted({path.name for path in NOTEBOOKS} | pages)
 
 

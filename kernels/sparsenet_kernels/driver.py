@@ -199,7 +199,7 @@ def _run_parallel(x, y, program, scratch):
         answers[worker] = run_samples(x, y, program, own, first, last)
     worst = FINISHED
     for answer in answers:
-        if answer != FINISHED and (worst == FINISHED or worst == TRIPPED):
+        if answer != FINISHED and (worst in (FINISHED, TRIPPED)):
             worst = answer
     return worst
 

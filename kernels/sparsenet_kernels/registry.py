@@ -12,12 +12,10 @@ Its name follows ``<operation>_<dtype>_<weights>_<inputs>[__<variant>]``; operat
 out. Registering compiles nothing. Each device has kernels of its own, so the same name may stand for one on each.
 """
 
-import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
-from itertools import takewhile
 from types import MappingProxyType
 from typing import Any
 
@@ -25,6 +23,7 @@ from numba.core.errors import NumbaError
 from numba.core.registry import cpu_target
 
 from sparsenet_kernels.arguments import DTYPES, Argument, check_names, parse
+from sparsenet_kernels.compile_errors import in_short
 from sparsenet_kernels.forks import TornError, compiling, kept_property
 from sparsenet_kernels.jit import compiled
 
@@ -110,7 +109,7 @@ class Kernel:
             with compiling():
                 return compile_step(self.name, self.function, types_of, kept and self.bundled)
         except NumbaError as error:
-            raise KernelCompileError(f"{self.name} cannot be compiled: {_in_short(str(error))}") from None
+            raise KernelCompileError(f"{self.name} cannot be compiled: {in_short(str(error))}") from None
         except TornError as error:
             raise KernelCompileError(str(error)) from None
 
@@ -249,22 +248,3 @@ def _is_newer(function: Callable[..., None], known: Kernel) -> bool:
     """Tell whether a function is somebody's own kernel as it was written again, in a notebook say."""
     old = known.source
     return not known.bundled and (function.__module__, function.__name__) == (old.__module__, old.__name__)
-
-
-def _in_short(message: str) -> str:
-    """Leave Numba's own inner life out of its message: what is wrong, and the line that is."""
-    lines = [line.strip() for line in message.splitlines() if line.strip() and "Failed in nopython" not in line]
-    lines = lines[_begin_of_cause(lines) :]
-    told = list(takewhile(lambda line: not line.startswith(("There are", "File ", "During:", "This error may")), lines))
-    caret = next((number for number, line in enumerate(lines) if line == "^"), 0)
-    place = re.findall(r'^File ".*", (line \d+):', "\n".join(lines[:caret]), re.MULTILINE)
-    if not caret or lines[caret - 1].startswith("kernel(*"):  # that is native.py, which calls the kernel
-        return " ".join(told)
-    return f"{' '.join(told)}; {place[-1]}: {lines[caret - 1]}"
-
-
-def _begin_of_cause(lines: list[str]) -> int:
-    """Find where the innermost error begins: that of a helper is told as a candidate that does not match a call."""
-    first = next((number for number, line in enumerate(lines) if line.startswith("During:")), len(lines))
-    helper = max((number for number, line in enumerate(lines[:first]) if "register_jitable" in line), default=first)
-    return next((number + 1 for number in range(helper, first) if lines[number].startswith("Rejected as")), 0)

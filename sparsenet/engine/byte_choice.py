@@ -7,7 +7,7 @@ from sparsenet.engine.values import Arguments, Draft
 from sparsenet.engine.weighted import Plan
 from sparsenet.errors import CompileError, did_you_mean
 from sparsenet.planner.choose import Choice
-from sparsenet.planner.own_kernels import stand_ins
+from sparsenet.planner.own_kernels import own_kernels_registered, stand_ins
 from sparsenet.planner.predicted import Cost
 from sparsenet_kernels.registry import kernels
 
@@ -38,7 +38,7 @@ def choose_candidate(draft: Draft, plan: Plan, candidates: list[Candidate]) -> C
     """Choose by predicted time, or as asked for, and note the choice."""
     own = [
         replace(candidate, kernel=name)
-        for candidate in candidates
+        for candidate in (candidates if own_kernels_registered() else ())
         for name in stand_ins(candidate.kernel, plan.machine.features)
     ]
     by_name = {candidate.kernel: candidate for candidate in [*candidates, *own]}

@@ -1,6 +1,7 @@
 """Lowering convolutions of bytes."""
 
 from dataclasses import replace
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from sparsenet.engine.values import Arguments, Draft, View, emit
 from sparsenet.engine.weighted import Plan
 from sparsenet.layers import QuantizedConv2d, as_pair
 from sparsenet.planner.byte_cost import byte_conv2d_cost
+from sparsenet.planner.footprint import refuse_padding
 from sparsenet.planner.predicted import Cost
 from sparsenet.shapes import Shape
 from sparsenet_kernels.formats.pixels import SLOT_BYTES, slot_rows, spread_pixels_weight
@@ -44,6 +46,8 @@ def lower_quantized_conv2d(
     N, OH, OW = out_shape
     if value.stride == 1 and not _fits_pixels(layer):
         value = restrided(draft, value)
+    taps = prod(layer.weight.shape[2:])
+    refuse_padding(draft.layer, -(-N // 16) * 16 * taps * value.stride, layer.weight.size)
     geometry = ByteGeometry(layer, value.stride, H, W, (OH, OW))
     image = _padded(draft, geometry, value)
     chosen = choose_candidate(draft, plan, _conv2d_candidates(draft, plan, geometry, pool))

@@ -41,7 +41,8 @@ class CudaEngine:
 
     Call it with an array (B, *input_shape) to get an array (B, *output_shape), float32. Called with an array on the
     device (anything with ``__cuda_array_interface__``: torch, cupy, Numba) it answers with one, and does not wait for
-    the device, unless layers must be watched for values that leave float32. Threads take turns. Kernels are launched one by one: Numba offers no CUDA graphs.
+    the device, unless layers must be watched for values that leave float32. Threads take turns. Kernels are launched
+    one by one: Numba offers no CUDA graphs.
 
     Attributes
     ----------

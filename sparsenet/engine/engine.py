@@ -3,6 +3,7 @@
 from collections import deque
 from collections.abc import Callable, Mapping
 from math import prod
+from sys import maxsize
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -39,7 +40,12 @@ class Scratch:
     __slots__ = ("address", "memory")
 
     def __init__(self, size_bytes: int) -> None:
-        self.memory = aligned_scratch(size_bytes)
+        try:
+            self.memory = aligned_scratch(size_bytes)
+        except MemoryError:
+            raise SparsenetError(
+                f"expected {size_bytes:,} bytes of memory for activations, got less; compile with fewer threads"
+            ) from None
         self.address = address_of(self.memory)
 
 
@@ -104,7 +110,7 @@ class Engine:
         self._input_shape, self._output_shape = network.input_shape, network.output_shape
         self._outputs = prod(self._output_shape)
         self._chunk = chunk
-        self._alone = batch if threads == 1 else chunk
+        self._alone = maxsize if threads == 1 else chunk
         places = program.input_bytes, program.output_bytes
         sizes = prod(self._input_shape), self._outputs, chunk, program.scratch_bytes, threads
         self._table = program_table(program.steps, *places, *sizes, watches=program.watches)

@@ -173,7 +173,7 @@ def _lower_batch_norm(draft: Draft, layer: BatchNorm, value: Value) -> Value:
 
 
 def _affine_steps(draft: Draft, layer: BatchNorm) -> list[tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]]:
-    """Return what to scale by and to add: once, or twice where a scale is so small that float32 would lose its digits."""
+    """Return what to scale by and to add: once, or twice where float32 would lose digits of so small a scale."""
     scale, shift = batch_norm_affine(layer)
     largest = max(np.abs(scale).max(), np.abs(shift).max())
     if largest >= LEAVES_FLOAT32:

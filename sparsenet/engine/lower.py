@@ -14,7 +14,7 @@ from sparsenet.engine.float_layers import from_logical, lower_float_layer
 from sparsenet.engine.values import Draft, Value, View, dense_buffer, emit, logical_buffer
 from sparsenet.engine.weighted import Plan, lower_conv2d
 from sparsenet.errors import CompileError
-from sparsenet.layers import Conv2d, MaxPool2d, Quantize, QuantizedConv2d
+from sparsenet.layers import Conv2d, MaxPool2d, Quantize, QuantizedConv2d, Weighted
 from sparsenet.network import INPUT, Network, Node
 from sparsenet.planner.machine import Machine
 from sparsenet.ranges import Ranges, ranges_of
@@ -43,7 +43,7 @@ def lower(
     batch: int,
     machine: Machine,
     forced: Mapping[str, str],
-    packs: dict[tuple[str, str], Any] | None = None,
+    packs: dict[tuple[Any, ...], Any] | None = None,
 ) -> Lowered:
     """Write the program of a network, for chunks of at most ``batch`` samples.
 
@@ -56,14 +56,15 @@ def lower(
     forced : mapping of str to str
         Kernels that the planner may not choose itself, by layer.
     packs : dict, optional
-        Weights packed for other programs of this network; weights packed for this one are added.
+        Weights packed and choices made for other programs of this network; those for this one are added.
 
     Raises
     ------
     CompileError
         When a kernel that is asked for cannot run its layer, or no kernel can count as far as a layer reaches.
     """
-    draft, plan = Draft(batch, {} if packs is None else packs), Plan(machine, forced)
+    weighted = sum(isinstance(node.layer, Weighted) for node in net.nodes)
+    draft, plan = Draft(batch, {} if packs is None else packs), Plan(machine, forced, weighted)
     ranges = draft.once(ranges_of, net)
     source = draft.buffer(prod(net.input_shape))
     trips = draft.buffer(len(ranges.watched)) if ranges.watched else None

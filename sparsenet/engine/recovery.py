@@ -61,9 +61,7 @@ def refuse_infinite(x: FloatArray) -> None:
 
 def beyond_limit(x: FloatArray, limit: float) -> npt.NDArray[np.bool_]:
     """Mark the samples with an input beyond the limit."""
-    flat = np.abs(x.reshape(len(x), -1))
-    marked: npt.NDArray[np.bool_] = flat.max(axis=1) > np.float32(limit)
-    return marked
+    return np.asarray((np.abs(x) > np.float32(limit)).any(axis=tuple(range(1, x.ndim))))
 
 
 def answer_by_reference(network: Network, x: FloatArray, y: FloatArray, rows: Rows) -> None:

@@ -54,7 +54,7 @@ class Draft:
     """A program while it is written: its steps, its buffers, the layer that is being lowered."""
 
     batch: int
-    packs: dict[tuple[str, str], Any] = field(default_factory=dict)
+    packs: dict[tuple[Any, ...], Any] = field(default_factory=dict)
     steps: list[Step] = field(default_factory=list)
     buffers: list[Buffer] = field(default_factory=list)
     layer: str = ""

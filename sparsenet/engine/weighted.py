@@ -15,6 +15,7 @@ from sparsenet.errors import CompileError, did_you_mean
 from sparsenet.layers import Conv2d, Linear, kept_count
 from sparsenet.planner.choose import Choice, choose, variant_name
 from sparsenet.planner.cost import WeightedWork, predict
+from sparsenet.planner.footprint import allowed_bytes
 from sparsenet.planner.machine import Machine
 from sparsenet.planner.own_kernels import check_stands_in
 from sparsenet_kernels.formats import (
@@ -36,10 +37,11 @@ Number = TypeVar("Number", np.float32, np.bool_)
 
 @dataclass
 class Plan:
-    """What lowering needs besides the network, and the choices it made."""
+    """What lowering needs besides the network, and the choices it made; ``weighted`` counts the layers with weights."""
 
     machine: Machine
     forced: Mapping[str, str]
+    weighted: int = 1
     choices: list[Choice] = field(default_factory=list)
 
 
@@ -50,7 +52,7 @@ def lower_linear(draft: Draft, plan: Plan, layer: Linear, value: Value) -> Value
     N, D = layer.weight.shape
     blocks = draft.once(_block_count, layer)
     work = WeightedWork(1, 1, 1, D, N, 1, kept_count(layer), value.expected, draft.batch, blocks)
-    kernel = _choose(draft, plan, "linear", work, _unfit_linear(layer))
+    kernel = _choose(draft, plan, "linear", work, layer.weight.nbytes, _unfit_linear(layer))
     _, _, weights, inputs = kernel.split("_")
     name = _variant_name(draft, plan, kernel, N)
     arguments = _linear_inputs(draft, value, inputs)
@@ -82,7 +84,8 @@ def lower_conv2d(
         H * W, OH * OW, taps, C, N, layer.groups, kept_count(layer), value.expected, draft.batch, blocks, pooled=pool
     )
     unfit = unfit_conv2d(Geometry(layer, C, H, W, (OH, OW)))
-    kernel = _choose(draft, plan, "conv2d_pool2" if pool else "conv2d", work, unfit)
+    operation = "conv2d_pool2" if pool else "conv2d"
+    kernel = _choose(draft, plan, operation, work, layer.weight.nbytes, unfit)
     *_, weights, inputs = kernel.split("_")
     name = _variant_name(draft, plan, kernel, N // layer.groups)
     is_pooled = kernel.startswith("conv2d_pool2")
@@ -113,15 +116,28 @@ def _unfit_linear(layer: Linear) -> dict[tuple[str, str], str]:
 _SPARSE = ("csr", "csc", "blocks", "complementary")
 
 
-def _choose(draft: Draft, plan: Plan, operation: str, work: WeightedWork, unfit: Mapping[tuple[str, str], str]) -> str:
+def _choose(
+    draft: Draft,
+    plan: Plan,
+    operation: str,
+    work: WeightedWork,
+    weight_bytes: int,
+    unfit: Mapping[tuple[str, str], str],
+) -> str:
+    """Choose by prediction, or as asked for, and note the choice; for all layers that do the same work at once."""
     forced = plan.forced.get(draft.layer, "").partition("__")[0]
-    try:
-        kernel, reason, predicted = choose(operation, work, plan.machine, forced, unfit)
-    except CompileError as error:
-        raise CompileError(f"layer {draft.layer!r}: {error}") from None
-    cost = predict(kernel, work, plan.machine)
-    plan.choices.append(Choice(draft.layer, kernel, kernel.split("_")[-2], reason, None, predicted, {}, cost))
-    return kernel
+    most_bytes = allowed_bytes(weight_bytes, plan.weighted)
+    key = operation, work, forced, most_bytes, *unfit.items()
+    if key not in draft.packs:
+        try:
+            kernel, reason, predicted = choose(operation, work, plan.machine, forced, unfit, most_bytes)
+        except CompileError as error:
+            raise CompileError(f"layer {draft.layer!r}: {error}") from None
+        cost = predict(kernel, work, plan.machine)
+        draft.packs[key] = Choice("", kernel, kernel.split("_")[-2], reason, None, predicted, {}, cost)
+    choice: Choice = replace(draft.packs[key], layer=draft.layer)
+    plan.choices.append(choice)
+    return choice.kernel
 
 
 def _variant_name(draft: Draft, plan: Plan, kernel: str, outputs: int) -> str:

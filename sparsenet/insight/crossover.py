@@ -169,9 +169,9 @@ def crossover(
 ) -> Crossover:
     """Map where each kernel, and the dense one, wins on this machine.
 
-    A linear layer with random weights under masks of a family, behind k-winners, is planned for each place of the map;
-    on request the kernels that might be best are timed in turn with the dense one. What was measured is kept in the
-    cache folder, beside the machine's limits, and given again for the same question.
+    Each place of the map is a linear layer behind k-winners, with random weights under a mask of one family. The
+    planner says which kernels might be fastest there; with ``measure`` they are timed, in turn with the dense one. A
+    map that was measured is kept in the cache folder, and given again when the same map is asked for.
 
     Parameters
     ----------
@@ -188,7 +188,7 @@ def crossover(
         Whether kernels are timed, which takes some tenths of a second for each place (more for large layers); else
         times are predicted.
     again : bool
-        Measure even what was kept.
+        Measure the map even where it was kept.
     progress : bool or None
         Whether to show progress where it takes over a second: always, never, or (None) in terminals and notebooks.
 

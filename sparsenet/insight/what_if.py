@@ -89,7 +89,7 @@ def what_if(
     SparsenetError
         When a setting cannot be right, or there is nothing to change.
     TypeError
-        When ``net`` is no network, or a number no number.
+        When ``net`` is not a network, or a setting has the wrong type.
 
     Examples
     --------

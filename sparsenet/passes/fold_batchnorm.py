@@ -71,6 +71,11 @@ def batch_norm_affine(layer: BatchNorm) -> tuple[Array64, Array64]:
     return scale, shift if layer.bias is None else shift + layer.bias
 
 
+def _gamma_of(norm: BatchNorm) -> npt.NDArray[np.float32]:
+    """Return the weights of a batch norm; ones, where it has none."""
+    return np.ones_like(norm.variance) if norm.weight is None else norm.weight
+
+
 def loses_digits(values: Array64, minded: npt.NDArray[np.bool_] | bool = True) -> bool:
     """Tell whether float32 would keep fewer digits of any of these numbers, as far as minded, than of ordinary ones."""
     small = values[(np.abs(values) < SMALLEST_NORMAL) & (values != 0) & minded]
@@ -84,8 +89,8 @@ def _fold(before: Node, norm: BatchNorm) -> Node | None:
     scale, shift = batch_norm_affine(norm)
     per_output = scale.reshape(-1, *[1] * (layer.weight.ndim - 1))
     scaled = layer.weight * per_output
-    # a channel whose weights or scale have died already, and become denormal, has no digits left to keep
-    if loses_digits(scaled, _is_normal(layer.weight) & _is_normal(per_output)):
+    alive = _is_normal(layer.weight) & _is_normal(_gamma_of(norm).reshape(per_output.shape))
+    if loses_digits(scaled, alive):  # what decay has made denormal has no digits left to lose
         return None
     with np.errstate(over="ignore"):
         bias = (shift if layer.bias is None else layer.bias * scale + shift).astype(np.float32)

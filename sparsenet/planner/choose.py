@@ -6,8 +6,9 @@ from types import MappingProxyType
 
 from sparsenet.errors import CompileError, did_you_mean
 from sparsenet.planner.cost import WeightedWork, predict
+from sparsenet.planner.footprint import stored_bytes
 from sparsenet.planner.machine import Machine
-from sparsenet.planner.own_kernels import is_own, stand_ins
+from sparsenet.planner.own_kernels import is_own, own_kernels_registered, stand_ins
 from sparsenet.planner.predicted import Cost
 from sparsenet_kernels.registry import kernels
 
@@ -82,6 +83,7 @@ def choose(
     machine: Machine,
     forced: str = "",
     unfit: Mapping[tuple[str, str], str] = MappingProxyType({}),
+    most_bytes: int | None = None,
 ) -> tuple[str, str, dict[str, float]]:
     """Choose the kernel for a layer by predicted time.
 
@@ -94,6 +96,8 @@ def choose(
         The kernel to use, whatever is predicted.
     unfit : mapping of (str, str) to str, optional
         The forms of weights and inputs whose kernels cannot run this layer, and why not.
+    most_bytes : int, optional
+        What the weights may take in the form that the kernel reads; where no form takes so little, the smallest does.
 
     Returns
     -------
@@ -115,17 +119,31 @@ def choose(
             raise CompileError(f"{forced} cannot run it: {unfit[_form(forced)]}")
         return forced, "asked for", {}
     # nobody packs sets to find out how many there are: where some are full, csc does the same work in less memory
-    fitting = (name for name in possible if "complementary" not in name and _form(name) not in unfit)
-    predicted = {name: predict(name, work, machine).us for name in fitting}
+    fitting = [name for name in possible if "complementary" not in name and _form(name) not in unfit]
+    if not fitting:
+        raise CompileError(f"no kernel can run it: {next(iter(unfit.values()))}")
+    names = _in_proportion(fitting, work, most_bytes)
+    predicted = {name: predict(name, work, machine).us for name in names}
     best = min(predicted, key=predicted.__getitem__)
     reason = _reason(best, predicted, operation)
     # nothing is known of kernels registered elsewhere, so measuring alone can choose them
+    if not own_kernels_registered():
+        return best, reason, predicted
     own = {own: predicted[name] for name in predicted for own in stand_ins(name, machine.features)}
     return best, reason, predicted | own
 
 
+def _in_proportion(names: list[str], work: WeightedWork, most_bytes: int | None) -> list[str]:
+    """Leave out the kernels whose form of the weights takes too much memory; the smallest form is never left out."""
+    sizes = {name: stored_bytes(name, work) for name in names}
+    most = max(sizes.values()) if most_bytes is None else max(most_bytes, min(sizes.values()))
+    return [name for name in names if sizes[name] <= most]
+
+
 def _reason(best: str, predicted: Mapping[str, float], operation: str) -> str:
     dense = f"{operation}_f32_dense_dense"
+    if dense not in predicted or len(predicted) == 1:
+        return "the other forms of its weights would take too much memory, or cannot hold them"
     if best == dense:
         second = min((name for name in predicted if name != dense), key=predicted.__getitem__)
         times = predicted[second] / predicted[dense]

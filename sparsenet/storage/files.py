@@ -175,13 +175,17 @@ def from_bytes(data: bytes, limit_bytes: int = LARGEST_BYTES) -> Network:
     records = [read_node_record(node) for node in document["nodes"]]
     _check_memory(records, limit_bytes)
     _check_names(records, tensors)
-    nodes = [build_node(record, tensors) for record in records]
     try:
+        nodes = [build_node(record, tensors) for record in records]
         return Network(
             document["input_shape"], nodes, document["output"], document["labels"], details=document["details"]
         )
     except (GraphError, TypeError) as error:
         raise ModelFormatError(str(error)) from error
+    except MemoryError as error:
+        raise ModelFormatError(
+            f"expected weights that fit into memory, got too many; lower limit_bytes: {error}"
+        ) from None
 
 
 def _as_path(path: str | os.PathLike[str]) -> Path:

@@ -183,6 +183,37 @@ def test_the_bundled_network_agrees_on_a_gpu():
     assert agree(net, x, sn.compile(net, batch=16, device="cuda")(x))
 
 
+@pytest.mark.usefixtures("device")
+def test_values_that_leave_float32_are_named():
+    layers = [sn.Linear([[3e38, 3e38], [1.0, 0.0]]), sn.KWinners(1), sn.Linear(np.eye(2))]
+    engine = sn.compile(sn.Network.sequential((2,), layers), batch=3, device="cuda")
+    x = np.float32([[0.1, 0.2], [10, 10], [0.5, 0.5]])
+    for given in (x, upload(x)):
+        with pytest.raises(sn.RangeError, match=r"layer 'linear1': a value leaves float32 .* in sample 1; scale the"):
+            engine(given)
+    np.testing.assert_allclose(engine(x[::2]), engine.network.reference(x[::2]), rtol=1e-6)
+    np.testing.assert_array_equal(engine(upload(x[::2].copy())).copy_to_host(), engine(x[::2]))
+
+
+@pytest.mark.usefixtures("device")
+def test_inputs_beyond_the_limit_are_answered_by_the_reference():
+    engine = sn.compile(sn.Network.sequential((2,), [sn.Linear([[1.0, 1.0]])]), batch=2, device="cuda")
+    assert engine.input_limit < 3e37
+    np.testing.assert_allclose(engine([[1, 2], [1.5e38, 1e38]]), [[3], [2.5e38]], rtol=1e-6)
+    with pytest.raises(sn.RangeError, match="layer 'linear1'"):
+        engine([[1, 2], [3e38, 3e38]])
+
+
+@pytest.mark.usefixtures("device")
+@pytest.mark.parametrize("scope", ["all", "channels"])
+def test_factors_from_all_over_float32_rank_exactly(scope):
+    x = np.float32([[1e-20, 1e-20, 3e38, -1e-45, 2e-45, 0, 1, 2], [1, 2, 3, 4, 5, 6, 7, 8]]).reshape(2, 8, 1, 1)
+    x = np.repeat(x, 20, axis=1) if scope == "channels" else x  # with many channels, digits are counted
+    for factor in ([1e-30, 2e-30, 3e38, 1e-45, 3e-45, 1, 2, 2], np.full(8, 3e38)):
+        net = sn.Network.sequential(x.shape[1:], [sn.KWinners(3, scope, np.resize(factor, x.shape[1]))])
+        np.testing.assert_array_equal(sn.compile(net, batch=2, device="cuda")(x), net.reference(x).astype(np.float32))
+
+
 def test_a_launch_on_a_gpu_has_no_more_blocks_than_there_are_numbers():
     pool = kernels("cuda")["max_pool2d_f32"]
     shapes = [(2**11, 2**10, 2**10, 1), *[()] * 6, (2**11, 2**10, 2**10, 1)]

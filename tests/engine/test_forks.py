@@ -52,7 +52,10 @@ BEGIN = """
 
 AT_MANY_MOMENTS = """
     small = sn.Network.sequential((4,), [sn.ReLU()])
-    threads = [threading.Thread(target=lambda: sn.compile(network(seed), threads=seed, batch=40, planner="predict")) for seed in (1, 2)]
+    def compiled():
+        sn.compile(network(1), threads=2, batch=40, planner="predict")
+
+    threads = [threading.Thread(target=compiled) for _ in range(2)]
     for thread in threads:
         thread.start()
     pids = []

@@ -20,10 +20,7 @@ LARGEST_SIZE = np.int64(2**63 - 1)
 def is_boosted(factor):
     """Tell whether any factor is not one: without factors, equal ranks are equal values."""
     one, n = splat(np.float32(1.0)), factor.size
-    for j in range(0, n, 16):
-        if not_equal(load_first(factor, j, min(16, n - j), 1.0), one) != 0:
-            return True
-    return False
+    return any(not_equal(load_first(factor, j, min(16, n - j), 1.0), one) != 0 for j in range(0, n, 16))
 
 
 @helper

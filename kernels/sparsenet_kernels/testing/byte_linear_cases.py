@@ -19,7 +19,7 @@ from sparsenet_kernels.formats import (
     padded_to_tiles,
 )
 from sparsenet_kernels.registry import Kernel
-from sparsenet_kernels.testing.byte_cases import BYTES, Bytes, byte_numbers
+from sparsenet_kernels.testing.byte_cases import BYTES, Bytes, byte_numbers, whole_vectors
 from sparsenet_kernels.testing.case import Argument, Case, Expected, leftovers
 from sparsenet_kernels.testing.comparable import beyond_float32
 from sparsenet_kernels.testing.contents import SPOILED, numbers
@@ -75,6 +75,11 @@ def byte_linear_edges(kernel: Kernel) -> Mapping[str, ByteLinearProblem]:
             "kept zeros": replace(LINEAR, keep_zeros=True, weights="few"),
         }
     )
+
+
+def byte_linear_sized(kernel: Kernel, sizes: Mapping[str, int]) -> ByteLinearProblem:
+    """Return a layer of B samples and N outputs; inputs are D whole vectors, or at least D numbers."""
+    return ByteLinearProblem(sizes["B"], whole_vectors(sizes["D"]), sizes["N"], 0.5, content="random")
 
 
 def byte_linear_problems(kernel: Kernel) -> st.SearchStrategy[ByteLinearProblem]:

@@ -66,7 +66,7 @@ class Case:
     holds: Callable[[Mapping[str, Array]], list[str]] | None = None
 
     def with_other_leftovers(self) -> "Case":
-        """Return the case with other contents in its outputs and scratch arrays, save for those that are inputs, too."""
+        """Return the case with other contents in its outputs and scratch arrays, where they are no inputs, too."""
         names = (self.expected.keys() | self.scratch) - self.aliases.keys() - set(self.aliases.values())
         arrays = {name: value for name in names if not isinstance(value := self.arguments[name], int)}
         other = {name: other_leftovers(array.shape, array.dtype) for name, array in arrays.items()}
@@ -140,11 +140,14 @@ def _bits(array: Array) -> Array:
     return np.ascontiguousarray(array).view(np.dtype(f"u{array.dtype.itemsize}"))
 
 
-def unwritten(name: str, expected: Expected, first: Array, second: Array) -> str | None:
-    """Say which element of an output differs between two calls that found other leftovers; None where none does."""
-    same = _same(first, second)
-    if expected.minds is not None:
-        same |= ~expected.minds
+def unwritten(name: str, expected: Expected, first: Array, second: Array, any_order: bool) -> str | None:
+    """Say which unknown element differs between two calls that found other leftovers; None where none does.
+
+    With ``any_order``, for threads that add to one element in any order, it must still be there untouched.
+    """
+    same = _same(first, second) | ~np.asarray(False if expected.unknown is None else expected.unknown)
+    if any_order:
+        same |= _bits(second) != _bits(other_leftovers(second.shape, second.dtype))
     if same.all():
         return None
     place = tuple(int(axis[0]) for axis in np.nonzero(~same))

@@ -54,6 +54,11 @@ def lists_edges(kernel: Kernel) -> Mapping[str, ListsProblem]:
     )
 
 
+def lists_sized(kernel: Kernel, sizes: Mapping[str, int]) -> ListsProblem:
+    """Return B samples of R positions with C channels, of which any number is active."""
+    return ListsProblem(sizes["B"], sizes["R"], sizes["C"], Activity(sizes["C"], ragged=True))
+
+
 def lists_problems(kernel: Kernel) -> st.SearchStrategy[ListsProblem]:
     """Draw activations."""
     return st.builds(

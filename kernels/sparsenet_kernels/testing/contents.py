@@ -42,11 +42,15 @@ def _wide(rng: np.random.Generator, shape: tuple[int, ...]) -> NDArray[np.float6
 
 
 def spoiled_places(rng: np.random.Generator, shape: tuple[int, ...]) -> NDArray[np.bool_]:
-    """Choose what to replace: in a third of the samples, or outputs, one number, some or all; so that others stay."""
+    """Choose what to replace: in a third of the samples, or outputs, one number, some or all; so that others stay.
+
+    It is done in one of them at least.
+    """
     if len(shape) == 1:
         return rng.random(shape) < 0.2
     rows = (shape[0], int(np.prod(shape[1:])))
-    chosen = rng.random((rows[0], 1)) < 0.34
+    lots = rng.random((rows[0], 1))
+    chosen = (lots < 0.34) | (lots == lots.min(initial=1.0))
     places: NDArray[np.bool_] = chosen & (rng.random(rows) < rng.choice([0.0, 0.0, 0.25, 1.0], (rows[0], 1)))
     one = rng.integers(0, max(rows[1], 1), (rows[0], 1))
     return (places | chosen & (np.arange(rows[1]) == one)).reshape(shape)

@@ -103,7 +103,9 @@ def conv2d_edges(kernel: Kernel) -> Mapping[str, Conv2dProblem]:
             "ties and zeros among the inputs": replace(BASE, content="integers"),
             "stored zeros": replace(BASE, content="integers", keep_zeros=True),
             "not finite numbers": replace(BASE, samples=4, content="not finite"),
+            "not finite numbers, again": replace(BASE, samples=4, content="not finite", activity=Activity(4), seed=1),
             "overflowing numbers": replace(BASE, samples=4, content="overflowing"),
+            "overflowing numbers, again": replace(BASE, samples=4, content="overflowing", activity=Activity(4), seed=1),
             "many channels": replace(BASE, channels=37, size=(4, 5), activity=Activity(20)),
         }
         | ({} if _one_group(kernel) else _group_edges(grouped))
@@ -134,6 +136,15 @@ def _group_edges(grouped: Conv2dProblem) -> dict[str, Conv2dProblem]:
         "a group for each channel": replace(BASE, groups=4, outputs=4),
         "many outputs in each group": replace(grouped, outputs=130, size=(4, 5)),
     }
+
+
+def conv2d_sized(kernel: Kernel, sizes: Mapping[str, int]) -> Conv2dProblem:
+    """Return a convolution of B images with C channels, half of them active, to H rows of W positions of N outputs."""
+    of_window = 2 if kernel.operation == "conv2d_pool2" else 1
+    size = (of_window * sizes["H"] + 1, of_window * sizes["W"] + 1)
+    active = Activity(sizes["C"] // 2 + 1)
+    problem = Conv2dProblem(sizes["B"], size, sizes["C"], sizes["N"], (2, 2), density=0.5, activity=active)
+    return _fitted(kernel, problem)
 
 
 @st.composite
@@ -180,7 +191,9 @@ def conv2d_case(kernel: Kernel, problem: Conv2dProblem) -> Case:
     weights, scratch = FORMATS[kernel.weights](kernel, problem, drawn)
     inputs = _lists(problem, drawn) if kernel.inputs == "active" else _IMAGES[kernel.weights](kernel, problem, drawn)
     out = leftovers((problem.samples, *problem.out, problem.outputs))
-    return Case(inputs | weights | scratch | {"out": out}, {"out": _expected(problem, drawn)}, frozenset(scratch))
+    return Case(
+        inputs | weights | scratch | {"out": out}, {"out": _expected(kernel, problem, drawn)}, frozenset(scratch)
+    )
 
 
 def _one_group(kernel: Kernel) -> bool:
@@ -203,13 +216,17 @@ def _draw(problem: Conv2dProblem) -> Drawn:
     return Drawn(image, columns, values, weight, mask if problem.keep_zeros else None, bias)
 
 
-def _expected(problem: Conv2dProblem, drawn: Drawn) -> Expected:
+def _expected(kernel: Kernel, problem: Conv2dProblem, drawn: Drawn) -> Expected:
     image = np.moveaxis(drawn.image, -1, 1)
     settings = problem.stride, problem.padding, problem.dilation, problem.groups
     convolve = reference.conv2d_pool2 if problem.pooled else reference.conv2d
     values = convolve(image, drawn.weight, drawn.bias, *settings)
     # the largest of four sums is off by no more than the one that may be off most
     magnitude = convolve(np.abs(image), np.abs(drawn.weight), np.abs(drawn.bias), *settings)
+    if problem.groups > 1 and kernel.weights == "blocks":
+        # a block of 16 outputs may span groups, and multiplies the channels of each by zeros of the others
+        every = np.zeros((1, problem.channels, *problem.kernel))
+        magnitude = magnitude + convolve(image, every, np.zeros(1), *settings[:3])
     return expected_sum(np.moveaxis(values, 1, -1), np.moveaxis(magnitude, 1, -1), drawn.weight[0].size)
 
 

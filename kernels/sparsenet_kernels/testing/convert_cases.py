@@ -54,6 +54,12 @@ def convert_edges(kernel: Kernel) -> Mapping[str, ConvertProblem]:
     )
 
 
+def convert_sized(kernel: Kernel, sizes: Mapping[str, int]) -> ConvertProblem:
+    """Return B images of H rows, or one, W columns and C channels, padded to whole vectors of 16."""
+    channels = sizes["C"]
+    return ConvertProblem(sizes["B"], (sizes.get("H", 1), sizes["W"]), channels, -channels % 16)
+
+
 def convert_problems(kernel: Kernel) -> st.SearchStrategy[ConvertProblem]:
     """Draw images."""
     return st.builds(

@@ -38,7 +38,14 @@ def elementwise_edges(kernel: Kernel) -> Mapping[str, ElementwiseProblem]:
     """Return the problems that every such kernel must solve, by what is special about them."""
     sizes = {f"{n} channels": replace(BASE, channels=n) for n in (1, 7, 8, 15, 16, 17, 33, 64)}
     held = {f"{content} numbers": replace(BASE, channels=40, content=content) for content in _contents(kernel)}
+<<<<<<< HEAD
     logarithms = {f"{name}, logarithm": replace(BASE, channels=20, logarithm=True, content=name) for name in _contents(kernel)}
+=======
+    held |= {f"{content} numbers, again": replace(BASE, samples=9, content=content, seed=1) for content in SPOILED}
+    logarithms = {
+        f"{name}, logarithm": replace(BASE, channels=20, logarithm=True, content=name) for name in _contents(kernel)
+    }
+>>>>>>> main
     return (
         sizes
         | held
@@ -49,6 +56,11 @@ def elementwise_edges(kernel: Kernel) -> Mapping[str, ElementwiseProblem]:
             "in place": replace(BASE, in_place=True),
         }
     )
+
+
+def elementwise_sized(kernel: Kernel, sizes: Mapping[str, int]) -> ElementwiseProblem:
+    """Return B samples of R positions, or one, with C channels."""
+    return ElementwiseProblem(sizes["B"], sizes.get("R", 1), sizes["C"])
 
 
 def elementwise_problems(kernel: Kernel) -> st.SearchStrategy[ElementwiseProblem]:
@@ -94,13 +106,10 @@ def affine_case(kernel: Kernel, problem: ElementwiseProblem) -> Case:
 
 
 def watch_case(kernel: Kernel, problem: ElementwiseProblem) -> Case:
-    """Build the arguments of a watch among others: a limit that lies among the numbers, or NaN beside it."""
+    """Build the arguments of a watch among others, with a limit that is the size of one of the numbers."""
     x = _draw(problem)[0].reshape(problem.samples, problem.positions * problem.channels)
-    rng = np.random.default_rng(problem.seed)
-    sizes = np.sort(np.abs(x[np.isfinite(x)]))
-    limit = np.float32(sizes[int(rng.integers(len(sizes)))] if len(sizes) else 1.0)
-    if problem.logarithm:
-        x = np.where(rng.random(x.shape) < 0.1, np.float32(np.nan), x)
+    sizes = np.abs(x[np.isfinite(x)])
+    limit = np.float32(np.random.default_rng(problem.seed).choice(sizes) if len(sizes) else 1.0)
     others = leftovers((problem.samples, 3), np.int32)
     expected = others.copy()
     expected[:, 1] = reference.watch(x, limit)

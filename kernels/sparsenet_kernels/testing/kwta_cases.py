@@ -1,8 +1,8 @@
 """Cases of k-winners-take-all: the winners must be exact, ties included.
 
-Kernels rank by the float32 product of value and factor; the reference ranks by the exact product. Where the two agree,
-as they do for factors that are powers of two unless a product leaves float32's range, the reference is asked directly.
-Elsewhere it is asked with the float32 products' places among each other: 1 for the smallest, equal for equal ones.
+Winners are those of the largest exact products of value and factor, which float64 holds; a kernel that ranks by float32
+products must look again where these tie. The reference is asked with the products' places among each other, too: 1 for
+the smallest, equal for equal ones, so that winners whose value is zero are seen.
 Where a product is NaN, any of its row may win; but as many as shall win, and in order.
 """
 
@@ -92,6 +92,13 @@ def k_winners_edges(kernel: Kernel) -> Mapping[str, KWinnersProblem]:
     return {what: edge for what, edge in edges.items() if _takes(kernel, edge.channels, edge.k)}
 
 
+def k_winners_sized(kernel: Kernel, sizes: Mapping[str, int]) -> KWinnersProblem:
+    """Return B samples of R positions with C channels, of which K win, as far as there are so many."""
+    fewest, most = LIMITS if kernel.variant == "lanes" else (1, sizes["K"])
+    channels = sizes["C"] + fewest - 1
+    return KWinnersProblem(sizes["B"], sizes["R"], channels, min(sizes["K"], channels, most))
+
+
 def k_winners_problems(kernel: Kernel) -> st.SearchStrategy[KWinnersProblem]:
     """Draw activations and numbers of winners."""
     eights = st.integers(1, 10).map(lambda eight: 8 * eight)
@@ -172,19 +179,19 @@ def _invalid_map(x: Floats, k: int, out: Floats) -> list[str]:
 
 
 def k_winning(x: Floats, factor: Floats, k: int) -> NDArray[np.bool_]:
-    """Mark the winners along the last axis, ranked by float32 products; see the text of this module.
+    """Mark the winners along the last axis, ranked by exact products; see the text of this module.
 
     Examples
     --------
     >>> k_winning(np.float32([[2.0, 3.0, 3.0]]), np.float32([1.0, 0.5, 1.0]), 1)
     array([[False, False,  True]])
     """
-    with np.errstate(all="ignore"):
-        ranks = x * factor
+    with np.errstate(invalid="ignore"):
+        ranks = x.astype(np.float64) * factor
     _, places = np.unique(ranks, return_inverse=True)
     places = places.reshape(x.shape) + 1
     wins: NDArray[np.bool_] = reference.k_winners(places, k) != 0
-    if np.array_equal(ranks, x.astype(np.float64) * factor):
+    if not np.isnan(ranks).any():
         meant = reference.k_winners(x, k, factor)
         assert np.array_equal(np.where(wins, x, 0.0), meant), "the reference contradicts itself"
     return wins

@@ -56,6 +56,11 @@ def layout_edges(kernel: Kernel) -> Mapping[str, LayoutProblem]:
     }
 
 
+def layout_sized(kernel: Kernel, sizes: Mapping[str, int]) -> LayoutProblem:
+    """Return B images of H rows, or one, W columns and C channels, padded and with a stride."""
+    return LayoutProblem(sizes["B"], (sizes.get("H", 1), sizes["W"]), sizes["C"], (1, 2), (2, 1), (1, 2), "normal")
+
+
 def layout_problems(kernel: Kernel) -> st.SearchStrategy[LayoutProblem]:
     """Draw images."""
     return st.builds(

@@ -49,9 +49,11 @@ def linear_edges(kernel: Kernel) -> Mapping[str, LinearProblem]:
     sizes = {f"{n} samples": replace(BASE, samples=n) for n in (0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 15, 16, 17, 33)}
     outputs = {f"{n} outputs": replace(BASE, outputs=n) for n in (1, 15, 16, 17, 31, 32, 33, 48, 63, 64, 65, 129)}
     spoiled = {
-        f"{content} numbers, {most} active": replace(BASE, samples=9, content=content, activity=Activity(most))
+        f"{content} numbers, {most} active": replace(
+            BASE, samples=9, content=content, activity=Activity(most), seed=most
+        )
         for content in SPOILED
-        for most in (6, 20)
+        for most in (1, 6, 20)
     }
     return (
         sizes
@@ -75,6 +77,12 @@ def linear_edges(kernel: Kernel) -> Mapping[str, LinearProblem]:
             "wide range of magnitudes": replace(BASE, inputs=100, activity=Activity(50), content="wide"),
         }
     )
+
+
+def linear_sized(kernel: Kernel, sizes: Mapping[str, int]) -> LinearProblem:
+    """Return a layer of B samples, D inputs, of which half are active, and N outputs."""
+    inputs = sizes["D"]
+    return LinearProblem(sizes["B"], inputs, sizes["N"], 0.5, Activity(inputs // 2 + 1))
 
 
 def linear_problems(kernel: Kernel) -> st.SearchStrategy[LinearProblem]:

@@ -30,19 +30,35 @@ class OwnProblem:
 
 def own_edges(kernel: Kernel) -> Mapping[str, OwnProblem]:
     """Return the problems that are always tried: one letter after the other at every size around a vector's."""
-    base = OwnProblem(tuple((letter, 3 if letter == "B" else 20) for letter in _letters(kernel)))
+    base = OwnProblem(tuple((letter, 3 if letter == "B" else 20) for letter in own_letters(kernel)))
     sizes = {
         f"{letter} = {size}": replace(base, sizes=tuple({**dict(base.sizes), letter: size}.items()))
-        for letter in _letters(kernel)
+        for letter in own_letters(kernel)
         for size in ((0, *SIZES) if letter == "B" else SIZES)
     }
     contents = {f"content: {content}": replace(base, content=content) for content in CONTENTS if content != "normal"}
+    contents |= {
+        f"content: {content}, again ({seed})": replace(base, content=content, seed=seed)
+        for content in SPOILED
+        for seed in (1, 2, 3)
+    }
     return sizes | {"one of everything": replace(base, sizes=tuple((letter, 1) for letter, _ in base.sizes))} | contents
+
+
+def own_letters(kernel: Kernel) -> tuple[str, ...]:
+    """Return the letters of a kernel's arguments, in their order."""
+    axes = [axis for argument in kernel.arguments for axis in argument.axes if not axis.isdigit()]
+    return tuple(dict.fromkeys(axes))
+
+
+def own_sized(kernel: Kernel, sizes: Mapping[str, int]) -> OwnProblem:
+    """Return a problem of these sizes."""
+    return OwnProblem(tuple(sizes.items()))
 
 
 def own_problems(kernel: Kernel) -> st.SearchStrategy[OwnProblem]:
     """Draw sizes and contents."""
-    sizes = st.tuples(*(st.tuples(st.just(letter), st.integers(letter != "B", 40)) for letter in _letters(kernel)))
+    sizes = st.tuples(*(st.tuples(st.just(letter), st.integers(letter != "B", 40)) for letter in own_letters(kernel)))
     return st.builds(OwnProblem, sizes, st.sampled_from(CONTENTS), st.integers(0, 2**16))
 
 
@@ -115,11 +131,6 @@ def _inputs(kernel: Kernel) -> list[Argument]:
             f"for the last, and no integers, got {', '.join(strange or named)}; pass cases of your own as case="
         )
     return inputs
-
-
-def _letters(kernel: Kernel) -> list[str]:
-    axes = [axis for argument in kernel.arguments for axis in argument.axes if not axis.isdigit()]
-    return list(dict.fromkeys(axes))
 
 
 def _shape(argument: Argument, sizes: Mapping[str, int]) -> tuple[int, ...]:

@@ -52,6 +52,12 @@ def pool_edges(kernel: Kernel) -> Mapping[str, PoolProblem]:
     )
 
 
+def pool_sized(kernel: Kernel, sizes: Mapping[str, int]) -> PoolProblem:
+    """Return an image of B samples and C channels, whose output has H rows of W positions."""
+    size = (2 * sizes["H"], 2 * sizes["W"] + 1)
+    return PoolProblem(sizes["B"], size, sizes["C"], (2, 3), (2, 2))
+
+
 @st.composite
 def pool_problems(draw: Callable, kernel: Kernel) -> PoolProblem:
     """Draw poolings; the padding is at most half the window, as the reference asks."""
