@@ -100,12 +100,9 @@ def test_steps_that_nobody_counted_can_be_told(notebook):
 
 
 def test_the_planner_says_how_many_of_how_many_layers_are_timed(notebook):
-    weight = np.eye(8, dtype=np.float32)
-    sn.compile(sn.Network.sequential((8,), [sn.Linear(weight), sn.Linear(weight), sn.Linear(weight)]), threads=1)
-    shown = [
-        html.partition("</progress> ")[2].partition("/3,")[0]
-        for place in notebook
-        for html in place
-        if "timing" in html
-    ]
-    assert sorted(shown) == [f"timing kernels for linear{n + 1}, layers {n}" for n in range(3)]
+    layers = [sn.Linear(np.eye(n + 1, n)) for n in (8, 9, 10)]
+    sn.compile(sn.Network.sequential((8,), [*layers, sn.Linear(np.eye(11)), sn.Linear(np.eye(11))]), threads=1)
+    places = [html.partition("</progress> ")[2] for place in notebook for html in place]
+    shown = [text.partition("/4,")[0].removeprefix("timing kernels for ") for text in places if "timing" in text]
+    assert sorted(text.rpartition(" ")[2] for text in shown) == ["0", "1", "2", "3"]
+    assert sum(" and 1 like it, kinds of layers" in text for text in shown) == 1

@@ -5,7 +5,7 @@ fast the clock runs.
 """
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import zip_longest
 from typing import Any
@@ -90,18 +90,10 @@ def choose_by_measuring(
     Lowered
         Its choices say what was measured: the whole network's time for one sample, by kernel.
     """
-<<<<<<< HEAD
-    best, chosen, measured = first, dict(forced), {}
-    free = [choice for choice in first.plan.choices if choice.layer not in forced]
-    slowest_first = sorted(free, key=_predicted, reverse=True)
-    for choice in tracked(slowest_first, lambda one: f"timing kernels for {one.layer}, layers", progress, len(free)):
-        names = worth_trying(choice)
-        trials = [Trial(name, lowered := lower_with({**chosen, choice.layer: name}), runner(lowered)) for name in names]
-        times_us = [time_us / first.draft.batch for time_us in least_us([trial.run for trial in trials])]
-=======
     best, chosen, budget = first, dict(forced), Budget(first)
     measured: dict[str, dict[str, float]] = {}
-    for alike in _alike(choice for choice in first.plan.choices if choice.layer not in forced):
+    groups = _alike(choice for choice in first.plan.choices if choice.layer not in forced)
+    for alike in tracked(groups, _doing, progress, len(groups)):
         names = worth_trying(alike[0])
         if not budget.allows(len(names)):
             break
@@ -110,17 +102,18 @@ def choose_by_measuring(
         for name in names:
             lowered = lower_with({**chosen, **dict.fromkeys(layers, name)})
             trials.append(Trial(name, lowered, runner(lowered)))
-        doing = f"timing {len(trials)} kernels for {layers[0]}"
-        times_us = [
-            time_us / first.draft.batch for time_us in least_us([trial.run for trial in trials], doing, progress)
-        ]
->>>>>>> main
+        times_us = [time_us / first.draft.batch for time_us in least_us([trial.run for trial in trials])]
         fastest = min(range(len(trials)), key=times_us.__getitem__)
         winner = fastest if times_us[fastest] < BETTER * times_us[0] else 0
         chosen |= dict.fromkeys(layers, names[winner])
         best = trials[winner].lowered
         measured |= {layer: dict(zip(names, times_us, strict=True)) for layer in layers}
     return _with_reasons(best, first, measured, forced)
+
+
+def _doing(alike: Sequence[Choice]) -> str:
+    others = f" and {len(alike) - 1} like it" if len(alike) > 1 else ""
+    return f"timing kernels for {alike[0].layer}{others}, kinds of layers"
 
 
 class Budget:

@@ -38,14 +38,10 @@ def elementwise_edges(kernel: Kernel) -> Mapping[str, ElementwiseProblem]:
     """Return the problems that every such kernel must solve, by what is special about them."""
     sizes = {f"{n} channels": replace(BASE, channels=n) for n in (1, 7, 8, 15, 16, 17, 33, 64)}
     held = {f"{content} numbers": replace(BASE, channels=40, content=content) for content in _contents(kernel)}
-<<<<<<< HEAD
-    logarithms = {f"{name}, logarithm": replace(BASE, channels=20, logarithm=True, content=name) for name in _contents(kernel)}
-=======
     held |= {f"{content} numbers, again": replace(BASE, samples=9, content=content, seed=1) for content in SPOILED}
     logarithms = {
         f"{name}, logarithm": replace(BASE, channels=20, logarithm=True, content=name) for name in _contents(kernel)
     }
->>>>>>> main
     return (
         sizes
         | held
