@@ -1,6 +1,6 @@
 """From a call of one of torch's functions to layers of the recording."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from inspect import signature
 from typing import Any
 
@@ -11,8 +11,10 @@ from sparsenet.importers.report import Note
 from sparsenet.importers.torch_call import BoolArray, Call, FloatArray, Layers, Tensor, numbers
 from sparsenet.importers.torch_functions import FUNCTIONS, Function
 from sparsenet.importers.torch_kwinners import k_winners_layers
-from sparsenet.importers.torch_masks import declared_mask, wraps_weights
-from sparsenet.importers.torch_run import Module, Recording, Value, inputs_among, unsupported_here, where
+from sparsenet.importers.torch_masks import declared_mask
+from sparsenet.importers.torch_names import step_name, unused, wrapper_of
+from sparsenet.importers.torch_problems import Problem
+from sparsenet.importers.torch_run import Module, Recording, Value, in_float32, inputs_among, unsupported_here, where
 from sparsenet.network import Node
 from sparsenet.shapes import Shape, infer_shape
 
@@ -58,19 +60,16 @@ ABOUT_VALUES = frozenset(
 )
 """Functions by which values could decide what is done."""
 
-ADVICE = (
-    "supported are conv2d, linear, batch norm, relu, k-winners, max and average pooling, add, cat, softmax, reshaping, "
-    "and constants for each channel; write the layer from these, or import the parts before and after it"
-)
-
 
 def called(recording: Recording, function: Any, args: Any, kwargs: Any) -> Any:
     """Do what a function does, and write it down if it depends on the input."""
-    if recording.paused or not inputs_among(recording, args, kwargs):
+    name = getattr(function, "__name__", repr(function))
+    if recording.paused:
         return function(*args, **kwargs)
+    if not inputs_among(recording, args, kwargs):
+        return in_float32(name, args, kwargs, function(*args, **kwargs))
     import torch
 
-    name = getattr(function, "__name__", repr(function))
     if name == "__get__":  # a property: named by its descriptor
         name = function.__self__.__name__
         result = function(*args, **kwargs)
@@ -85,34 +84,66 @@ def called(recording: Recording, function: Any, args: Any, kwargs: Any) -> Any:
             f"values, and NumPy in between, cannot be imported",
         )
     plain = name[:-1] if name.endswith("_") and not name.endswith("__") else name
-    if plain not in FUNCTIONS:
-        raise unsupported_here(recording, f"expected a function that is a layer here, got {name}; {ADVICE}")
     result = function(*args, **kwargs)
+    if plain not in FUNCTIONS:
+        return _unknown(recording, plain, result)
     return _followed(recording, plain, FUNCTIONS[plain], args, kwargs, result)
+
+
+def _unknown(recording: Recording, name: str, result: Any) -> Any:
+    """Note a function that is no layer here, and go on with its result, so that later ones are met, too."""
+    module, called_as = recording.visits[-1].module, name
+    of_torch = type(module).__module__.startswith("torch.nn.modules") and not any(module.children())
+    if of_torch and type(module).__name__.lower() != name:
+        called_as = f"{type(module).__name__} (torch's {name})"
+    what = f"expected a function that is a layer here, got {called_as}"
+    recording.problems.append(Problem(where(recording), what, called_as))
+    return _without_layer(recording, name, result)
+
+
+def _without_layer(recording: Recording, name: str, result: Any) -> Any:
+    """Remember that the tensors of a result depend on the input, though no layer gives them."""
+    import torch
+
+    parts = result.values() if isinstance(result, Mapping) else result if isinstance(result, tuple | list) else [result]
+    for part in parts:
+        if isinstance(part, torch.Tensor):
+            step = unused(recording, name)
+            recording.shapes[step] = tuple(part.shape[1:])
+            recording.unknown.add(step)
+            recording.values[id(part)] = Value(part, step)
+        elif isinstance(part, tuple | list | Mapping):
+            _without_layer(recording, name, part)
+    return result
 
 
 def _followed(recording: Recording, name: str, function: Function, args: Any, kwargs: Any, result: Any) -> Any:
     """Turn a call into layers, and remember whose value its result is."""
-    import torch
-
-    if not isinstance(result, torch.Tensor):
-        raise unsupported_here(recording, f"expected one tensor from {name}, got {type(result).__name__}; {ADVICE}")
     inputs = inputs_among(recording, args, kwargs)
-    step = _name(recording, name)
+    step = step_name(recording, name)
     try:
         layers = _translated(recording, function, step, inputs, args, kwargs, result)
         last = _append(recording, step, layers, inputs, tuple(result.shape[1:]))
     except SparsenetError as error:
-        raise type(error)(f"{where(recording)}, {name}: {error}") from None
+        if not (isinstance(error, _OtherAxesError) and recording.unknown.intersection(inputs)):
+            kind = UnsupportedLayerError if isinstance(error, UnsupportedLayerError) else type(error)
+            recording.problems.append(Problem(f"{where(recording)}, {name}", str(error), kind=kind))
+        return _without_layer(recording, step, result)
     recording.visits[-1].functions += bool(layers)
     if id(result) in recording.values and layers:
         _spoil_views(recording, result)
     recording.values[id(result)] = Value(result, last)
+    if recording.unknown.intersection(inputs):
+        recording.unknown.add(last)
     return result
 
 
+class _OtherAxesError(UnsupportedLayerError):
+    """A value that is not float32 with the batch first: after a function that is unknown no new problem."""
+
+
 def _translated(
-    recording: Recording, function: Function, step: str, inputs: list[str], args: Any, kwargs: Any, result: Tensor
+    recording: Recording, function: Function, step: str, inputs: list[str], args: Any, kwargs: Any, result: Any
 ) -> Layers:
     import torch
 
@@ -125,9 +156,11 @@ def _translated(
     def weight(tensor: Tensor) -> tuple[FloatArray, BoolArray | None]:
         return _weight(recording, step, tensor)
 
+    if not isinstance(result, torch.Tensor):
+        raise UnsupportedLayerError(f"expected one tensor, got {type(result).__name__}")
     shape, result_shape = recording.shapes[inputs[0]], tuple(result.shape[1:])
     if result.dtype != torch.float32 or result.shape[:1] != (recording.batch,):
-        raise UnsupportedLayerError(
+        raise _OtherAxesError(
             f"expected float32 values whose first axis is the batch of {recording.batch}, got {result.dtype} of shape "
             f"{tuple(result.shape)}"
         )
@@ -136,9 +169,16 @@ def _translated(
         bound = signature(function.translate).bind(call, *args, **kwargs)
     except TypeError as error:
         raise UnsupportedLayerError(f"expected other arguments: {error}") from None
-    many = len(inputs) > 1 and function.place != "several"
-    if many or (function.place == "first" and not depends(bound.args[1])):
-        raise UnsupportedLayerError("expected one value that depends on the input, in the first place, got others")
+    if len(inputs) > 1 and function.place != "several":
+        values = " and ".join(repr(one) for one in inputs)
+        raise UnsupportedLayerError(
+            f"expected one value that depends on the input, and constants beside it, got {len(inputs)} values that "
+            f"depend on it: those of {values}"
+        )
+    if function.place == "first" and not depends(bound.args[1]):
+        raise UnsupportedLayerError(
+            "expected the value that depends on the input as the first argument, got a constant there"
+        )
     return function.translate(*bound.args, **bound.kwargs)
 
 
@@ -147,7 +187,7 @@ def _append(recording: Recording, step: str, layers: Layers, inputs: list[str], 
     shape, last = recording.shapes[inputs[0]], inputs[0]
     for layer in layers:
         final = layer is layers[-1]
-        name = step if final else _unused(recording, f"{step}.{type(layer).__name__.lower()}")
+        name = step if final else unused(recording, f"{step}.{type(layer).__name__.lower()}")
         shape = infer_shape(layer, tuple(recording.shapes[source] for source in inputs))
         recording.steps.append(Node(name, layer, tuple(inputs)))
         recording.shapes[name] = shape
@@ -183,36 +223,12 @@ def _weight(recording: Recording, step: str, tensor: Tensor) -> tuple[FloatArray
         first = recording.readers.setdefault((tensor.data_ptr(), weight.shape), step)
         if first != step:
             recording.notes.append(Note(step, f"shares its weight with {first!r} in torch; here each has its own"))
-    module, wrapper = recording.visits[-1].module, _wrapper(recording)
+    module, wrapper = recording.visits[-1].module, wrapper_of(recording)
     mask = declared_mask(module, wrapper, weight.shape)
     if mask is not None and (outside := int(np.count_nonzero(weight[~mask]))):
         recording.notes.append(Note(step, f"{outside} weights outside the mask are not zero: they are kept"))
         mask = mask | (weight != 0)
     return weight, mask
-
-
-def _wrapper(recording: Recording) -> Module | None:
-    """Return the module that called this one."""
-    return recording.visits[-2].module if len(recording.visits) > 1 else None
-
-
-def _name(recording: Recording, function: str) -> str:
-    """Name a step after the module that calls the function: alone if it has no parts and calls nothing else."""
-    visit, wrapper = recording.visits[-1], _wrapper(recording)
-    if wrapper is not None and wraps_weights(wrapper, visit.module):
-        visit = recording.visits[-2]
-    elif visit.functions or any(name != "parametrizations" for name, _ in visit.module.named_children()):
-        return _unused(recording, f"{visit.path}.{function}".removeprefix("."))
-    return _unused(recording, visit.path or function)
-
-
-def _unused(recording: Recording, name: str) -> str:
-    """Count further uses of a name: "relu", "relu:2", "relu:3"."""
-    unique, count = name, 1
-    while unique in recording.shapes:
-        count += 1
-        unique = f"{name}:{count}"
-    return unique
 
 
 def _spoil_views(recording: Recording, tensor: Tensor) -> None:

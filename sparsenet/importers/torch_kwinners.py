@@ -2,7 +2,8 @@
 
 nupic.torch's rules, from its source (``modules/k_winners.py`` and ``functions/k_winners.py``): a share of winners, a
 factor for inference, and Python's rounding, half to even; ranks are ``x * exp(-boost_strength * duty_cycle)``, in
-evaluation too.
+evaluation too. In two dimensions share and factor are multiplied first: ``round(n * (share * factor))``, which is not
+always ``round(n * share * factor)``. In one dimension k is rounded first: ``int(round(n * share) * factor)``.
 """
 
 from collections.abc import Callable
@@ -64,12 +65,13 @@ def _nupic(module: Any, shape: Shape, note: Note) -> Layers:
     scope = "channels" if getattr(module, "local", False) else "all"
     if "KWinners2d" in _names(module):
         candidates = _candidates(scope, shape)
-        k = round(candidates * module.percent_on * module.k_inference_factor)
+        k = round(candidates * (module.percent_on * module.k_inference_factor))
     elif len(shape) == 1:
         candidates = module.n
         k = int(round(candidates * module.percent_on) * module.k_inference_factor)
     else:
         raise UnsupportedLayerError(f"expected samples of one axis for KWinners, got shape {shape}; flatten them")
+    k = min(k, candidates)
     shares = f"percent_on={module.percent_on:g}, k_inference_factor={module.k_inference_factor:g}"
     note(f"k = {k} of {candidates} at inference: {shares}")
     note(_tie_note(module))
@@ -87,15 +89,27 @@ def _candidates(scope: str, shape: Shape) -> int:
     return shape[0] if scope == "channels" else prod(shape)
 
 
+LEAST_EXPONENT, MOST_EXPONENT = -60.0, 60.0
+"""Ranking factors are kept within exp of these, so that float32 holds them, and their products with ordinary values."""
+
+
 def _factor(module: Any, note: Note) -> FloatArray | None:
-    """Return the ranking factors exp(-strength * duty cycle) where they change any rank."""
+    """Return the ranking factors exp(-strength * duty cycle) where they change any rank, all positive in float32.
+
+    Only their ratios matter. Where the smallest would vanish in float32, all are raised by one factor, as far as the
+    largest allows; what is still too small is held at the least. :mod:`sparsenet.nn` does the same.
+    """
     import torch
 
     strength = float(module.boost_strength)
     if strength <= 0:
         return None
-    factor = numbers(torch.exp(-strength * module.duty_cycle.detach().float())).ravel()
+    exponents = -strength * module.duty_cycle.detach().float()
+    raised = (LEAST_EXPONENT - exponents.min()).clamp(min=0).minimum(MOST_EXPONENT - exponents.max())
+    factor = numbers(torch.exp((exponents + raised).clamp(min=LEAST_EXPONENT))).ravel()
     if (factor == factor[0]).all():
         return None
     note(f"ranks are boosted by the stored duty cycles, strength {strength:g}")
+    if float(raised) != 0:
+        note("boosted ranks are multiplied by one more factor, so that none vanishes in float32")
     return factor

@@ -1,6 +1,5 @@
 """From a torch module to a network: the module runs twice, and what it calls is written down."""
 
-import copy
 from collections.abc import Sequence
 from itertools import zip_longest
 from typing import Any
@@ -9,8 +8,9 @@ import numpy as np
 
 from sparsenet.errors import GraphError, UnsupportedLayerError
 from sparsenet.importers.report import DETAIL, Note
+from sparsenet.importers.torch_copy import copied, eager, make_parts_eager, plain_tensors_in_float32, refuse_opaque
 from sparsenet.importers.torch_recording import recorded, same_step
-from sparsenet.importers.torch_run import Recording, place
+from sparsenet.importers.torch_run import Recording
 from sparsenet.network import INPUT, Network
 
 __all__ = ["from_torch"]
@@ -51,7 +51,8 @@ def from_torch(module: Any, example: Any, *, labels: Sequence[str] = ()) -> Netw
     Raises
     ------
     UnsupportedLayerError
-        When the module computes something that no layer here can, or not always the same; the message names the layer.
+        When the module computes something that no layer here can, or not always the same; the message names each
+        layer and function that cannot be imported, and how often it is met.
     GraphError
         When the module does not accept the example, or a weight is not finite.
     TypeError
@@ -92,17 +93,19 @@ def _samples(example: Any) -> Any:
     """Return the example as a tensor of float32, with at least one sample."""
     import torch
 
-    if isinstance(example, np.ndarray):
-        example = torch.from_numpy(np.array(example))
+    if isinstance(example, np.ndarray) and example.dtype.kind in "fiub":
+        with np.errstate(over="ignore"):
+            example = torch.from_numpy(np.array(example, np.float32, order="C"))
     if not isinstance(example, torch.Tensor):
         hint = "; modules of several inputs are not supported" if isinstance(example, tuple | list) else ""
-        raise TypeError(f"expected the example as a tensor or array, got {type(example).__name__}{hint}")
+        kind = f"{type(example).__name__} of {example.dtype}" if hasattr(example, "dtype") else type(example).__name__
+        raise TypeError(f"expected the example as a tensor or array of real numbers, got {kind}{hint}")
     if example.is_complex():
         raise TypeError(f"expected real numbers in the example, got {example.dtype}")
     if example.dim() < 2 or 0 in example.shape[1:]:
         raise GraphError(f"expected an example of shape (B, ...), none of it empty, got {tuple(example.shape)}")
     example = example.detach().cpu().float()
-    return example if len(example) else torch.zeros(1, *example.shape[1:], device="cpu")
+    return example if len(example) else torch.zeros_like(example).sum(0, keepdim=True)
 
 
 def _two_inputs(samples: Any) -> list[Any]:
@@ -112,68 +115,23 @@ def _two_inputs(samples: Any) -> list[Any]:
     places = torch.arange(BATCHES[0], device="cpu") % len(samples)
     least, most = float(samples.min()), float(samples.max())
     generator = torch.Generator("cpu").manual_seed(0)
-    other = torch.rand(BATCHES[1], *samples.shape[1:], generator=generator, device="cpu")
+    shape = BATCHES[1], *samples.shape[1:]
+    other = torch.rand(shape, generator=generator, device="cpu", dtype=torch.float32)
     return [samples[places].clone(), least + other * ((most - least) or 1.0)]
 
 
 def _prepared(module: Any) -> tuple[Any, dict[str, str]]:
     """Copy a module to the processor, in evaluation mode and float32; say what was converted, by module."""
-    made = _copied(_eager(module))
-    _make_parts_eager(made)
-    _refuse_opaque(made)
+    made = copied(eager(module))
+    make_parts_eager(made)
+    refuse_opaque(made)
     converted = {}
     for path, part in made.named_modules():
         kinds = {str(tensor.dtype) for tensor in part.parameters(recurse=False) if tensor.is_floating_point()}
         if kinds := kinds - {"torch.float32"}:
             converted[path] = ", ".join(sorted(kind.removeprefix("torch.") for kind in kinds))
+    plain_tensors_in_float32(made)
     return made.cpu().float().eval(), converted
-
-
-def _copied(module: Any) -> Any:
-    """Copy a module; torch refuses to copy tensors with a history, which pruning leaves in place of weights."""
-    import torch
-
-    with_history = {
-        id(value): value.detach().clone()
-        for part in module.modules()
-        for value in vars(part).values()
-        if isinstance(value, torch.Tensor) and not value.is_leaf
-    }
-    try:
-        return copy.deepcopy(module, with_history)
-    except Exception as error:  # whatever a module's own copying raises
-        raise UnsupportedLayerError(
-            f"expected a module that copy.deepcopy can copy, since the import leaves yours as it is: {error}"
-        ) from error
-
-
-def _eager(module: Any) -> Any:
-    """Take a module out of what torch.compile put around it: compiled code reports no functions."""
-    return _eager(module._orig_mod) if hasattr(module, "_orig_mod") else module
-
-
-def _make_parts_eager(module: Any) -> None:
-    for part in module.modules():
-        for name, child in part._modules.items():  # named_children() leaves out second names
-            part._modules[name] = _eager(child)
-
-
-def _refuse_opaque(module: Any) -> None:
-    """Refuse what has no numbers yet, or hides what it calls."""
-    import torch
-    from torch.nn.parameter import is_lazy
-
-    for path, part in module.named_modules():
-        if isinstance(part, torch.jit.ScriptModule):
-            raise UnsupportedLayerError(
-                f"{place(path, part)}: expected a module in Python, got a scripted or traced one, which hides its "
-                f"layers; import the module it was made from"
-            )
-        if any(is_lazy(one) or one.is_meta for one in part.parameters(recurse=False)):
-            raise UnsupportedLayerError(
-                f"{place(path, part)}: expected a module with weights, got a lazy one or one on the meta device; "
-                f"run it once, or load its weights, first"
-            )
 
 
 def _refuse_differences(first: Recording, second: Recording) -> None:

@@ -14,6 +14,7 @@ from sparsenet.importers.report import Note
 from sparsenet.importers.torch_call import Tensor
 from sparsenet.importers.torch_following import called, k_winners_called
 from sparsenet.importers.torch_kwinners import is_k_winners
+from sparsenet.importers.torch_problems import Problem, refusal
 from sparsenet.importers.torch_run import Module, Recording, Value, Visit, fresh, place
 from sparsenet.network import INPUT, Node
 
@@ -45,21 +46,34 @@ def recorded(module: Module, x: Tensor, converted: Mapping[str, str]) -> Recordi
     for path, part in module.named_modules():
         part.forward = _announced(recording, path, part, forwards[path])
     try:
-        with torch.no_grad(), _listener(recording):
+        with torch.no_grad(), torch.device("cpu"), _listener(recording):
             result = module(x)
-    except SparsenetError:
-        raise
+        recording.output = _output(recording, result)
     except Exception as error:  # whatever the module raises
-        where = recording.failed_at or "the module"
-        raise GraphError(
-            f"{where}: expected to run on samples of shape {recording.shapes[INPUT]}, got {type(error).__name__}: "
-            f"{error}; does the example have the shape (B, ...) that the module takes?"
-        ) from error
+        raise _failure(recording, error) from (None if isinstance(error, SparsenetError) else error)
     finally:
         for path, part in module.named_modules():
             part.forward = forwards[path]
-    recording.output = _output(recording, result)
+    if recording.problems:
+        raise refusal(recording.problems)
     return recording
+
+
+def _failure(recording: Recording, error: Exception) -> SparsenetError:
+    """Return what ended a run, after the problems that were met before it."""
+    if not isinstance(error, SparsenetError):
+        where = recording.failed_at or "the module"
+        hint = "does the example have the shape (B, ...) that the module takes?"
+        if isinstance(error, RecursionError):
+            hint = "the module is nested too deeply: raise sys.setrecursionlimit"
+        error = GraphError(
+            f"{where}: expected to run on samples of shape {recording.shapes[INPUT]}, got {type(error).__name__}: "
+            f"{error}; {hint}"
+        )
+    if not recording.problems:
+        return error
+    place, _, what = str(error).partition(": ")
+    return refusal([*recording.problems, Problem(place, what, kind=type(error))])
 
 
 def same_step(a: Node, b: Node) -> bool:
@@ -71,7 +85,7 @@ def same_step(a: Node, b: Node) -> bool:
 
 
 def _listener(recording: Recording) -> Any:
-    """Make what torch calls instead of each of its functions. Its base class is the interface: torch knows no other."""
+    """Make the object that torch tells of each call of its functions. torch asks for this base class."""
     from torch.overrides import TorchFunctionMode
 
     def heard(self: Any, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
@@ -108,9 +122,9 @@ def _output(recording: Recording, result: Any) -> str:
             f"expected a module that returns one tensor, got {type(result).__name__}; wrap it in a module that returns "
             f"the one you want"
         )
-    if id(result) not in recording.values:
+    if id(result) not in recording.values and not recording.problems:
         raise UnsupportedLayerError(
             "expected an output that depends on the input by torch's functions, got one that does not; is something "
             "computed by scripted code, or by another library?"
         )
-    return fresh(recording, recording.values[id(result)])
+    return fresh(recording, recording.values[id(result)]) if id(result) in recording.values else ""

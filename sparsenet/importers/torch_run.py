@@ -7,10 +7,22 @@ from typing import Any
 from sparsenet.errors import UnsupportedLayerError
 from sparsenet.importers.report import Note
 from sparsenet.importers.torch_call import Tensor
+from sparsenet.importers.torch_problems import Problem
 from sparsenet.network import Node
 from sparsenet.shapes import Shape
 
-__all__ = ["Module", "Recording", "Value", "Visit", "fresh", "inputs_among", "place", "unsupported_here", "where"]
+__all__ = [
+    "Module",
+    "Recording",
+    "Value",
+    "Visit",
+    "fresh",
+    "in_float32",
+    "inputs_among",
+    "place",
+    "unsupported_here",
+    "where",
+]
 
 Module = Any
 
@@ -47,6 +59,9 @@ class Recording:
     paused: bool = False
     failed_at: str = ""
     steps: list[Node] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+    unknown: set[str] = field(default_factory=set)
+    """Values that no layer gives: what follows them is looked at all the same."""
     notes: list[Note] = field(default_factory=list)
     output: str = ""
 
@@ -90,3 +105,20 @@ def fresh(recording: Recording, value: Value) -> str:
             f"place; leave out inplace=True there",
         )
     return value.step
+
+
+GIVES_A_DTYPE = frozenset(["double", "to", "type", "type_as"])
+
+
+def in_float32(name: str, args: Any, kwargs: Any, result: Any) -> Any:
+    """Return a new constant in float32 where it only has another dtype since the whole program has another default."""
+    import torch
+
+    default = torch.get_default_dtype()
+    if not isinstance(result, torch.Tensor) or result.dtype != default or default == torch.float32:
+        return result
+    asked = name in GIVES_A_DTYPE or kwargs.get("dtype") is not None
+    given = [*args, *kwargs.values()]
+    if asked or any(isinstance(one, torch.Tensor) and one.is_floating_point() for one in given):
+        return result
+    return result.float()

@@ -1,5 +1,6 @@
 """Convolutions, matrices and batch norms: torch's functions that have weights. See ``torch_functions``."""
 
+from math import prod
 from typing import Any
 
 from sparsenet.importers.torch_call import (
@@ -54,8 +55,20 @@ def _padding(call: Call, name: str, kernel: tuple[int, ...], dilation: Pair) -> 
 def linear(call: Call, input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Layers:
     """Multiply by a matrix (N, D)."""
     refuse_dependent(call, weight, bias)
+    _refuse_positions(call, weight.shape)
     kept, mask = call.weight(weight)
     return (Linear(kept, maybe_numbers(bias), mask),)
+
+
+def _refuse_positions(call: Call, shape: Any) -> None:
+    """Refuse samples of several axes: torch multiplies the last of them, here a sample is one vector."""
+    if len(call.shape) > 1:
+        *positions, inputs = call.shape
+        raise unsupported(
+            f"samples that are one vector of {inputs} numbers",
+            f"samples of shape {call.shape}, where torch multiplies each of {prod(positions)} vectors by the matrix; a "
+            f"Conv2d({inputs}, {shape[0]}, 1) on samples of shape {(inputs, prod(positions), 1)} computes the same",
+        )
 
 
 def matmul(call: Call, input: Tensor, other: Tensor) -> Layers:
@@ -63,6 +76,7 @@ def matmul(call: Call, input: Tensor, other: Tensor) -> Layers:
     matrix = numbers(other)
     if matrix.ndim != 2:
         raise unsupported("a matrix to multiply by", f"shape {matrix.shape}")
+    _refuse_positions(call, matrix.T.shape)
     return (Linear(matrix.T),)
 
 

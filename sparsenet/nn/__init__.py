@@ -3,7 +3,7 @@
 >>> import torch
 >>> from sparsenet import nn
 >>> nn.KWinners(4, k=2)(torch.tensor([[3.0, 1.0, 2.0, -1.0]]))
-tensor([[3., 0., 2., -0.]])
+tensor([[3., 0., 2., 0.]])
 
 Needs PyTorch: ``pip install "sparsenet[train]"``.
 """

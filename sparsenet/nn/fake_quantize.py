@@ -22,6 +22,11 @@ def rounded(values: torch.Tensor) -> torch.Tensor:
     return values + (values.round() - values).detach()
 
 
+def _exact(values: torch.Tensor) -> torch.Tensor:
+    """Return numbers in float32 at least: under autocast they have fewer bits than the steps that are imitated."""
+    return values if values.dtype in (torch.float32, torch.float64) else values.float()
+
+
 def _on_bytes(values: torch.Tensor, scale: float | torch.Tensor, zero: int) -> torch.Tensor:
     return (rounded((values / scale + zero).clamp(0, 255)) - zero) * scale
 
@@ -31,12 +36,12 @@ class ByteSteps(nn.Module):
 
     def __init__(self, steps: Steps) -> None:
         super().__init__()
-        self.register_buffer("scale", torch.tensor(steps.scale))
+        self.register_buffer("scale", torch.tensor(steps.scale, dtype=torch.float32, device="cpu"))
         self.zero = steps.zero
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Round x."""
-        return _on_bytes(x.float(), self.scale, self.zero)
+        return _on_bytes(_exact(x), self.scale, self.zero)
 
     def extra_repr(self) -> str:
         """Say the steps."""
@@ -68,7 +73,7 @@ class FakeQuantizedConv2d(nn.Module):
         bias = None if layer.bias is None else rounded(layer.bias / (self.before.scale * scale))
         bias = None if bias is None else bias * (self.before.scale * scale)
         y = functional.conv2d(x, weight, bias, layer.stride, layer.padding, layer.dilation, layer.groups)
-        return _on_bytes(y.float(), self.before.scale * scale * 2.0**shift, self.after.zero)
+        return _on_bytes(_exact(y), self.before.scale * scale * 2.0**shift, self.after.zero)
 
     def steps_after(self) -> Steps:
         """Return the steps that its outputs lie on: those wanted, but for what a shift cannot do."""

@@ -11,6 +11,10 @@ from sparsenet.nn.winners import winners
 __all__ = ["KWinners", "KWinners2d"]
 
 
+LEAST_EXPONENT, MOST_EXPONENT = -60.0, 60.0
+"""Ranking factors are kept within exp of these: float32 holds them, and their products with ordinary values."""
+
+
 class _Winners(nn.Module):
     """What both kinds have: k, and duty cycles by which units that seldom win are boosted."""
 
@@ -32,8 +36,8 @@ class _Winners(nn.Module):
         self.k_inference = None if k_inference is None else integer(self, "k_inference", k_inference, 0)
         self.boost_strength_factor = real(self, "boost_strength_factor", boost_strength_factor)
         self.duty_cycle_period = integer(self, "duty_cycle_period", duty_cycle_period, 1)
-        self.register_buffer("duty_cycle", torch.zeros(units))
-        self.register_buffer("boost_strength", torch.zeros(()))
+        self.register_buffer("duty_cycle", torch.zeros(units, dtype=torch.float32))
+        self.register_buffer("boost_strength", torch.zeros((), dtype=torch.float32))
         self.register_buffer("samples_seen", torch.zeros((), dtype=torch.int64))
         self.set_boost_strength(boost_strength)
 
@@ -64,14 +68,17 @@ class _Winners(nn.Module):
         self.set_boost_strength(float(self.boost_strength) * self.boost_strength_factor)
 
     def _factor(self) -> torch.Tensor:
-        return torch.exp(-self.boost_strength * self.duty_cycle)
+        """Return the ranking factors; what would vanish in float32 is raised with all others, and never 0."""
+        exponents = -self.boost_strength.float() * self.duty_cycle.float()
+        raised = (LEAST_EXPONENT - exponents.min()).clamp(min=0).minimum(MOST_EXPONENT - exponents.max())
+        return torch.exp((exponents + raised).clamp(min=LEAST_EXPONENT))
 
     def _update_duty_cycle(self, shares: torch.Tensor, batch: int) -> None:
         """Average in the share of a batch in which each unit won (see :class:`KWinners`)."""
         with torch.no_grad():
             self.samples_seen += batch
             period = self.samples_seen.clamp(max=self.duty_cycle_period).clamp(min=max(batch, 1))
-            self.duty_cycle.lerp_(shares.to(self.duty_cycle.dtype), batch / period)
+            self.duty_cycle.lerp_(shares.to(self.duty_cycle.dtype), batch / period.to(self.duty_cycle.dtype))
 
     def _load_from_state_dict(self, *arguments: Any) -> None:
         super()._load_from_state_dict(*arguments)
@@ -121,7 +128,8 @@ class KWinners(_Winners):
     -----
     k-winners, boosting and duty cycles: Ahmad and Scheinkman, "How Can We Be So Dense? The Benefits of Using Highly
     Sparse Representations", arXiv 1903.11257, sections 3.2 and 3.3; there the factor is
-    ``exp(strength * (target - duty))``, which ranks alike. Winners of value zero count as winning.
+    ``exp(strength * (target - duty))``, which ranks alike. Winners of value zero count as winning. Where a strong boost
+    would make the smallest factor 0 in float32, all are raised by one more factor, which changes no rank.
 
     Examples
     --------
@@ -152,8 +160,8 @@ class KWinners(_Winners):
             raise wrong(self, f"samples of {self.units} elements", f"an input of shape {tuple(x.shape)}")
         marked = winners(flat * self._factor() if self.boosts else flat, self.k_now)
         if self.training and len(x):
-            self._update_duty_cycle(marked.sum(0) / len(x), len(x))
-        return (flat * marked).view_as(x)
+            self._update_duty_cycle(marked.sum(0, dtype=torch.float32) / len(x), len(x))
+        return torch.where(marked, flat, 0).view_as(x)
 
     def extra_repr(self) -> str:
         """Say the units and k."""
@@ -214,8 +222,9 @@ class KWinners2d(_Winners):
             raise wrong(self, f"an input of shape (B, {self.channels}, H, W)", f"{tuple(x.shape)}")
         marked = self._marked(x * self._factor().view(1, -1, 1, 1) if self.boosts else x)
         if self.training and x.numel():
-            self._update_duty_cycle(marked.sum((0, 2, 3)) / (x.numel() // x.shape[1]), len(x))
-        return x * marked
+            wins = marked.sum((0, 2, 3), dtype=torch.float32)
+            self._update_duty_cycle(wins / (x.numel() // x.shape[1]), len(x))
+        return torch.where(marked, x, 0)
 
     def _marked(self, ranks: torch.Tensor) -> torch.Tensor:
         if self.scope == "channels":

@@ -1,18 +1,19 @@
 """Training that knows of rounding: a copy of a network that computes, in float32, nearly what its 8-bit form will."""
 
 import copy
+import itertools
+import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any
 
-import numpy as np
 import torch
 from torch import fx, nn
 
-from sparsenet.errors import SparsenetError
+from sparsenet.errors import QuantizationWarning
 from sparsenet.nn.fake_quantize import ByteSteps, FakeQuantizedConv2d, FakeQuantizedLinear
-from sparsenet.nn.graph import folded_graph, kind_of, module_of, readers_of
-from sparsenet.passes.calibration import MOST_SAMPLES, Reservoir
+from sparsenet.nn.graph import fold_norms, kind_of, module_of, readers_of
+from sparsenet.nn.observing import Observed, batches_of, observe, ranks_of
+from sparsenet.nn.tracing import traced
 from sparsenet.passes.search import REACHES
 from sparsenet.passes.steps import Steps, steps_for
 
@@ -22,12 +23,13 @@ __all__ = ["quantize_aware", "without_rounding"]
 def quantize_aware(module: nn.Module, calibration: torch.Tensor | Iterable[torch.Tensor]) -> fx.GraphModule:
     """Copy a network so that it rounds as :func:`sparsenet.quantize` will; train the copy some more.
 
-    Batch norms are folded into the layers before them, and dropout is left out. Convolutions round their weights to
-    int8, with one scale for all channels that makes requantising a shift, and their outputs to bytes; linear layers
-    that follow them round their weights, with a scale for each output. Where only ReLU or k-winners among channels read
-    a convolution, its outputs are clipped at zero, and k-winners see the ties that rounding makes. Gradients pass
-    through rounding unchanged and stop where values are clipped. The steps of the bytes are chosen once, from what is
-    observed on calibration data.
+    Batch norms are folded into the layers before them where that computes the same, and dropout is left out. The
+    forward pass is followed as it is in evaluation mode. Convolutions round their weights to int8, with one scale for
+    all channels that makes requantising a shift, and their outputs to bytes; linear layers round their weights, with a
+    scale for each output; what both are given is rounded to bytes. Where only ReLU or k-winners among channels read a
+    convolution, its outputs are clipped at zero, and k-winners see the ties that rounding makes. Everything else is
+    computed as before. Gradients pass through rounding unchanged and stop where values are clipped. The steps of the
+    bytes are chosen once, from what is observed on calibration data, as :func:`sparsenet.quantize` does.
 
     Train it in float32, not under autocast: bfloat16 has no more bits than the bytes that are imitated. Then
 
@@ -42,7 +44,7 @@ def quantize_aware(module: nn.Module, calibration: torch.Tensor | Iterable[torch
     module : nn.Module
         A trained network whose forward pass does the same for every input; it stays as it is.
     calibration : Tensor (B, ...), or iterable of such
-        Real inputs; a hundred or more.
+        Real inputs; a hundred or more. Labels are to be left out: ``(x for x, label in loader)``.
 
     Returns
     -------
@@ -52,7 +54,16 @@ def quantize_aware(module: nn.Module, calibration: torch.Tensor | Iterable[torch
     Raises
     ------
     SparsenetError
-        When there are no calibration data, or the forward pass cannot be traced, or uses a layer twice.
+        When there are no calibration data, the module does not take them, its forward pass cannot be traced, or parts
+        of it cannot be rounded, such as layers that are used twice, have hooks or pad with anything but zeros; the
+        message names all of these parts.
+    TypeError
+        When the calibration data are not tensors.
+
+    Warns
+    -----
+    QuantizationWarning
+        When a few samples were left out of a range, as by :func:`sparsenet.quantize`.
 
     Notes
     -----
@@ -66,15 +77,21 @@ def quantize_aware(module: nn.Module, calibration: torch.Tensor | Iterable[torch
     >>> rounding(torch.randn(3, 1, 4, 4)).shape
     torch.Size([3, 2])
     """
-    graph = folded_graph(module)
-    observed = _observe(graph, calibration)
+    graph = traced(module)
+    batches = batches_of(calibration)
+    first = next(batches)
+    fold_norms(graph, ranks_of(graph, first))
+    graph.delete_all_unused_submodules()
+    graph.recompile()
+    observed = observe(graph, itertools.chain([first], batches), _watched(graph))
     draft = _Draft(graph, observed, fx.Interpreter(graph.eval()))
     with torch.no_grad():
         for node in list(graph.graph.nodes):
             _round(draft, node)
             _run(draft, node)
     graph.recompile()
-    return graph.train(module.training)
+    _warn(draft)
+    return _in_modes_of(module, graph)
 
 
 def without_rounding(module: fx.GraphModule) -> fx.GraphModule:
@@ -100,50 +117,74 @@ def without_rounding(module: fx.GraphModule) -> fx.GraphModule:
 
 
 @dataclass
-class _Observed:
-    """What the float32 network did: ranges of what matters, and its values for a few samples."""
-
-    samples: torch.Tensor
-    ranges: dict[fx.Node, tuple[float, float]] = field(default_factory=dict)
-    values: dict[fx.Node, torch.Tensor] = field(default_factory=dict)
-
-
-@dataclass
 class _Draft:
     """The graph as it begins to round, front to back, with its values for the samples and the steps of its bytes."""
 
     graph: fx.GraphModule
-    observed: _Observed
+    observed: Observed
     runner: fx.Interpreter
     steps: dict[fx.Node, Steps] = field(default_factory=dict)
+    clipped: dict[fx.Node, None] = field(default_factory=dict)
+
+    def range_of(self, node: fx.Node) -> tuple[float, float]:
+        """Return the range that the bytes of a value shall cover, and note if that leaves samples out."""
+        extent = self.observed.extents[node]
+        if extent.left_out:
+            self.clipped[node] = None
+        return extent.lowest, extent.highest
+
+
+def _in_modes_of(module: nn.Module, graph: fx.GraphModule) -> fx.GraphModule:
+    """Set each part to training or evaluation as it was in the module."""
+    graph.train(module.training)
+    modes = {path: part.training for path, part in module.named_modules()}
+    for path, part in graph.named_modules():
+        part.training = modes.get(path, module.training)
+    return graph
+
+
+def _watched(graph: fx.GraphModule) -> set[fx.Node]:
+    """List what may become bytes: what layers with weights are given, and what comes out of convolutions' tails."""
+    weighted = [node for node in graph.graph.nodes if kind_of(graph, node) in ROUNDED]
+    convolutions = [node for node in weighted if kind_of(graph, node) == "conv2d"]
+    return {node.args[0] for node in weighted} | {_tail(graph, node)[-1] for node in convolutions}
+
+
+ROUNDED = ("conv2d", "linear")
 
 
 def _round(draft: _Draft, node: fx.Node) -> None:
     """Have a call round, and note where its result is bytes."""
     graph, kind = draft.graph, kind_of(draft.graph, node)
+    if kind in ROUNDED and node.args[0] not in draft.steps:
+        _round_input(draft, node)
     if kind == "conv2d":
         _round_conv2d(draft, node)
-    elif node.args and isinstance(node.args[0], fx.Node) and node.args[0] in draft.steps:
-        if kind == "linear":
-            graph.add_submodule(node.target, FakeQuantizedLinear(module_of(graph, node)))
-        elif _works_on_bytes(graph, node, kind, draft.steps[node.args[0]].zero):
-            draft.steps[node] = draft.steps[node.args[0]]
+    elif kind == "linear":
+        graph.add_submodule(node.target, FakeQuantizedLinear(module_of(graph, node)))
+    else:
+        before = draft.steps.get(node.args[0]) if node.args and isinstance(node.args[0], fx.Node) else None
+        if before is not None and _works_on_bytes(graph, node, kind, before.zero):
+            draft.steps[node] = before
 
 
 def _run(draft: _Draft, node: fx.Node) -> None:
-    if node.op == "placeholder":
-        draft.runner.env[node] = draft.observed.samples
+    if node.op == "placeholder":  # those behind the first have defaults
+        draft.runner.env[node] = draft.observed.samples.clone() if node is _first(draft.graph) else node.args[0]
     elif node.op != "output":
         draft.runner.env[node] = draft.runner.run_node(node)
 
 
+def _first(graph: fx.GraphModule) -> fx.Node:
+    first: fx.Node = next(iter(graph.graph.nodes))
+    return first
+
+
 def _round_conv2d(draft: _Draft, node: fx.Node) -> None:
     """Have a convolution round: of a few reaches, the one with the least squared error after its tail."""
-    if node.args[0] not in draft.steps:
-        _round_input(draft, node.args[0])
     graph, before = draft.graph, draft.steps[node.args[0]]
     tail = _tail(graph, node)
-    lowest, highest = draft.observed.ranges[tail[-1]]
+    lowest, highest = draft.range_of(tail[-1])
     lowest = 0.0 if _loses_negatives(graph, node) else lowest
     layer = module_of(graph, node)
     tried = [FakeQuantizedConv2d(layer, before, steps_for(lowest, highest, reach)) for reach in REACHES]
@@ -153,15 +194,22 @@ def _round_conv2d(draft: _Draft, node: fx.Node) -> None:
     draft.steps[node] = chosen.steps_after()
 
 
-def _round_input(draft: _Draft, source: fx.Node) -> None:
-    """Round a value to bytes for the convolutions that read it."""
-    graph, steps = draft.graph, steps_for(*draft.observed.ranges[source])
-    name = f"quantize_{source.name}"
-    graph.add_submodule(name, ByteSteps(steps))
-    with graph.graph.inserting_after(source):
+def _round_input(draft: _Draft, reader: fx.Node) -> None:
+    """Round what a layer is given to bytes, for it and all later ones that read the same."""
+    graph, source = draft.graph, reader.args[0]
+    steps = steps_for(*draft.range_of(source))
+    taken = (
+        {name for name, _ in graph.named_modules()} | {name for name, _ in graph.named_parameters()} | {*vars(graph)}
+    )
+    name = next(
+        name for n in itertools.count() if (name := f"quantize_{source.name}{f'_{n}' if n else ''}") not in taken
+    )
+    graph.add_submodule(name, ByteSteps(steps).to(draft.observed.samples.device))
+    with graph.graph.inserting_before(reader):
         made = graph.graph.call_module(name, (source,))
-    for reader in [reader for reader in readers_of(graph, source) if kind_of(graph, reader) == "conv2d"]:
-        reader.replace_input_with(source, made)
+    for one in readers_of(graph, source):
+        if kind_of(graph, one) in ROUNDED:
+            one.replace_input_with(source, made)
     draft.steps[made] = steps
     _run(draft, made)
 
@@ -170,43 +218,23 @@ def _error_after(draft: _Draft, convolution: FakeQuantizedConv2d, tail: list[fx.
     runner = draft.runner
     value = convolution(runner.env[tail[0].args[0]])
     for node in tail[1:]:
-        value = getattr(runner, node.op)(node.target, (value, *node.args[1:]), node.kwargs)
+        args, kwargs = runner.map_nodes_to_values((node.args[1:], node.kwargs), node)
+        value = getattr(runner, node.op)(node.target, (value, *args), kwargs)
     return float((value - draft.observed.values[tail[-1]]).square().sum())
 
 
-def _observe(graph: fx.GraphModule, calibration: torch.Tensor | Iterable[torch.Tensor]) -> _Observed:
-    """Observe, in evaluation mode, what convolutions are given and what comes out of their tails."""
-    convolutions = [node for node in graph.graph.nodes if kind_of(graph, node) == "conv2d"]
-    watched = {node.args[0] for node in convolutions} | {_tail(graph, node)[-1] for node in convolutions}
-    watch = _Watch(graph.eval(), watched)
-    kept = Reservoir(MOST_SAMPLES)  # of the same calibration data, those that sn.quantize keeps
-    with torch.no_grad():
-        for batch in [calibration] if isinstance(calibration, torch.Tensor) else calibration:
-            watch.run(batch)
-            for sample in batch:
-                kept.offer(sample.cpu().numpy())
-        if not kept.samples:
-            raise SparsenetError("expected calibration data, got no samples; give some real inputs, a hundred or more")
-        samples = torch.from_numpy(np.stack(kept.samples)).to(batch)
-        watch.run(samples)
-    return _Observed(samples, watch.ranges, watch.values)
-
-
-class _Watch(fx.Interpreter):
-    """Run a graph and note some of its values: the last ones, and their ranges, in which 0 always lies."""
-
-    def __init__(self, graph: fx.GraphModule, watched: set[fx.Node]) -> None:
-        super().__init__(graph)
-        self.ranges = dict.fromkeys(watched, (0.0, 0.0))
-        self.values: dict[fx.Node, torch.Tensor] = {}
-
-    def run_node(self, node: fx.Node) -> Any:
-        value = super().run_node(node)
-        if node in self.ranges and value.numel():
-            lowest, highest = self.ranges[node]
-            self.ranges[node] = min(lowest, float(value.min())), max(highest, float(value.max()))
-            self.values[node] = value
-        return value
+def _warn(draft: _Draft) -> None:
+    told = []
+    for node in draft.clipped:
+        one = draft.observed.extents[node]
+        told.append(
+            f"{one.left_out} of {draft.observed.count} calibration samples reach far beyond all others at "
+            f"{node.name!r}, to {one.seen[0]:.4g} and {one.seen[1]:.4g}; its bytes cover {one.lowest:.4g} to "
+            f"{one.highest:.4g}, and clip what lies beyond"
+        )
+    if told:
+        told.append("if such values are real, give more samples that have them")
+        warnings.warn("; ".join(told), QuantizationWarning, stacklevel=3)
 
 
 def _tail(graph: fx.GraphModule, node: fx.Node) -> list[fx.Node]:
@@ -222,10 +250,15 @@ TAIL = ("maxpool", "relu", "winners")
 
 def _loses_negatives(graph: fx.GraphModule, node: fx.Node) -> bool:
     """Say whether, in the end, nothing but ReLU and k-winners among channels reads a value."""
-    kinds = [(kind_of(graph, reader), reader) for reader in readers_of(graph, node)]
-    return all(
-        kind in ("relu", "winners") or (kind == "maxpool" and _loses_negatives(graph, reader)) for kind, reader in kinds
-    )
+    waiting = [node]
+    while waiting:
+        for reader in readers_of(graph, waiting.pop()):
+            kind = kind_of(graph, reader)
+            if kind == "maxpool":
+                waiting.append(reader)
+            elif kind not in ("relu", "winners"):
+                return False
+    return True
 
 
 def _works_on_bytes(graph: fx.GraphModule, node: fx.Node, kind: str, zero: int) -> bool:

@@ -51,7 +51,7 @@ def _fits_compiled(values: torch.Tensor) -> bool:
 
 def _marked_compiled(values: torch.Tensor, k: int, dim: int) -> torch.Tensor:
     rows = values.movedim(dim, -1).float().contiguous()
-    marks = torch.empty(rows.shape, dtype=torch.bool)
+    marks = torch.empty(rows.shape, dtype=torch.bool, device="cpu")
     n = rows.shape[-1]
     bits = rows.view(torch.int32).view(-1, n).numpy()
     mark_winners(bits, k, np.empty(n, np.int32), marks.view(-1, n).numpy())
@@ -59,23 +59,14 @@ def _marked_compiled(values: torch.Tensor, k: int, dim: int) -> torch.Tensor:
 
 
 def _marked(values: torch.Tensor, k: int, dim: int) -> torch.Tensor:
-    """Mark winners by torch's own operations, which any device has and any tracer understands."""
-    threshold = values.topk(k, dim=dim, sorted=False).values.amin(dim, keepdim=True)
-    if torch.compiler.is_compiling():  # no choice may depend on values there
-        return _without_late_ties(values, threshold, k, dim)
-    marked = _at_least(values, threshold)
-    groups = values.numel() // values.shape[dim]
-    return marked if int(marked.sum()) == k * groups else _without_late_ties(values, threshold, k, dim)
+    """Mark winners by torch's own operations, which any device has and any tracer understands.
 
-
-def _at_least(values: torch.Tensor, threshold: torch.Tensor) -> torch.Tensor:
-    """Mark what is not below the threshold: NaN is not."""
-    return (values < threshold).logical_not_()
-
-
-def _without_late_ties(values: torch.Tensor, threshold: torch.Tensor, k: int, dim: int) -> torch.Tensor:
-    """Mark all above the threshold, and of those equal to it as many as are still wanted, the lowest index first."""
-    above = (values <= threshold).logical_not_()
-    equal = values == threshold
+    All above the k-th largest win, and of those equal to it as many as are still wanted, the lowest index first. NaN
+    is above all numbers, as ``topk`` has it, and equal to NaN.
+    """
+    last = values.topk(k, dim=dim).values.narrow(dim, k - 1, 1)
+    nan, last_is_nan = values.isnan(), last.isnan()
+    above = (values > last).logical_or_(nan.logical_and(last_is_nan.logical_not()))
+    equal = (values == last).logical_or_(nan.logical_and(last_is_nan))
     wanted = k - above.sum(dim, keepdim=True, dtype=torch.int32)
     return above.logical_or_(equal.logical_and_(equal.cumsum(dim, dtype=torch.int32) <= wanted))

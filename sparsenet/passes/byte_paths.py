@@ -31,21 +31,23 @@ def _is_local(net: Network, node: Node) -> bool:
 
 def _readers(net: Network, name: str) -> list[Node | None]:
     """Return what reads a value; None stands for the reader of the network's output."""
-    readers: list[Node | None] = [node for node in net.nodes if name in node.inputs]
-    return [*readers, None] if name == net.output else readers
+    readers = net.readers.get(name, ())
+    return [*readers, None] if name == net.output else list(readers)
 
 
 def loses_negatives(net: Network, name: str) -> bool:
     """Say whether, in the end, nothing but ReLU and k-winners among channels reads a value."""
-    return all(
-        reader is not None
-        and (
-            isinstance(reader.layer, ReLU)
-            or _is_local(net, reader)
-            or (isinstance(reader.layer, MaxPool2d) and loses_negatives(net, reader.name))
-        )
-        for reader in _readers(net, name)
-    )
+    waiting, seen = [name], {name}
+    while waiting:
+        for reader in _readers(net, waiting.pop()):
+            if reader is None:
+                return False
+            if isinstance(reader.layer, MaxPool2d):
+                waiting.extend({reader.name} - seen)
+                seen.add(reader.name)
+            elif not (isinstance(reader.layer, ReLU) or _is_local(net, reader)):
+                return False
+    return True
 
 
 def tail_of(net: Network, name: str) -> list[Node]:

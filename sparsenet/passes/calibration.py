@@ -1,16 +1,17 @@
 """What a network's values are on real inputs: their ranges over all of them, and some samples to try things on."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from math import prod
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from sparsenet.errors import SparsenetError
 from sparsenet.meaning import evaluate
-from sparsenet.network import Network
+from sparsenet.network import INPUT, Network
+from sparsenet.passes.batches import chunks, no_samples
+from sparsenet.passes.extents import Extent, Extremes
 from sparsenet.progress import tracked
 
 __all__ = ["Observed", "Reservoir", "observe"]
@@ -32,15 +33,20 @@ class Observed:
     ----------
     count : int
         Samples looked at.
-    ranges : dict of str to (float, float)
-        The smallest and the largest value of each node, the input included; 0.0 always lies between them.
+    extents : dict of str to Extent
+        The range of each node, the input included, and which samples it leaves out.
     values : dict of str to array (samples, *shape), float64
-        The values of each node for the samples that were kept.
+        The values of each node for samples that were kept, none of them left out of a range where others are there.
     """
 
     count: int
-    ranges: dict[str, tuple[float, float]]
+    extents: dict[str, Extent]
     values: dict[str, Array]
+
+    @property
+    def ranges(self) -> dict[str, tuple[float, float]]:
+        """The smallest and the largest value of each node; 0.0 always lies between them."""
+        return {name: (extent.lowest, extent.highest) for name, extent in self.extents.items()}
 
 
 @dataclass
@@ -81,32 +87,27 @@ def observe(net: Network, calibration: npt.ArrayLike | Iterable[npt.ArrayLike], 
     """
     elements = sum(prod(shape) for shape in net.shapes.values())
     most = max(1, min(MOST_SAMPLES, MOST_ELEMENTS // elements))
-    kept, ranges = Reservoir(most), dict.fromkeys(net.shapes, (0.0, 0.0))
-    for chunk in tracked(_chunks(net, calibration, most), "calibrating, chunks", progress):
+    kept, extremes = Reservoir(most), {name: Extremes() for name in net.shapes}
+    for chunk in tracked(chunks(calibration, net.input_shape, most), "calibrating, chunks", progress):
         for name, values in evaluate(net, chunk).items():
-            lowest, highest = ranges[name]
-            ranges[name] = min(lowest, float(values.min())), max(highest, float(values.max()))
+            _refuse_infinite(name, values)
+            extremes[name].add(values)
         for sample in chunk:
             kept.offer(sample)
     if not kept.samples:
-        raise SparsenetError("expected calibration data, got no samples; give some real inputs, a hundred or more")
-    return Observed(kept.seen, ranges, evaluate(net, np.stack(kept.samples)))
+        raise no_samples(calibration)
+    odd = extremes[INPUT].extent().samples
+    extents = {name: one.extent(odd) for name, one in extremes.items()}
+    return Observed(kept.seen, extents, _ordinary(extents, evaluate(net, np.stack(kept.samples))))
 
 
-def _chunks(net: Network, calibration: Any, size: int) -> Iterator[Array]:
-    """Yield checked float64 arrays of at most ``size`` samples, none of them empty."""
-    if isinstance(calibration, str | bytes | dict) or not (
-        hasattr(calibration, "__array__") or isinstance(calibration, Iterable)
-    ):
-        raise TypeError(f"expected an array or an iterable of arrays, got {type(calibration).__name__}")
-    for batch in [calibration] if hasattr(calibration, "__array__") else calibration:
-        array = np.asarray(batch)
-        if array.dtype.kind not in "fiub":
-            raise TypeError(f"expected calibration data of numbers, got {array.dtype}")
-        if array.shape[1:] != net.input_shape or array.ndim != len(net.input_shape) + 1:
-            sizes = ", ".join(map(str, net.input_shape))
-            raise SparsenetError(f"expected calibration data of shape (B, {sizes}), got {array.shape}")
-        for first in range(0, len(array), size):
-            with np.errstate(over="ignore"):  # infinity is refused where the network is evaluated
-                single = array[first : first + size].astype(np.float32)  # what an engine is given
-            yield single.astype(np.float64)
+def _refuse_infinite(name: str, values: Array) -> None:
+    if not np.isfinite(values).all():
+        raise SparsenetError(f"layer {name!r}: expected finite values on the calibration data, got NaN or infinity")
+
+
+def _ordinary(extents: dict[str, Extent], values: dict[str, Array]) -> dict[str, Array]:
+    """Leave out the samples that a range leaves out, where any others are there."""
+    left_out = [extent.holds(values[name]) for name, extent in extents.items() if extent.left_out]
+    ordinary = np.logical_and.reduce(left_out) if left_out else np.array([False])
+    return {name: array[ordinary] for name, array in values.items()} if ordinary.any() else values

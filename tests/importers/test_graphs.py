@@ -369,3 +369,70 @@ def test_no_report_of_other_networks(kept):
     details = {} if kept is None else {"import": kept}
     with pytest.raises(sn.SparsenetError, match="imported"):
         sn.import_report(sn.Network.sequential((2,), [sn.ReLU()], details=details))
+
+
+@pytest.mark.filterwarnings("ignore:Sparse CSR tensor support is in beta state:UserWarning")
+@pytest.mark.parametrize("layout", ["to_sparse", "to_sparse_csr", "to_sparse_csc"])
+def test_parameters_in_sparse_layouts(layout):
+    dense = nn.Linear(6, 4, bias=False)
+    dense.weight.data *= torch.rand(4, 6) < 0.5
+    sparse = nn.Linear(6, 4, bias=False)
+    sparse.weight = nn.Parameter(getattr(dense.weight.detach(), layout)())
+    net = imported(nn.Sequential(sparse, nn.ReLU()), (6,))
+    np.testing.assert_array_equal(net["0"].weight, dense.weight.detach().numpy())
+
+
+@pytest.mark.parametrize("depth", [1, 100, 130])
+def test_deeply_nested_modules_have_names_that_fit(depth):
+    inner = [nn.Linear(4, 4), nn.BatchNorm1d(4), nn.ReLU(), nn.Linear(4, 4)]
+    module = nn.Sequential(*inner)
+    for _ in range(depth):
+        module = nn.Sequential(module)
+    net = assert_same_meaning(module, (4,))
+    assert max(map(len, names(net))) <= 200
+    assert len(net) == 4
+
+
+class Constants(nn.Module):
+    """Constants of torch's default dtype: plain attributes, and made anew in each call."""
+
+    def __init__(self):
+        super().__init__()
+        self.linear, self.scale = nn.Linear(4, 3), torch.linspace(1, 2, 3)
+
+    def forward(self, x):
+        y = self.linear(x) * self.scale + torch.ones(3) / 4
+        return torch.relu(y) + torch.arange(3) / 8 + torch.full((3,), 0.5)
+
+
+@pytest.mark.parametrize("made_before", [True, False])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16])
+def test_the_default_dtype_of_torch_changes_no_network(dtype, made_before):
+    module = Constants()
+    wanted = imported(module, (4,))
+    state = module.state_dict()
+    torch.set_default_dtype(dtype)
+    try:
+        if not made_before:
+            module = Constants()
+            module.load_state_dict(state)
+        x = samples((4,))
+        net = sn.from_torch(module, x)
+    finally:
+        torch.set_default_dtype(torch.float32)
+    rounding = 1e-6 if made_before or dtype != torch.bfloat16 else 0.02  # weights made in bfloat16 have 8 bits
+    np.testing.assert_allclose(net.reference(x), wanted.reference(x), rtol=rounding, atol=rounding)
+
+
+def test_the_default_device_of_torch_changes_no_network():
+    module = Constants()
+    wanted = imported(module, (4,))
+    with torch.device("meta"):
+        net = sn.from_torch(module, np.zeros((1, 4), np.float32))
+    x = samples((4,))
+    np.testing.assert_array_equal(net.reference(x), wanted.reference(x))
+
+
+@pytest.mark.parametrize("dtype", [">f4", ">f8", ">i2", "<f8", "f2", "?", "u1", "g"])
+def test_examples_of_any_real_dtype_and_order_of_bytes(dtype):
+    assert len(sn.from_torch(nn.Linear(4, 3), np.zeros((2, 4), dtype))) == 1

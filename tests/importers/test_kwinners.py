@@ -69,7 +69,7 @@ def winners_of(module, shape):
     if isinstance(module, KWinners):
         return int(round(module.n * module.percent_on) * module.k_inference_factor)
     n = module.channels if module.local else int(np.prod(shape[1:]))
-    return round(n * module.percent_on * module.k_inference_factor)
+    return round(n * (module.percent_on * module.k_inference_factor))
 
 
 def with_duty_cycles(module, seed):
@@ -118,6 +118,51 @@ def test_two_dimensions(channels, size, share, factor, strength, local, relu, se
 )
 def test_how_many_win(module, shape, k):
     assert imported(module, shape).nodes[-1].layer.k == k
+
+
+# Products that lie halfway between two integers, or next to it, as they are multiplied in one order or the other.
+HALVES = [(0.1, 1.5), (0.3, 1.5), (0.7, 0.5), (0.35, 1.0), (0.15, 1.0), (0.2, 1.25), (0.05, 1.1), (1 / 3, 1.5)]
+
+
+@given(st.integers(1, 40), st.sampled_from(HALVES) | st.tuples(shares, factors), st.booleans())
+def test_shares_and_factors_are_multiplied_in_nupics_order(tens, both, local):
+    """In two dimensions round(n * (share * factor)); in one int(round(n * share) * factor)."""
+    n, (share, factor) = 10 * tens, both
+    image = KWinners2d(n, share, factor, boost_strength=0.0, local=local)
+    assert imported(image, (n, 1, 1)).nodes[-1].layer.k == round(n * (share * factor))
+    vector = KWinners(n, share, factor, boost_strength=0.0)
+    assert imported(vector, (n,)).nodes[-1].layer.k == int(round(n * share) * factor)
+
+
+@pytest.mark.parametrize(("channels", "k"), [(30, 5), (70, 11), (110, 17), (150, 23)])
+def test_nupics_own_defaults(channels, k):
+    """0.1 * 1.5 is a little more than 0.15: what would lie halfway is rounded up."""
+    assert imported(KWinners2d(channels, boost_strength=0.0, local=True), (channels, 2, 2)).nodes[-1].layer.k == k
+
+
+@given(st.floats(1.0, 300.0), st.integers(2, 8), st.integers(0, 999))
+def test_strong_boosts_have_factors_that_float32_holds(strength, n, seed):
+    """None is 0 or infinite, and they rank as exp(-strength * duty) does in real numbers, as far as float32 can say."""
+    module = with_duty_cycles(KWinners(n, 0.5, 1.0, strength), seed)
+    duty = module.duty_cycle.numpy().astype(np.float64) * 2
+    module.duty_cycle.mul_(2)
+    factor = imported(module, (n,)).nodes[-1].layer.factor.astype(np.float64)
+    exponents = -strength * duty
+    inside = exponents > exponents.max() - 120
+    np.testing.assert_allclose(np.log(factor[inside]) - np.log(factor).max(), (exponents - exponents.max())[inside],
+                               atol=1e-4 * strength)  # fmt: skip
+    assert (factor[~inside] <= factor[inside].min() * (1 + 1e-5)).all()
+
+
+def test_the_strongest_boost_of_own_modules_ranks_as_in_torch():
+    from sparsenet.nn import KWinners2d
+
+    module = KWinners2d(4, k=1, boost_strength=120.0).eval()
+    module.duty_cycle.copy_(torch.tensor([0.0, 0.2, 0.5, 1.0]))
+    net, x = imported(module, (4, 3, 3)), samples((4, 3, 3), batch=20)
+    np.testing.assert_array_equal(net.reference(x), answer(module, x, "float32"))
+    only_last = np.float32([0, 0, 0, 5]).reshape(1, 4, 1, 1)  # its rank is exp(-120) of others', and still above 0
+    assert module(torch.from_numpy(only_last)).flatten().tolist() == [0, 0, 0, 5]
 
 
 def test_negative_winners_stay_negative():

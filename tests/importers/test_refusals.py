@@ -6,6 +6,8 @@ import threading
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from torch_parity import imported, samples
 
 import sparsenet as sn
@@ -150,7 +152,13 @@ def test_views_of_what_is_changed_in_place():
 
 
 no_scripts = pytest.mark.skipif(sys.version_info >= (3, 14), reason="torch does not script modules on Python 3.14")
-deprecated = pytest.mark.filterwarnings("ignore:.*torch.jit.script:DeprecationWarning")
+
+
+def deprecated(test):
+    """Torch says so with one kind of warning up to 2.13 and with another from 2.14 on."""
+    for kind in ("DeprecationWarning", "FutureWarning"):
+        test = pytest.mark.filterwarnings(f"ignore:.*torch.jit.script:{kind}")(test)
+    return test
 
 
 @no_scripts
@@ -207,7 +215,54 @@ def test_lazy_modules():
 def test_modules_that_cannot_be_copied():
     module = nn.Linear(4, 2)
     module.lock = threading.Lock()
-    refused(module, (4,), "copy.deepcopy")
+    refused(nn.Sequential(nn.ReLU(), module), (4,), "layer '1' (Linear), attribute 'lock'", "can be copied")
+
+
+NO_LAYERS = {
+    "relu6": (nn.ReLU6(), "ReLU6 (torch's hardtanh)"),
+    "silu": (nn.SiLU(), "silu"),
+    "upsample": (nn.Upsample(scale_factor=1.0), "Upsample (torch's interpolate)"),
+    "group_norm": (nn.GroupNorm(2, 4), "group_norm"),
+    "padding": (nn.ZeroPad2d(1), "zeros, given to the convolution"),
+    "transposed": (nn.ConvTranspose2d(4, 4, 1), "conv_transpose2d"),
+    "chunks": (Calls(lambda x: x.chunk(2, 1)[1].repeat(1, 2, 1, 1)), "got chunk"),
+    "product": (Calls(lambda x: F.relu(x) * x), "2 values that depend on it"),
+    "batch": (nn.BatchNorm2d(4, track_running_stats=False), "stored statistics"),
+}
+LAYERS = [nn.ReLU(), nn.Conv2d(4, 4, 1), nn.BatchNorm2d(4), nn.MaxPool2d(1)]
+
+
+@given(st.lists(st.sampled_from(sorted(NO_LAYERS)), min_size=1, max_size=8), st.randoms(use_true_random=False))
+def test_everything_that_is_no_layer_is_told_at_once_with_how_often(names, random):
+    parts = [NO_LAYERS[name][0] for name in names] + LAYERS
+    random.shuffle(parts)
+    with pytest.raises(sn.UnsupportedLayerError) as caught:
+        imported(nn.Sequential(*parts), (4, 6, 6))
+    message = str(caught.value)
+    for name in names:
+        told, times = NO_LAYERS[name][1], names.count(name)
+        assert told in message
+        if name not in ("padding", "product", "chunks"):  # which say shapes or names, or call several functions
+            group = next(part for part in message.split("; layer") if told in part)
+            assert (f"({times} times)" in group) is (times > 1)
+
+
+def test_a_matrix_for_each_of_several_positions_is_refused_with_what_computes_it():
+    refused(
+        nn.Sequential(nn.Linear(8, 4)), (5, 8), "each of 5 vectors", "Conv2d(8, 4, 1) on samples of shape (8, 5, 1)"
+    )
+
+
+def test_products_of_two_values_say_which():
+    class Gated(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.a, self.b = nn.Linear(4, 4), nn.Linear(4, 4)
+
+        def forward(self, x):
+            return self.a(x) * self.b(x)
+
+    refused(Gated(), (4,), "2 values that depend on it: those of 'a' and 'b'")
 
 
 @pytest.mark.parametrize("shape", [(3,), (4, 2), (5, 5, 5)])

@@ -60,6 +60,66 @@ def test_compiled_winners_are_torchs_for_any_bits(n, data):
     assert winners(x, k).sum(1).tolist() == [k] * 3
 
 
+SPECIAL = st.sampled_from([float("nan"), -float("nan"), float("inf"), -float("inf"), 0.0, -0.0, 1.0, 1.0, 2.0, -1.0])
+
+
+def marked_by_the_rule(x, k):
+    """NaN above all numbers, then the largest, the lowest index first among equals."""
+    order = sorted(range(len(x)), key=lambda i: (0, 0.0, i) if np.isnan(x[i]) else (1, -x[i] + 0.0, i))
+    return [i in order[:k] for i in range(len(x))]
+
+
+@pytest.mark.parametrize("way", ["called", "traced"])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16, torch.float16])
+@given(st.lists(SPECIAL, min_size=1, max_size=9), st.integers(0, 10))
+def test_winners_of_any_dtype_obey_one_rule(way, dtype, x, k):
+    from sparsenet.nn.winners import _marked
+
+    values = torch.tensor([x], dtype=dtype)
+    # under torch.compile this is what runs; compiling for each k would take seconds
+    got = winners(values, k) if way == "called" or not 0 < k < len(x) else _marked(values, k, 1)
+    assert got[0].tolist() == marked_by_the_rule(x, k)
+    layer = KWinners(len(x), k).eval()(values)[0]
+    wanted = torch.where(got[0], values[0], 0)
+    torch.testing.assert_close(layer, wanted, rtol=0, atol=0, equal_nan=True)
+    assert layer.dtype == dtype
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16])
+def test_compiled_by_torch_they_are_the_same_with_their_gradients(dtype):
+    layer = KWinners2d(6, 2)
+    compiled = torch.compile(layer, backend="eager", fullgraph=True)
+    x = torch.randn(3, 6, 2, 2, dtype=dtype).mul(2).round()
+    x[0, 3, 0, 0], x[1, 2, 1, 1] = float("nan"), -torch.inf
+    inputs = [x.clone().requires_grad_() for _ in range(2)]
+    outputs = [kind(one) for kind, one in zip((layer, compiled), inputs, strict=True)]
+    for y in outputs:
+        y.nansum().backward()
+    torch.testing.assert_close(*outputs, rtol=0, atol=0, equal_nan=True)
+    torch.testing.assert_close(*(one.grad for one in inputs), rtol=0, atol=0)
+
+
+def test_losers_are_zero_whatever_they_were():
+    layer = KWinners(4, k=1).eval()
+    assert layer(torch.tensor([[1.0, -torch.inf, 2.0, 3.0]])).tolist() == [[0.0, 0.0, 0.0, 3.0]]
+    assert not layer(torch.tensor([[-1.0, -2.0, 2.0, 3.0]])).signbit().any()
+
+
+@pytest.mark.parametrize("default", [torch.float64, torch.bfloat16])
+def test_the_default_dtype_of_torch_changes_nothing(default):
+    x = torch.randn(20, 6, 2, 2)
+    layers = [KWinners2d(6, 2, boost_strength=1.5)]
+    layers[0](x)
+    torch.set_default_dtype(default)
+    try:
+        layers.append(KWinners2d(6, 2, boost_strength=1.5))
+        layers[1](x)
+    finally:
+        torch.set_default_dtype(torch.float32)
+    torch.testing.assert_close(layers[0].state_dict(), layers[1].state_dict(), rtol=0, atol=0)
+    torch.testing.assert_close(layers[0](x), layers[1](x), rtol=0, atol=0)
+
+
 def test_infinities_and_denormals_rank_as_numbers_do():
     x = torch.tensor([[-torch.inf, -1e-45, -0.0, 1e-45, torch.inf, 3e38, -3e38]])
     order = [4, 5, 3, 2, 1, 6, 0]

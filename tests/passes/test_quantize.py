@@ -1,7 +1,9 @@
 """Quantising keeps what a network means, nearly; says what it did; and asks for real inputs."""
 
 import io
+import itertools
 import sys
+import warnings
 
 import numpy as np
 import pytest
@@ -60,7 +62,7 @@ def test_convolutions_and_what_follows_them_are_done_on_bytes():
     quantized = sn.quantize(speech_like(WINNERS), images())
     assert kinds(quantized) == [
         *("Quantize", "QuantizedConv2d", "MaxPool2d", "KWinners", "QuantizedConv2d", "KWinners", "Flatten"),
-        *("QuantizedLinear", "KWinners", "Linear"),
+        *("QuantizedLinear", "KWinners", "Quantize", "QuantizedLinear"),
     ]
     assert quantized.labels == ("a", "b", "c")
     assert quantized.details["title"] == "A sample"
@@ -147,8 +149,9 @@ def test_what_cannot_be_done_on_bytes_stays_in_float32():
     assert read["quantize3"] == ("Quantize", ("winners",))
     assert read["second"] == ("QuantizedConv2d", ("quantize3",))
     assert read["mean"] == ("GlobalAvgPool2d", ("dequantize2",))
-    assert read["quantize1"] == ("Linear", ("flat",))
-    assert layers_of(quantized)["quantize1"] == {"arithmetic": "float32"}
+    assert read["quantize4"] == ("Quantize", ("flat",))
+    assert read["quantize1"] == ("QuantizedLinear", ("quantize4",))
+    assert layers_of(quantized)["quantize1"]["arithmetic"] == "int8"
     assert relative_error(net, quantized, x) < 0.1
 
 
@@ -195,11 +198,104 @@ def test_layers_that_need_float32_get_it(layer):
     assert kinds(quantized)[-2:] == ["Dequantize", "Flatten"]  # the end of the network is in float32 as well
 
 
-def test_a_network_without_convolutions_stays_as_it_is():
-    net = sn.Network.sequential((6,), [sn.Linear(normal(4, 6)), sn.ReLU(), sn.Linear(normal(2, 4))])
-    quantized = sn.quantize(net, normal(5, 6))
-    assert kinds(quantized) == ["Linear", "ReLU", "Linear"]
-    assert layers_of(quantized) == {"linear1": {"arithmetic": "float32"}, "linear2": {"arithmetic": "float32"}}
+def linear_chain(sizes, between, seed=0):
+    r = np.random.default_rng(seed)
+    layers = []
+    for inputs, outputs in itertools.pairwise(sizes):
+        weight = r.normal(size=(outputs, inputs)) / np.sqrt(inputs) * (r.random((outputs, inputs)) < 0.5)
+        layers += [sn.Linear(weight, r.normal(size=outputs) / 4), *between(outputs)]
+    return sn.Network.sequential((sizes[0],), layers[: -len(between(1))] if between(1) else layers)
+
+
+BETWEEN = {
+    "nothing": lambda n: [],
+    "relu": lambda n: [sn.ReLU()],
+    "winners": lambda n: [sn.KWinners(max(1, n // 8))],
+    "winners of channels": lambda n: [sn.KWinners(max(1, n // 4), "channels")],
+    "both": lambda n: [sn.ReLU(), sn.KWinners(max(1, n // 8), factor=np.linspace(1, 2, n))],
+}
+
+
+def test_linear_layers_are_done_on_bytes_and_a_rectifier_before_bytes_is_nothing():
+    net = linear_chain((64, 256, 256, 10), BETWEEN["relu"])
+    quantized = sn.quantize(net, normal(100, 64))
+    assert kinds(quantized) == ["Quantize", "QuantizedLinear"] * 3
+    assert {said.get("arithmetic", "int8") for said in layers_of(quantized).values()} == {"int8"}
+    assert relative_error(net, quantized, normal(50, 64, seed=1)) < 0.03  # twice what was seen, 0.013
+
+
+def test_a_rectifier_that_others_read_stays():
+    nodes = [
+        sn.Node("a", sn.Linear(normal(6, 6)), ("input",)),
+        sn.Node("relu", sn.ReLU(), ("a",)),
+        sn.Node("b", sn.Linear(normal(6, 6, seed=1)), ("relu",)),
+        sn.Node("sum", sn.Add(), ("b", "relu")),
+    ]
+    net = sn.Network((6,), nodes, "sum")
+    quantized = sn.quantize(net, normal(50, 6))
+    read = {node.name: node.inputs for node in quantized.nodes}
+    assert read["quantize2"] == ("a",)
+    assert read["sum"] == ("b", "relu")
+    assert relative_error(net, quantized, normal(50, 6, seed=1)) < 0.03
+
+
+@pytest.mark.parametrize("name", BETWEEN)
+@given(st.lists(st.sampled_from([1, 2, 15, 16, 17, 63, 64, 65, 100, 257]), min_size=2, max_size=4), st.integers(0, 99))
+def test_chains_of_linear_layers_stay_close(name, sizes, seed):
+    """Each layer's bytes and weights are off by half a step of 255 and of 127 of their range."""
+    net = linear_chain(sizes, BETWEEN[name], seed)
+    quantized = sn.quantize(net, normal(64, sizes[0], seed=seed + 1000))
+    weighted = [node.layer for node in quantized.nodes if isinstance(node.layer, sn.QuantizedLinear)]
+    assert len(weighted) == len(sizes) - 1
+    assert not any(isinstance(node.layer, sn.Linear) for node in quantized.nodes)
+    if "winners" not in name and name != "both":  # rounding decides who wins
+        x = normal(64, sizes[0], seed=seed + 1000)
+        wanted = net.reference(x)
+        # a step of each of up to three layers, against values of which a few are much larger than most
+        assert np.abs(quantized.reference(x) - wanted).max() <= 0.1 * np.abs(wanted).max() + 1e-6
+
+
+@pytest.mark.parametrize("name", BETWEEN)
+@given(st.lists(st.sampled_from([1, 3, 16, 33, 64, 130, 257]), min_size=2, max_size=4), st.integers(0, 99))
+def test_the_engine_computes_chains_of_linear_layers_to_the_bit(name, sizes, seed):
+    """With scales that are powers of two nothing is rounded but by the layers that mean to."""
+    r = np.random.default_rng(seed)
+    layers = []
+    for inputs, outputs in itertools.pairwise(sizes):
+        weight = r.integers(-127, 128, (outputs, inputs)) * (r.random((outputs, inputs)) < r.choice([0.05, 0.4, 1.0]))
+        scale = 2.0 ** -r.integers(8, 12, outputs)
+        layers += [
+            sn.Quantize(2.0 ** -r.integers(0, 3), int(r.integers(0, 256))),
+            sn.QuantizedLinear(weight.astype(np.int8), r.integers(-64, 64, outputs) / 64, scale),
+            *([] if name == "both" else BETWEEN[name](outputs)),
+        ]
+    net = sn.Network.sequential((sizes[0],), layers)
+    x = (r.integers(-400, 400, (5, sizes[0])) / 8).astype(np.float32)
+    engine = sn.compile(net, batch=5, planner="predict", progress=False)
+    np.testing.assert_array_equal(engine(x), net.reference(x))
+
+
+def test_layers_that_cannot_be_rounded_stay_float32_with_a_warning_that_names_them():
+    weight = np.where(np.arange(70_000) % 2, 1.0, -1.0).reshape(
+        1, -1
+    )  # any input: sums beyond int32 cannot be ruled out
+    net = sn.Network.sequential((70_000,), [sn.Linear(weight), sn.Linear([[1.0], [2.0]])])
+    with pytest.warns(sn.QuantizationWarning, match=r"layer 'linear1' stays float32: QuantizedLinear: expected sums"):
+        quantized = sn.quantize(net, np.linspace(0, 1, 70_000).reshape(1, -1))
+    assert kinds(quantized) == ["Linear", "Quantize", "QuantizedLinear"]
+    assert "expected sums" in layers_of(quantized)["linear1"]["reason"]
+
+
+def test_linear_layers_stay_float32_where_that_is_asked_for():
+    net = speech_like(WINNERS)
+    quantized = sn.quantize(net, images(), keep_float32=["linear2"])
+    assert kinds(quantized)[-3:] == ["QuantizedLinear", "KWinners", "Linear"]
+    assert layers_of(quantized)["linear2"] == {"arithmetic": "float32", "reason": "it was asked to stay so"}
+    assert kinds(sn.quantize(net, images(), keep_float32=["linear1"]))[-6:-3] == ["Flatten", "Dequantize", "Linear"]
+    with pytest.raises(sn.SparsenetError, match="got 'conv2d1'; there are linear1, linear2"):
+        sn.quantize(net, images(), keep_float32=["conv2d1"])
+    with pytest.raises(TypeError, match="collection of names"):
+        sn.quantize(net, images(), keep_float32="linear2")
 
 
 @given(st.data())
@@ -321,6 +417,15 @@ def test_large_networks_keep_fewer_samples(monkeypatch):
         ([images(2), images(2)[0]], sn.SparsenetError, r"of shape \(B, 1, 16, 16\), got \(1, 16, 16\)"),
         (images(2) * np.nan, sn.SparsenetError, "expected finite input, got NaN or infinity"),
         ([images(2), np.full((1, 1, 16, 16), 1e300)], sn.SparsenetError, "expected finite input, got NaN or infinity"),
+        (
+            [(images(8), np.zeros(8))],
+            sn.SparsenetError,
+            r"are the others labels\? Give the inputs: \(batch\[0\] for batch",
+        ),
+        ([[images(8), np.zeros(8)]], sn.SparsenetError, "a list of 2 parts of which the first is one"),
+        ([{"x": images(2)}], TypeError, r"got a dict; give its inputs: \(b\['x'\] for b in data\)"),
+        ([[[1.0, 2.0], [3.0]]], sn.SparsenetError, "whose parts have different shapes"),
+        (iter([]), sn.SparsenetError, "an iterator gives its data only once"),
         (None, TypeError, "expected an array or an iterable of arrays, got NoneType"),
         ("clips", TypeError, "expected an array or an iterable of arrays, got str"),
         ([["a"]], TypeError, "expected calibration data of numbers, got <U1"),
@@ -354,3 +459,67 @@ def test_progress_is_shown_when_asked_for(progress, shown, monkeypatch):
 def test_nothing_is_written_where_nobody_watches(capfd):
     sn.quantize(speech_like(), images(4))
     assert capfd.readouterr() == ("", "")
+
+
+ORDINARY = {
+    "uniform": lambda r, shape: r.uniform(-1, 1, shape),
+    "normal": lambda r, shape: r.normal(size=shape),
+    "rectified": lambda r, shape: np.maximum(r.normal(size=shape), 0),
+    "bytes": lambda r, shape: r.integers(0, 256, shape),
+    "one kind": lambda r, shape: np.ones(shape),
+    "zeros": lambda r, shape: np.zeros(shape),
+    "mostly zero": lambda r, shape: r.normal(size=shape) * (r.random(shape) < 0.01),
+    "loud and quiet": lambda r, shape: (
+        r.normal(size=shape) * 10 ** r.uniform(-3, 0, (shape[0], *[1] * (len(shape) - 1)))
+    ),
+}
+
+
+def convolutions(seed=0):
+    r = np.random.default_rng(seed)
+    layers = [sn.Conv2d(r.normal(size=(6, 2, 3, 3))), sn.ReLU(), sn.MaxPool2d(2), sn.Flatten()]
+    return sn.Network.sequential((2, 6, 6), [*layers, sn.Linear(r.normal(size=(5, 24)))])
+
+
+@pytest.mark.parametrize("kind", ORDINARY)
+@given(st.integers(0, 999), st.sampled_from([1, 9, 10, 50, 200]))
+def test_ordinary_data_are_not_clipped(kind, seed, samples):
+    x = ORDINARY[kind](np.random.default_rng(seed), (samples, 2, 6, 6))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        quantized = sn.quantize(convolutions(), x)
+    assert "outliers" not in quantized.details["quantization"]
+
+
+@pytest.mark.parametrize("kind", ["uniform", "normal", "rectified"])
+@given(st.integers(0, 999), st.sampled_from([-1e6, -1e4, -100.0, 30.0, 100.0, 1e4, 1e30]), st.integers(1, 2))
+def test_a_few_outliers_are_clipped_with_a_warning(kind, seed, glitch, glitches):
+    """The error on ordinary inputs is nearly what it is without them."""
+    r = np.random.default_rng(seed)
+    net, x = convolutions(), ORDINARY[kind](r, (100, 2, 6, 6)).astype(np.float32)
+    seen = x.copy()
+    for sample in r.choice(100, glitches, replace=False):
+        seen[sample, r.integers(2), r.integers(6), r.integers(6)] = glitch
+    with pytest.warns(sn.QuantizationWarning, match=rf"{glitches} of 100 calibration samples .* at 'input', to"):
+        quantized = sn.quantize(net, seen)
+    said = quantized.details["quantization"]["outliers"]["input"]
+    assert said["samples"] == glitches
+    assert np.float32(glitch) in np.float32(said["seen"])
+    plain, clipped = (relative_error(net, one, x) for one in (sn.quantize(net, x), quantized))
+    assert clipped < 1.5 * plain
+
+
+def test_a_chain_of_layers_may_be_long():
+    layers = [sn.Conv2d(normal(2, 2, 1, 1)), *[sn.MaxPool2d(1)] * 1100, sn.ReLU()]
+    net = sn.Network.sequential((2, 1, 1), layers)
+    assert layers_of(sn.quantize(net, np.ones((2, 2, 1, 1))))["conv2d1"]["zero"] == 0
+
+
+def test_tensors_are_calibration_data_whatever_their_dtype():
+    torch = pytest.importorskip("torch", reason="needs the extra train")
+    net, x = convolutions(), normal(20, 2, 6, 6)
+    wanted = to_bytes(sn.quantize(net, x))
+    assert to_bytes(sn.quantize(net, torch.from_numpy(x).requires_grad_())) == wanted
+    assert to_bytes(sn.quantize(net, torch.from_numpy(x).double().split(7))) == wanted
+    sn.quantize(net, torch.from_numpy(x).bfloat16())
+    assert to_bytes(sn.quantize(net, x.astype(">f4"))) == wanted

@@ -1,0 +1,138 @@
+"""The quantised network as it grows along the float32 one: its nodes, what its bytes stand for, and its values."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from itertools import count
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from sparsenet.layers import Dequantize, Layer, Quantize, ReLU
+from sparsenet.meaning import evaluate_layer
+from sparsenet.network import INPUT, Network, Node
+from sparsenet.passes.calibration import Observed
+from sparsenet.passes.steps import Steps, steps_for
+
+__all__ = ["Draft", "Value", "append", "as_bytes", "as_float", "leading_to", "steps_of"]
+
+Array = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Value:
+    """A value of the network that grows: the node that gives it and, of bytes, what they stand for."""
+
+    name: str
+    steps: Steps | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Draft:
+    """The quantised network so far, with its values for the samples that were kept.
+
+    Attributes
+    ----------
+    net : Network
+        In float32.
+    observed : Observed
+    nodes : list of Node
+    samples : dict of str to array
+        The values of each new node.
+    values : dict of str to Value
+        What each node of ``net`` became.
+    to_float, to_bytes : dict
+        The nodes that turn a value into the other kind, by its name.
+    report : dict
+        What was done, by layer.
+    clipped : dict of str to None
+        The nodes of ``net`` whose ranges were used and leave some samples out; in order, each once.
+    next_numbers : dict of str to int
+        Where to look for a name that nobody has, by how it begins.
+    """
+
+    net: Network
+    observed: Observed
+    nodes: list[Node] = field(default_factory=list)
+    samples: dict[str, Array] = field(default_factory=dict)
+    values: dict[str, Value] = field(default_factory=dict)
+    to_float: dict[str, str] = field(default_factory=dict)
+    to_bytes: dict[str, tuple[str, Steps]] = field(default_factory=dict)
+    report: dict[str, dict[str, Any]] = field(default_factory=dict)
+    clipped: dict[str, None] = field(default_factory=dict)
+    next_numbers: dict[str, int] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.samples[INPUT] = self.observed.values[INPUT]
+        self.values[INPUT] = Value(INPUT)
+
+    def range_of(self, name: str) -> tuple[float, float]:
+        """Return the range that the bytes of a value shall cover, and note if that leaves samples out."""
+        extent = self.observed.extents[name]
+        if extent.left_out:
+            self.clipped[name] = None
+        return extent.lowest, extent.highest
+
+
+def append(draft: Draft, name: str, layer: Layer, *sources: str) -> str:
+    """Add a node, and compute its values."""
+    draft.nodes.append(Node(name, layer, sources))
+    draft.samples[name] = evaluate_layer(layer, *(draft.samples[source] for source in sources))
+    return name
+
+
+def as_float(draft: Draft, source: str) -> str:
+    """Return the node that gives a value in float32, made the first time that it is asked for."""
+    value = draft.values[source]
+    if value.steps is None:
+        return value.name
+    if value.name not in draft.to_float:
+        layer = Dequantize(value.steps.scale, value.steps.zero)
+        draft.to_float[value.name] = append(draft, _new_name(draft, "dequantize"), layer, value.name)
+    return draft.to_float[value.name]
+
+
+def steps_of(draft: Draft, source: str) -> Steps:
+    """Return what the bytes of a value stand for, or will once it is turned into bytes."""
+    value = draft.values[source]
+    if value.steps is not None:
+        return value.steps
+    return draft.to_bytes[value.name][1] if value.name in draft.to_bytes else steps_for(*draft.range_of(source))
+
+
+def as_bytes(draft: Draft, source: str) -> tuple[str, Steps]:
+    """Return the node that gives a value in bytes, made the first time that it is asked for."""
+    value, steps = draft.values[source], steps_of(draft, source)
+    if value.steps is not None:
+        return value.name, steps
+    if value.name not in draft.to_bytes:
+        before = _before_relu(draft, value.name) if steps.zero == 0 else value.name
+        name = append(draft, _new_name(draft, "quantize"), Quantize(steps.scale, steps.zero), before)
+        draft.to_bytes[value.name] = name, steps
+        draft.report[name] = {"scale": steps.scale, "zero": steps.zero}
+    return draft.to_bytes[value.name]
+
+
+def _before_relu(draft: Draft, name: str) -> str:
+    """Skip a ReLU: where zero is the smallest byte, rounding to bytes does the same."""
+    node = next((node for node in reversed(draft.nodes) if node.name == name), None)
+    return node.inputs[0] if node is not None and isinstance(node.layer, ReLU) else name
+
+
+def _new_name(draft: Draft, word: str) -> str:
+    for n in count(draft.next_numbers.get(word, 1)):
+        name = f"{word}{n}"
+        if name not in draft.net.shapes and name not in draft.samples:
+            draft.next_numbers[word] = n + 1
+            return name
+    raise AssertionError("there are numbers enough")
+
+
+def leading_to(nodes: Sequence[Node], output: str) -> list[Node]:
+    """Leave out the nodes that nothing reads any more."""
+    wanted, kept = {output}, []
+    for node in reversed(nodes):
+        if node.name in wanted:
+            wanted.update(node.inputs)
+            kept.append(node)
+    return kept[::-1]

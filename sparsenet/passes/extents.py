@@ -1,0 +1,156 @@
+"""The range of a value over many samples, without the few samples in which a few values reach far beyond all others.
+
+One wrong number among many, such as a sensor's glitch, would stretch the range that 255 steps must cover, and leave
+few of them to all other values. Squared error cannot tell it from data: clipping one large number costs more of it than
+rounding all others coarsely. So the samples' own extremes are compared: a few of them beyond a wide gap are left out,
+unless most of such a sample lies there, which then is merely louder.
+"""
+
+from dataclasses import dataclass, field
+from math import floor, log2
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+__all__ = ["Extent", "Extremes"]
+
+BINS_PER_OCTAVE = 4
+
+FEWEST_SAMPLES = 10
+"""Of fewer samples none is left out: who knows which is the odd one."""
+
+MOST_LEFT_OUT = 0.02
+"""The share of samples that may be left out; one always may."""
+
+GAP = 4.0
+"""They must reach this many times as far as all others. The largest of 10 normal numbers does once in 10,000 times."""
+
+TYPICAL = 0.75
+"""A sample is as loud as this share of its values that are not zero: for a glitch, that is as loud as the others."""
+
+MOST_LOOKED_AT = 4096
+"""Values of a sample of which that is taken: every n-th of a large one."""
+
+MOST_NAMED = 4096
+"""Samples of one magnitude are remembered singly up to this number; more are no exception."""
+
+
+@dataclass(frozen=True)
+class Extent:
+    """A range in which 0 always lies, and what it leaves out.
+
+    Attributes
+    ----------
+    lowest, highest : float
+        Of the samples that were not left out.
+    samples : frozenset of int
+        The numbers of those that were, in the order of calibration.
+    seen : (float, float)
+        The lowest and the highest value of all samples.
+    """
+
+    lowest: float
+    highest: float
+    samples: frozenset[int] = frozenset()
+    seen: tuple[float, float] = (0.0, 0.0)
+
+    @property
+    def left_out(self) -> int:
+        """How many samples reach far beyond all others."""
+        return len(self.samples)
+
+    def holds(self, values: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
+        """Say for each sample whether all its values lie in the range."""
+        flat = values.reshape(len(values), -1)
+        return np.asarray(((flat >= self.lowest) & (flat <= self.highest)).all(1))
+
+
+@dataclass
+class _Bin:
+    """Samples whose largest magnitudes are much alike."""
+
+    samples: int = 0
+    lowest: float = 0.0
+    highest: float = 0.0
+    least_size: float = np.inf
+    loudest: float = 0.0
+    named: list[int] = field(default_factory=list)
+
+    @property
+    def largest_size(self) -> float:
+        return max(-self.lowest, self.highest)
+
+
+@dataclass
+class Extremes:
+    """How far the samples reach that were seen so far, counted by magnitude.
+
+    Examples
+    --------
+    >>> extremes = Extremes()
+    >>> extremes.add(np.linspace(-1, 1, 90).reshape(30, 3))
+    >>> extremes.add(np.array([[1e6, 0.5, 0.25]]))
+    >>> extremes.extent()
+    Extent(lowest=-1.0, highest=1.0, samples=frozenset({30}), seen=(-1.0, 1000000.0))
+    """
+
+    bins: dict[int, _Bin] = field(default_factory=dict)
+    seen: int = 0
+
+    def add(self, values: npt.NDArray[Any]) -> None:
+        """Look at samples (B, ...), none of them NaN or infinite."""
+        flat = values.reshape(len(values), -1)
+        for sample, low, high in zip(flat, flat.min(1).tolist(), flat.max(1).tolist(), strict=True):
+            size = max(-low, high)
+            if size > 0:  # a sample of zeros alone says nothing of where the others reach
+                one = self.bins.setdefault(floor(log2(size) * BINS_PER_OCTAVE), _Bin())
+                one.samples += 1
+                one.lowest, one.highest = min(one.lowest, low), max(one.highest, high)
+                one.least_size, one.loudest = min(one.least_size, size), max(one.loudest, _loudness(sample))
+                if one.samples <= MOST_NAMED:
+                    one.named.append(self.seen)
+            self.seen += 1
+
+    def extent(self, known: frozenset[int] = frozenset()) -> Extent:
+        """Return the range of all samples but the few, if any, that lie beyond a gap.
+
+        Of samples that are known to have a glitch, in the value that this one was computed from, all values may.
+        """
+        ordered = [self.bins[key] for key in sorted(self.bins)]
+        kept = _kept(ordered, known)
+        left_out = frozenset(sample for one in ordered[len(kept) :] for sample in one.named)
+        return Extent(*_range(kept), left_out, _range(ordered))
+
+
+def _loudness(sample: npt.NDArray[Any]) -> float:
+    sizes = np.abs(sample[:: -(-len(sample) // MOST_LOOKED_AT)])
+    sizes = sizes[sizes > 0]
+    if not len(sizes):
+        return 0.0
+    place = int(TYPICAL * (len(sizes) - 1))
+    return float(np.partition(sizes, place)[place])
+
+
+def _kept(ordered: list[_Bin], known: frozenset[int]) -> list[_Bin]:
+    """Return the bins below the lowest gap that only a few samples lie beyond."""
+    samples = sum(one.samples for one in ordered)
+    allowed = max(1, int(samples * MOST_LEFT_OUT)) if samples >= FEWEST_SAMPLES else 0
+    beyond, kept = 0, ordered
+    for place in range(len(ordered) - 1, 0, -1):
+        beyond += ordered[place].samples
+        if beyond > allowed:
+            break
+        reach = ordered[place - 1].largest_size
+        if ordered[place].least_size >= GAP * reach and all(_odd(one, reach, known) for one in ordered[place:]):
+            kept = ordered[:place]
+    return kept
+
+
+def _odd(one: _Bin, reach: float, known: frozenset[int]) -> bool:
+    """Say whether most values of these samples lie where those of all others do, or they are known to be odd."""
+    return one.samples <= MOST_NAMED and (one.loudest <= reach or known.issuperset(one.named))
+
+
+def _range(bins: list[_Bin]) -> tuple[float, float]:
+    return min((one.lowest for one in bins), default=0.0), max((one.highest for one in bins), default=0.0)
