@@ -63,8 +63,7 @@ class Extent:
     def holds(self, values: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
         """Say for each sample whether all its values lie in the range."""
         flat = values.reshape(len(values), -1)
-        within: npt.NDArray[np.bool_] = ((flat >= self.lowest) & (flat <= self.highest)).all(1)
-        return within
+        return np.asarray(((flat >= self.lowest) & (flat <= self.highest)).all(1))
 
 
 @dataclass

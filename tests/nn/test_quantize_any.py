@@ -20,6 +20,8 @@ from sparsenet.nn.fake_quantize import FakeQuantizedConv2d, FakeQuantizedLinear 
 C = 4
 """Channels of every image between parts, which are drawn in any order."""
 
+SIZE = 6, 6
+
 
 def conv(*, channels=C, out=C, **settings):
     settings = {"kernel_size": 3, "padding": 1, **settings}
@@ -99,7 +101,7 @@ CONVERTED = {
     "dropout by name": lambda: [Functional(lambda self, x: F.dropout2d(input=x, training=self.training, p=0.9))],
     "residual": lambda: [Functional(lambda self, x, a, b: F.relu(b(a(x)) + x), conv(), norm())],
     "read twice, norm": lambda: [Functional(lambda self, x, a, b: (lambda y: b(y) + y)(a(x)), conv(), norm())],
-    "size between": lambda: [Functional(lambda self, x, a, b: b(a(x)).view(x.size(0), C, 6, x.shape[3]), conv(), norm())],
+    "size between": lambda: [Functional(lambda self, x, a, b: b(a(x)).view(x.size(0), C, *SIZE), conv(), norm())],
     "transposed between": lambda: [Functional(lambda self, x, a, b: b(a(x).mT).mT, conv(), norm())],
     "changed in place": lambda: [Functional(changed_behind_its_back, conv(), conv())],
     "changed and read": lambda: [Functional(read_after_a_change, conv(), conv())],
