@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from sparsenet import __version__
-from sparsenet.command_line import Json, run
+from sparsenet.command_line import SETTINGS, Json, run
 from sparsenet.commands.options import Model, Models, Plot, Record, Use, Watts, writable
 
 __all__ = ["app", "main"]
@@ -18,6 +18,7 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
+    context_settings=SETTINGS,
     rich_markup_mode="rich",
 )
 
@@ -35,7 +36,7 @@ def demo(
 
 @app.command(epilog="Example: sparsenet recognize recordings/ take1.wav --json")
 def recognize(
-    paths: Annotated[list[Path], typer.Argument(help="Sound files, or folders of them.", metavar="FILE|DIR...")],
+    paths: Annotated[list[str], typer.Argument(help="Sound files, or folders of them.", metavar="FILE|DIR...")],
     model: Annotated[str, typer.Option(help="Name of a bundled network, or path of a file.")] = "spoken-digits",
     json: Json = False,
 ) -> None:

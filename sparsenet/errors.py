@@ -1,5 +1,8 @@
 """What this package raises, and warns with: children of ``SparsenetError``; wrong Python types raise ``TypeError``."""
 
+from collections.abc import Iterable
+from difflib import get_close_matches
+
 __all__ = [
     "AudioError",
     "CompileError",
@@ -9,6 +12,7 @@ __all__ = [
     "RangeError",
     "SparsenetError",
     "UnsupportedLayerError",
+    "did_you_mean",
 ]
 
 
@@ -42,3 +46,19 @@ class RangeError(SparsenetError):
 
 class QuantizationWarning(UserWarning):
     """A network that was rounded to 8 bits, though not all of it, or not for all of its calibration data."""
+
+
+def did_you_mean(name: object, names: Iterable[str]) -> str:
+    """End a message that names what there is with the one that is most like what was given, if one is.
+
+    Examples
+    --------
+    >>> did_you_mean("spoken-digit", ["spoken-digits", "spoken-digits-dense"])
+    "; did you mean 'spoken-digits'?"
+    >>> did_you_mean("net", ["spoken-digits"])
+    ''
+    """
+    alike = {other.casefold(): other for other in names}
+    given = str(name).casefold()
+    close = get_close_matches(given, alike, 1) or [other for other in alike if given and other.startswith(given)]
+    return f"; did you mean {alike[close[0]]!r}?" if close else ""

@@ -2,10 +2,13 @@
 
 from collections.abc import Callable, Mapping
 from functools import wraps
+from io import BytesIO
 from os import PathLike
+from pathlib import Path
 from typing import Any, ParamSpec
 
 from sparsenet.errors import SparsenetError
+from sparsenet.whole_files import write_whole
 
 __all__ = ["GREY", "ON_ANY_PAGE", "for_any_page", "new_figure", "write_figure"]
 
@@ -69,7 +72,11 @@ def write_figure(figure: Any, path: str | PathLike[str]) -> None:
     SparsenetError
         If the ending is no format that matplotlib knows.
     """
+    target = Path(path)
+    target = target if target.suffix else target.with_name(f"{target.name}.png")
+    drawn = BytesIO()
     try:
-        figure.savefig(path, dpi=150)
+        figure.savefig(drawn, dpi=150, format=target.suffix[1:].lower())
     except ValueError as error:
         raise SparsenetError(str(error)) from None
+    write_whole(target, drawn.getvalue())

@@ -18,6 +18,7 @@ from sparsenet.layer_checks import (
     integer,
     pair,
     real,
+    rebuilt,
     sequence,
     set_field,
     set_weights,
@@ -92,6 +93,8 @@ class Conv2d:
     groups: int = 1
     mask: BoolArray | None = None
 
+    __reduce__ = rebuilt
+
     def __post_init__(self) -> None:
         set_weights(self, self.weight, self.bias, self.mask, axes="(N, C / groups, kh, kw)")
         for name, least in (("stride", 1), ("padding", 0), ("dilation", 1)):
@@ -129,6 +132,8 @@ class Linear:
     bias: FloatArray | None = None
     mask: BoolArray | None = None
 
+    __reduce__ = rebuilt
+
     def __post_init__(self) -> None:
         set_weights(self, self.weight, self.bias, self.mask, axes="(N, D)")
 
@@ -161,6 +166,8 @@ class KWinners:
     k: int
     scope: str = "all"
     factor: FloatArray | None = None
+
+    __reduce__ = rebuilt
 
     def __post_init__(self) -> None:
         set_field(self, "k", integer(self, "k", self.k, 0))
@@ -241,6 +248,8 @@ class BatchNorm:
     weight: FloatArray | None = None
     bias: FloatArray | None = None
     epsilon: float = 1e-5
+
+    __reduce__ = rebuilt
 
     def __post_init__(self) -> None:
         for name in ("mean", "variance", "weight", "bias"):

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sparsenet.errors import RangeError, SparsenetError
+from sparsenet.given import real_array
 from sparsenet.layers import (
     Add,
     AvgPool2d,
@@ -61,6 +62,8 @@ def evaluate(net: Network, x: npt.ArrayLike) -> dict[str, Array]:
     ------
     SparsenetError
         When ``x`` has another shape, or holds NaN or infinity.
+    TypeError
+        When ``x`` does not hold real numbers.
     RangeError
         When a value leaves float64.
     """
@@ -113,7 +116,7 @@ def leaving(layer: str, value: Array, first: int = 0) -> RangeError | None:
 
 
 def _checked_input(net: Network, x: npt.ArrayLike) -> Array:
-    array = np.asarray(x, np.float64)
+    array = np.asarray(real_array(x), np.float64)
     if array.shape[1:] != net.input_shape or array.ndim != len(net.input_shape) + 1:
         raise SparsenetError(f"expected input of shape (B, {', '.join(map(str, net.input_shape))}), got {array.shape}")
     if not np.isfinite(array).all():

@@ -19,7 +19,6 @@ _ICELAKE = (
 PROCESSORS = {
     "first x86-64": ("x86-64", ()),
     "Haswell": ("haswell", _AVX2),
-    "Zen 3": ("znver3", _AVX2),
     "Alder Lake": ("alderlake", (*_AVX2, "avxvnni", "gfni")),
     "Skylake-X": ("skylake-avx512", _AVX512),
     "Ice Lake": ("icelake-server", _ICELAKE),
@@ -28,6 +27,9 @@ PROCESSORS = {
     "Sapphire Rapids": ("sapphirerapids", (*_ICELAKE, "avx512bf16", "avxvnni", "amx-int8", "amx-tile")),
 }
 """Name and features of each; what kernels ask for is among them, other features are not."""
+
+ARM = {"Apple M1": "apple-m1", "Graviton 4": "neoverse-v2"}
+"""AArch64 processors, by LLVM's names."""
 
 
 def settings_of(processor):
@@ -40,3 +42,10 @@ def lacking(processor):
     """Return the features of a processor that this one lacks: code for it cannot run here."""
     here = binding.get_host_cpu_features()
     return [feature for feature in PROCESSORS[processor][1] if not here.get(feature)]
+
+
+def this_one_with(*more):
+    """Return the environment variables by which Numba compiles for this processor as if it had more features."""
+    here = [feature for feature, there in binding.get_host_cpu_features().items() if there]
+    features = ",".join(f"+{feature}" for feature in [*here, *more])
+    return {"NUMBA_CPU_NAME": binding.get_host_cpu_name(), "NUMBA_CPU_FEATURES": features}

@@ -15,7 +15,7 @@ from sparsenet.engine.lower import Lowered, lower
 from sparsenet.engine.measure import choose_by_measuring, kernels_to_try
 from sparsenet.engine.program import assemble, compile_kernels, constant_bytes
 from sparsenet.engine.recovery import as_it_came, refuse_infinite
-from sparsenet.errors import CompileError
+from sparsenet.errors import CompileError, did_you_mean
 from sparsenet.layers import Weighted
 from sparsenet.network import Network
 from sparsenet.network_parts import expect_network
@@ -247,5 +247,8 @@ def _names(kernels: Any) -> dict[str, str]:
 def _checked_kernels(forced: dict[str, str], net: Network) -> dict[str, str]:
     weighted = [node.name for node in net.nodes if isinstance(node.layer, Weighted)]
     if unknown := [name for name in forced if name not in weighted]:
-        raise CompileError(f"expected kernels for layers with weights ({', '.join(weighted)}), got {unknown[0]!r}")
+        raise CompileError(
+            f"expected kernels for layers with weights ({', '.join(weighted)}), got {unknown[0]!r}"
+            f"{did_you_mean(unknown[0], weighted)}"
+        )
     return forced

@@ -15,6 +15,7 @@ from sparsenet.engine.program import Program
 from sparsenet.engine.recovery import settled
 from sparsenet.engine.threads import claim_threads, ends_cleanly, parallel_turn
 from sparsenet.errors import CompileError, SparsenetError
+from sparsenet.given import real_array
 from sparsenet.network import Network
 from sparsenet.planner.choose import Choice
 from sparsenet.planner.threading_layer import has_tbb
@@ -69,6 +70,7 @@ class Engine:
     """
 
     __slots__ = (
+        "__weakref__",
         "_alone",
         "_chunk",
         "_input_shape",
@@ -256,9 +258,7 @@ def _parallel_driver(axes: int) -> Callable[..., int]:
 
 def converted(x: Any, shape: tuple[int, ...]) -> FloatArray:
     """Turn what was given into float32 in C order that may be written, or say what is wrong with it."""
-    array = np.asarray(x)
-    if array.dtype.kind not in "fiub":
-        raise TypeError(f"expected an array of real numbers, got {array.dtype}")
+    array = real_array(x)
     if array.ndim != len(shape) + 1 or array.shape[1:] != shape:
         hint = "; add the batch axis: x[None]" if array.shape == shape else ""
         raise SparsenetError(f"expected input of shape (B, {', '.join(map(str, shape))}), got {array.shape}{hint}")

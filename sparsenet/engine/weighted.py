@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from sparsenet.engine.conv2d_weights import BIND_CONV2D, Geometry, bias_of, failing, share_kept, unfit_conv2d
 from sparsenet.engine.values import Arguments, Draft, Value, View, active_lists, dense_buffer, emit, scratch
-from sparsenet.errors import CompileError
+from sparsenet.errors import CompileError, did_you_mean
 from sparsenet.layers import Conv2d, Linear, kept_count
 from sparsenet.planner.choose import Choice, choose, variant_name
 from sparsenet.planner.cost import WeightedWork, predict
@@ -146,8 +146,9 @@ def _variant_name(draft: Draft, plan: Plan, kernel: str, outputs: int) -> str:
     if "__" not in forced:
         return variant_name(kernel, outputs, plan.machine)
     if forced not in kernels():
-        variants = ", ".join(name for name in kernels() if name.partition("__")[0] == kernel)
-        raise CompileError(f"layer {draft.layer!r}: expected one of {variants}, got {forced!r}")
+        variants = [name for name in kernels() if name.partition("__")[0] == kernel]
+        close = did_you_mean(forced, variants)
+        raise CompileError(f"layer {draft.layer!r}: expected one of {', '.join(variants)}, got {forced!r}{close}")
     check_stands_in(forced, kernel)
     return forced
 

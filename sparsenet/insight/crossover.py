@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sparsenet.errors import SparsenetError
+from sparsenet.errors import SparsenetError, did_you_mean
 from sparsenet.insight.crossover_cells import DENSE, Cell, cell_times
 from sparsenet.insight.crossover_store import keep_map, kept_map
 from sparsenet.packing import FAMILIES
 from sparsenet.planner.machine import machine
 from sparsenet.progress import tracked
+from sparsenet.whole_files import write_whole
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderResult
@@ -99,7 +100,7 @@ class Crossover:
 
     def save(self, path: str | PathLike[str]) -> None:
         """Write the map as JSON."""
-        Path(path).write_text(json.dumps(self.to_dict(), indent=2, allow_nan=False) + "\n", encoding="utf-8")
+        write_whole(path, json.dumps(self.to_dict(), indent=2, allow_nan=False) + "\n")
 
     @classmethod
     def load(cls, path: str | PathLike[str]) -> "Crossover":
@@ -210,7 +211,8 @@ def crossover(
     counts = _counts("sizes", sizes, LARGEST_SIZE), _counts("batches", batches, LARGEST_BATCH)
     shares = _shares("densities", densities), _shares("active", active)
     if family not in FAMILIES:
-        raise SparsenetError(f"expected a family of masks ({', '.join(FAMILIES)}), got {family!r}")
+        close = did_you_mean(family, FAMILIES)
+        raise SparsenetError(f"expected a family of masks ({', '.join(FAMILIES)}), got {family!r}{close}")
     if dtype not in DTYPES:
         raise SparsenetError(f"expected dtype {' or '.join(DTYPES)}, got {dtype!r}")
     question = {"counts": counts, "shares": shares, "family": family, "dtype": dtype}

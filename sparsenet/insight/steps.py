@@ -145,9 +145,8 @@ class Steps:
         if step.kernel.inputs != "active" or place is None or not place.of_samples:
             return None
         columns = self._array(place, samples)
-        counts = (columns >= 0).argmin(axis=-1)  # a list ends at its first -1
-        full = (columns >= 0).all(axis=-1)
-        return int(np.where(full, columns.shape[-1], counts).sum()), int(np.prod(columns.shape[:-1]))
+        ends = np.insert(columns, columns.shape[-1], -1, axis=-1)  # as lists do that are not full; some have no room
+        return int((ends >= 0).argmin(axis=-1).sum()), int(np.prod(columns.shape[:-1]))
 
     def _array(self, place: Place, samples: int) -> npt.NDArray[Any]:
         dtype = {4: np.int32, 2: np.int16, 1: np.uint8}[place.item_bytes]

@@ -5,6 +5,7 @@ from importlib.resources import files
 from typing import IO
 
 from sparsenet import storage
+from sparsenet.errors import did_you_mean
 from sparsenet.network import Network
 
 __all__ = ["BUNDLED", "load"]
@@ -42,6 +43,8 @@ def load(name_or_path: "str | os.PathLike[str] | bytes | IO[bytes]") -> Network:
     except FileNotFoundError:
         if not isinstance(name_or_path, str | os.PathLike):  # an open file of somebody's own raised it
             raise
+        given = os.fspath(name_or_path)
         raise FileNotFoundError(
-            f"expected the path of a network or one of {', '.join(BUNDLED)}, got {os.fspath(name_or_path)!r}"
+            f"expected the path of a network or one of {', '.join(BUNDLED)}, "
+            f"got {given!r}{did_you_mean(given, BUNDLED)}"
         ) from None

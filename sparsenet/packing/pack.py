@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sparsenet.errors import SparsenetError
+from sparsenet.given import real_array
 from sparsenet.packing.arguments import kept_units
 from sparsenet.packing.grid import grid_of
 from sparsenet.packing.magnitude import deal, free_energy, group
@@ -76,9 +77,7 @@ def pack(
     >>> packed.count, round(packed.energy, 2), round(packed.free_energy, 2)
     (8, 0.43, 0.49)
     """
-    given = np.asarray(mask_or_weight)
-    if given.dtype.kind not in "fiub":
-        raise TypeError(f"expected a mask or weights, got an array of {given.dtype}")
+    given = real_array(mask_or_weight, "a mask or weights")
     grid = grid_of(given.shape)
     matrix = given.reshape(grid.N, grid.D)
     chosen = _checked_method(method, density, given.dtype)

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from sparsenet.errors import CompileError
+from sparsenet.errors import CompileError, did_you_mean
 from sparsenet.planner.cost import WeightedWork, predict
 from sparsenet.planner.footprint import stored_bytes
 from sparsenet.planner.machine import Machine
@@ -113,7 +113,8 @@ def choose(
         if operation == "conv2d_pool2":  # what only convolves may be asked for, too
             possible = tuple(dict.fromkeys([*possible, *_registered("conv2d", work)]))
         if forced not in possible:
-            raise CompileError(f"expected one of {', '.join(possible)}, got {forced!r}")
+            close = did_you_mean(forced, possible)
+            raise CompileError(f"expected one of {', '.join(possible)}, got {forced!r}{close}")
         if _form(forced) in unfit:
             raise CompileError(f"{forced} cannot run it: {unfit[_form(forced)]}")
         return forced, "asked for", {}

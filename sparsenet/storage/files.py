@@ -2,7 +2,6 @@
 
 import json
 import os
-import secrets
 import stat
 from pathlib import Path
 from typing import IO, Any
@@ -22,6 +21,7 @@ from sparsenet.storage.strict_json import (
     read_json,
     shown,
 )
+from sparsenet.whole_files import write_whole
 
 __all__ = ["LARGEST_BYTES", "from_bytes", "load", "save", "to_bytes"]
 
@@ -33,6 +33,8 @@ FORMAT = 1
 
 def save(net: Network, path: "str | os.PathLike[str] | IO[bytes]", weights: str = "float32") -> None:
     """Write a network to one ``.safetensors`` file; a file of that name is replaced at once, or not at all.
+
+    A link stays one, and what it leads to is replaced; permissions stay as they were.
 
     Parameters
     ----------
@@ -64,22 +66,12 @@ def save(net: Network, path: "str | os.PathLike[str] | IO[bytes]", weights: str 
     if not isinstance(path, str | os.PathLike):
         _write_open(path, data)
         return
-    target = Path(path)
+    target = _as_path(path)
     if not target.parent.is_dir():
         raise FileNotFoundError(f"expected the folder {str(target.parent)!r} to exist; create it first")
     if target.is_dir():
         raise IsADirectoryError(f"expected the path of a file, got the folder {str(target)!r}")
-    # A name of its own beside the target: os.replace is atomic only within one file system. Not from tempfile, whose
-    # files nobody else may read.
-    temporary = target.with_name(f".{secrets.token_hex(8)}.partial")
-    try:
-        with temporary.open("xb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, target)
-    finally:
-        temporary.unlink(missing_ok=True)
+    write_whole(target, data)
 
 
 def load(source: "str | os.PathLike[str] | bytes | IO[bytes]", limit_bytes: int = LARGEST_BYTES) -> Network:
@@ -196,9 +188,20 @@ def from_bytes(data: bytes, limit_bytes: int = LARGEST_BYTES) -> Network:
         ) from None
 
 
+def _as_path(path: str | os.PathLike[str]) -> Path:
+    text = os.fspath(path)
+    if not isinstance(text, str):
+        raise TypeError(f"expected a path as text, got {type(text).__name__}")
+    if not text:
+        raise FileNotFoundError("expected the path of a file, got an empty one; is a variable not set?")
+    if "\0" in text:  # which no file's name can hold, and Path finds out late
+        raise FileNotFoundError(f"expected the path of a file, got {text!r}, which no file can be called")
+    return Path(text)
+
+
 def _contents(source: Any, limit_bytes: int) -> bytes:
     if isinstance(source, str | os.PathLike):
-        return _read(Path(source), limit_bytes)
+        return _read(_as_path(source), limit_bytes)
     if isinstance(source, bytes | bytearray | memoryview):
         return bytes(source)
     read = getattr(source, "read", None)
