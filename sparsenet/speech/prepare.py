@@ -203,7 +203,7 @@ def _views(noises: Sequence[Floats], task: _Task) -> Bytes:
     clean = windows(read_audio(task.path, _FRONT_END.sample_rate_hz), _FRONT_END.samples)[0]
     draw = np.random.default_rng(task.seed)
     heard = [clean, *(random_view(clean, draw, noises) for _ in range(task.views))]
-    return bytes_of(log_mel(np.stack(heard), _FRONT_END)[:, 0])
+    return bytes_of(log_mel(np.stack(heard), _FRONT_END, keep_steady=True)[:, 0])  # see _silent_images
 
 
 def _silence(noises: Sequence[Floats], counts: Mapping[Split, int]) -> tuple[Bytes, NDArray[np.str_]]:
@@ -217,7 +217,10 @@ def _silence(noises: Sequence[Floats], counts: Mapping[Split, int]) -> tuple[Byt
 
 
 def _silent_images(noises: Sequence[Floats], count: int, draw: np.random.Generator) -> Bytes:
-    """Return the features of one or two noises each: (count, bands, frames)."""
+    """Return the features of one or two noises each: (count, bands, frames).
+
+    Those that stand still keep features of their own, which engines never hear: noise is for training what it is.
+    """
     images = np.empty((count, _FRONT_END.bands, _FRONT_END.frames), np.uint8)
     for image in images:
         mixed = np.zeros(_FRONT_END.samples, np.float32)
@@ -225,7 +228,7 @@ def _silent_images(noises: Sequence[Floats], count: int, draw: np.random.Generat
             noise = noises[int(draw.integers(len(noises)))]
             start = draw.integers(0, len(noise) - len(mixed))
             mixed += noise[start : start + len(mixed)] * draw.uniform(0.01, 1)
-        image[:] = bytes_of(log_mel(mixed[None], _FRONT_END)[0, 0])
+        image[:] = bytes_of(log_mel(mixed[None], _FRONT_END, keep_steady=True)[0, 0])
     return images
 
 
