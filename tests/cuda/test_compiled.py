@@ -38,5 +38,5 @@ def test_kernel_compiles(name):
     assert doubles == (name in WITH_DOUBLES), "a float64 among float32 costs a GPU 32 to 64 times as much"
 
 
-WITH_DOUBLES = {"softmax_f32", "avg_pool2d_f32"}
-"""Kernels that compute a few numbers in float64: a softmax's sums, a window's share."""
+WITH_DOUBLES = {"softmax_f32", "avg_pool2d_f32", "kwta_f32", "kwta_f32__ranked", "kwta_map_f32"}
+"""Kernels that compute a few numbers in float64: a softmax's sums, a window's share, ranks that tie in float32."""

@@ -18,7 +18,7 @@ WINNERS = "x f32[B, R, C]; factor f32[C]; columns i32[B, R, K]; values f32[B, R,
 ABOVE, TIE, LOSER = 2, 1, 0
 """What a value is to the threshold."""
 
-LOWEST = np.float64(-np.inf)
+LOWEST = np.float32(-np.inf)
 """The rank of NaN, where ranks are compared as floats: without one, more may win than there is room for."""
 
 
@@ -152,6 +152,17 @@ def kwta_f32(x, factor, columns, values):
         cuda.syncthreads()
 
 
+@device_function
+def is_above(value, scale, other, other_scale, is_first):
+    """Tell whether a value is ranked above another: rounded ranks decide, exact ones where those tie."""
+    rank, other_rank = larger(value * scale, LOWEST), larger(other * other_scale, LOWEST)
+    if rank != other_rank:
+        return rank > other_rank
+    exact = larger(np.float64(value) * np.float64(scale), np.float64(LOWEST))
+    other_exact = larger(np.float64(other) * np.float64(other_scale), np.float64(LOWEST))
+    return exact > other_exact or (exact == other_exact and is_first)
+
+
 @kernel("kwta", variant="ranked", arguments=WINNERS, blocks="B R", threads="C")
 def kwta_f32__ranked(x, factor, columns, values):
     """Select the K largest of the C values at each position and list them, by counting who beats each.
@@ -175,10 +186,9 @@ def kwta_f32__ranked(x, factor, columns, values):
         c = first + thread
         code = LOSER
         if c < channels:
-            rank, beaten_by = larger(np.float64(x[b, r, c]) * np.float64(factor[c]), LOWEST), 0
+            beaten_by = 0
             for d in range(channels):
-                other = larger(np.float64(x[b, r, d]) * np.float64(factor[d]), LOWEST)
-                if other > rank or (other == rank and d < c):
+                if is_above(x[b, r, d], factor[d], x[b, r, c], factor[c], d < c):
                     beaten_by += 1
             code = ABOVE if beaten_by < k else LOSER
         codes[thread] = code
