@@ -5,6 +5,10 @@
 >>> engine = sn.compile(net)
 """
 
+from typing import TYPE_CHECKING, Any
+
+from sparsenet import layers as layers
+from sparsenet import packing as packing
 from sparsenet.engine.compiling import compile
 from sparsenet.engine.engine import Engine
 from sparsenet.errors import (
@@ -13,6 +17,7 @@ from sparsenet.errors import (
     GraphError,
     ModelFormatError,
     QuantizationWarning,
+    RangeError,
     SparsenetError,
     UnsupportedLayerError,
 )
@@ -44,7 +49,12 @@ from sparsenet.models import load
 from sparsenet.network import Network, Node
 from sparsenet.passes import fold_batchnorm, quantize
 
+if TYPE_CHECKING:
+    from sparsenet import nn as nn
+    from sparsenet import speech as speech
+
 __version__ = "0.1.0"
+"""The version of this package."""
 
 __all__ = [
     "Add",
@@ -70,6 +80,7 @@ __all__ = [
     "Quantize",
     "QuantizedConv2d",
     "QuantizedLinear",
+    "RangeError",
     "ReLU",
     "Reshape",
     "Softmax",
@@ -86,3 +97,34 @@ __all__ = [
     "show_kernel",
     "what_if",
 ]
+
+_LAZY = ("nn", "speech")
+"""Modules that are imported when they are first used: they need the extras ``train`` and ``speech``."""
+
+
+def __dir__() -> list[str]:
+    """List what is public; modules inside are reached by their names all the same."""
+    from importlib.util import find_spec
+
+    lazy = [name for name in _LAZY if name != "nn" or find_spec("torch") is not None]
+    return sorted([*__all__, "layers", "packing", *lazy])
+
+
+if not TYPE_CHECKING:  # type checkers should miss what is not there
+
+    def __getattr__(name: str) -> Any:
+        """Import one of the modules that need an extra; its own error says which."""
+        if name in _LAZY:
+            from importlib import import_module
+
+            return import_module(f"sparsenet.{name}")
+        raise AttributeError(f"module 'sparsenet' has no attribute {name!r}{_hint(name)}")
+
+
+def _hint(name: str) -> str:
+    """Say which public name may have been meant, or what there is instead of an importer that others have."""
+    from difflib import get_close_matches
+
+    if name in ("from_onnx", "from_tflite", "from_keras"):
+        return "; only torch modules can be imported yet: sn.from_torch(module, example)"
+    return f"; did you mean {found[0]!r}?" if (found := get_close_matches(name, __all__, 1)) else ""

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from sparsenet import __version__
-from sparsenet.command_line import Json, run
+from sparsenet.command_line import SETTINGS, Json, run
 from sparsenet.commands.options import Model, Models, Plot, Record, Use, Watts, writable
 
 __all__ = ["app", "main"]
@@ -18,6 +18,7 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
+    context_settings=SETTINGS,
     rich_markup_mode="rich",
 )
 
@@ -35,7 +36,7 @@ def demo(
 
 @app.command(epilog="Example: sparsenet recognize recordings/ take1.wav --json")
 def recognize(
-    paths: Annotated[list[Path], typer.Argument(help="Sound files, or folders of them.", metavar="FILE|DIR...")],
+    paths: Annotated[list[str], typer.Argument(help="Sound files, or folders of them.", metavar="FILE|DIR...")],
     model: Annotated[str, typer.Option(help="Name of a bundled network, or path of a file.")] = "spoken-digits",
     json: Json = False,
 ) -> None:
@@ -71,7 +72,7 @@ def bench(
     threads: Annotated[str, typer.Option(help="Numbers of threads, with commas between; N for all cores.")] = "1,N",
     rounds: Annotated[int, typer.Option(min=1, max=100_000, help="Rounds of each interleaved run, at most.")] = 50,
     seconds: Annotated[
-        float, typer.Option(min=0.01, max=86_400, help="For each interleaved run, at most; the first round is made.")
+        float, typer.Option(min=0.01, max=86_400, help="Time for each run, at most; one round is always made.")
     ] = 20.0,
     layers: Annotated[
         bool, typer.Option("--layers", help="Time single layers four ways instead of a network.")
@@ -121,7 +122,9 @@ def gpu_study(
     ] = None,
     plot: Plot = None,
     json: Json = False,
-    seconds: Annotated[float, typer.Option(min=0, max=86_400, help="Begin no point later than that.")] = 420.0,
+    seconds: Annotated[
+        float, typer.Option(min=0, max=86_400, help="After so many seconds no further point of the map is begun.")
+    ] = 420.0,
 ) -> None:
     """Ask this GPU whether the overlap works on it; in Numba's simulator, check and count without times."""
     from sparsenet.commands.gpu_command import study_gpu
@@ -164,7 +167,9 @@ def residency(
             help="Linear layers of n x n to time too, with commas between; 0 for none. Dense, they take 4 n² bytes."
         ),
     ] = ("512,1024,2048,4096"),
-    seconds: Annotated[float, typer.Option(min=0.01, max=3_600, help="For each number of the table, about.")] = 1.0,
+    seconds: Annotated[
+        float, typer.Option(min=0.01, max=3_600, help="About how long each number of the table is measured.")
+    ] = 1.0,
     json: Json = False,
     plot: Plot = None,
 ) -> None:
@@ -179,7 +184,9 @@ def energy(
     models: Models = None,
     watts: Watts = None,
     batch: Annotated[int, typer.Option(min=1, max=4096, help="Samples of one call of the larger run.")] = 64,
-    seconds: Annotated[float, typer.Option(min=0.01, max=86_400, help="For each of two runs of a network.")] = 3.0,
+    seconds: Annotated[
+        float, typer.Option(min=0.01, max=86_400, help="How long each of the two runs of a network takes.")
+    ] = 3.0,
     json: Json = False,
 ) -> None:
     """Say what a word costs in joules, and how many days of sound a second hears."""
@@ -226,7 +233,7 @@ def what_if(
         float | None, typer.Option(help="Fraction of winners; each layer's own when left out.", show_default=False)
     ] = None,
     family: Annotated[
-        str | None, typer.Option(help="Masks of one family; of each that there is when left out.", show_default=False)
+        str | None, typer.Option(help="Masks of this family only; all families when left out.", show_default=False)
     ] = None,
     batch: Annotated[int, typer.Option(min=1, max=4096, help="Samples of one call.")] = 1,
     measure: Annotated[bool, typer.Option("--measure", help="Compile and time each network as well.")] = False,

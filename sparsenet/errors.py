@@ -1,13 +1,18 @@
 """What this package raises, and warns with: children of ``SparsenetError``; wrong Python types raise ``TypeError``."""
 
+from collections.abc import Iterable
+from difflib import get_close_matches
+
 __all__ = [
     "AudioError",
     "CompileError",
     "GraphError",
     "ModelFormatError",
     "QuantizationWarning",
+    "RangeError",
     "SparsenetError",
     "UnsupportedLayerError",
+    "did_you_mean",
 ]
 
 
@@ -35,5 +40,25 @@ class UnsupportedLayerError(SparsenetError):
     """A module to import that computes something that no layer of this package can."""
 
 
+class RangeError(SparsenetError):
+    """A network whose values leave the numbers that float32 can hold, with weights and inputs that do not."""
+
+
 class QuantizationWarning(UserWarning):
     """A network that was rounded to 8 bits, though not all of it, or not for all of its calibration data."""
+
+
+def did_you_mean(name: object, names: Iterable[str]) -> str:
+    """End a message that names what there is with the one that is most like what was given, if one is.
+
+    Examples
+    --------
+    >>> did_you_mean("spoken-digit", ["spoken-digits", "spoken-digits-dense"])
+    "; did you mean 'spoken-digits'?"
+    >>> did_you_mean("net", ["spoken-digits"])
+    ''
+    """
+    alike = {other.casefold(): other for other in names}
+    given = str(name).casefold()
+    close = get_close_matches(given, alike, 1) or [other for other in alike if given and other.startswith(given)]
+    return f"; did you mean {alike[close[0]]!r}?" if close else ""

@@ -1,12 +1,14 @@
 """What every layer checks of its arguments when it is made, and how it keeps them."""
 
 from collections.abc import Sequence
+from dataclasses import fields
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from sparsenet.errors import GraphError
+from sparsenet.given import given_array, real_array
 
 __all__ = [
     "LARGEST_SIZE",
@@ -19,6 +21,7 @@ __all__ = [
     "integer",
     "pair",
     "real",
+    "rebuilt",
     "sequence",
     "set_field",
     "set_steps",
@@ -38,6 +41,11 @@ LARGEST_SIZE = 2**15
 def set_field(layer: object, name: str, value: object) -> None:
     """Set a field of a frozen layer while it is being made."""
     object.__setattr__(layer, name, value)
+
+
+def rebuilt(layer: Any) -> tuple[type, tuple[Any, ...]]:
+    """Say how to copy or unpickle a layer: made anew, so that it is checked, and its arrays are read-only again."""
+    return type(layer), tuple(getattr(layer, field.name) for field in fields(layer))
 
 
 def wrong(layer: object, expected: str, got: str) -> GraphError:
@@ -83,9 +91,7 @@ def pair(layer: object, name: str, value: Any, least: int) -> tuple[int, int]:
 
 def frozen_floats(layer: object, name: str, values: Any, axes: str) -> FloatArray:
     """Copy to a read-only float32 array with one axis for each comma-separated entry of ``axes``."""
-    given = np.asarray(values)
-    if given.dtype.kind not in "fiub":
-        raise TypeError(f"{type(layer).__name__}: expected {name} to hold numbers, got {given.dtype}")
+    given = real_array(values, f"numbers in {name} of a {type(layer).__name__}")
     with np.errstate(over="ignore"):
         array = np.array(given, np.float32, order="C")
     _check_axes(layer, name, array, axes)
@@ -97,7 +103,7 @@ def frozen_floats(layer: object, name: str, values: Any, axes: str) -> FloatArra
 
 def frozen_whole(layer: object, name: str, values: Any, axes: str, dtype: type[np.signedinteger[Any]]) -> Any:
     """Copy to a read-only array of whole numbers, every one of which must fit ``dtype`` as it is."""
-    given = np.asarray(values)
+    given = given_array(values, f"integers in {name} of a {type(layer).__name__}")
     if given.dtype.kind not in "iu":
         raise TypeError(f"{type(layer).__name__}: expected {name} to hold integers, got {given.dtype}")
     _check_axes(layer, name, given, axes)
@@ -129,7 +135,7 @@ def set_weights(layer: object, weight: Any, bias: Any, mask: Any, axes: str) -> 
 
 def frozen_mask(layer: object, given: Any, weight: npt.NDArray[Any]) -> BoolArray:
     """Copy a mask; no weight may lie outside it."""
-    mask: BoolArray = np.array(given, order="C")
+    mask: BoolArray = np.array(given_array(given, f"a mask of a {type(layer).__name__}"), order="C")
     if mask.dtype != np.bool_ or mask.shape != weight.shape:
         raise wrong(layer, f"a bool mask of shape {weight.shape}", f"{mask.dtype} {mask.shape}")
     if weight[~mask].any():

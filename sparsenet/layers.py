@@ -6,6 +6,7 @@ layers of quantised networks are in a module of their own, and are layers like t
 """
 
 from dataclasses import dataclass
+from typing import get_args
 
 import numpy as np
 
@@ -17,6 +18,7 @@ from sparsenet.layer_checks import (
     integer,
     pair,
     real,
+    rebuilt,
     sequence,
     set_field,
     set_weights,
@@ -26,6 +28,7 @@ from sparsenet.layer_checks import (
 from sparsenet.quantized_layers import Dequantize, Quantize, QuantizedConv2d, QuantizedLinear
 
 __all__ = [
+    "LAYERS",
     "Add",
     "AvgPool2d",
     "BatchNorm",
@@ -90,6 +93,8 @@ class Conv2d:
     groups: int = 1
     mask: BoolArray | None = None
 
+    __reduce__ = rebuilt
+
     def __post_init__(self) -> None:
         set_weights(self, self.weight, self.bias, self.mask, axes="(N, C / groups, kh, kw)")
         for name, least in (("stride", 1), ("padding", 0), ("dilation", 1)):
@@ -127,6 +132,8 @@ class Linear:
     bias: FloatArray | None = None
     mask: BoolArray | None = None
 
+    __reduce__ = rebuilt
+
     def __post_init__(self) -> None:
         set_weights(self, self.weight, self.bias, self.mask, axes="(N, D)")
 
@@ -159,6 +166,8 @@ class KWinners:
     k: int
     scope: str = "all"
     factor: FloatArray | None = None
+
+    __reduce__ = rebuilt
 
     def __post_init__(self) -> None:
         set_field(self, "k", integer(self, "k", self.k, 0))
@@ -240,6 +249,8 @@ class BatchNorm:
     bias: FloatArray | None = None
     epsilon: float = 1e-5
 
+    __reduce__ = rebuilt
+
     def __post_init__(self) -> None:
         for name in ("mean", "variance", "weight", "bias"):
             if getattr(self, name) is not None:
@@ -316,6 +327,10 @@ Layer = (
     | QuantizedLinear
     | Dequantize
 )
+"""Any layer: the union of all kinds."""
+
+LAYERS: tuple[type, ...] = get_args(Layer)
+"""Every kind of layer that a network may have, and so everything that the engine can run."""
 
 Weighted = Conv2d | Linear | QuantizedConv2d | QuantizedLinear
 """The layers that have weights."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from graphlib import CycleError, TopologicalSorter
 from itertools import count
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, get_args
+from typing import IO, TYPE_CHECKING, Any, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +14,7 @@ import numpy.typing as npt
 from sparsenet.errors import GraphError
 from sparsenet.layers import MOST_AXES, Layer, Weighted, kept_count
 from sparsenet.shapes import LARGEST_ELEMENTS, Shape, gives_bytes, infer_shape
+from sparsenet_kernels.forks import kept_property
 
 if TYPE_CHECKING:
     from os import PathLike
@@ -118,6 +119,15 @@ class Network:
         """Shape of one sample's output, without the batch axis."""
         return self.shapes[self.output]
 
+    @kept_property
+    def readers(self) -> Mapping[str, Sequence[Node]]:
+        """The nodes that read each value, in order; a value that nothing reads, as the output may be, has no entry."""
+        readers: dict[str, list[Node]] = {}
+        for node in self.nodes:
+            for source in dict.fromkeys(node.inputs):
+                readers.setdefault(source, []).append(node)
+        return MappingProxyType(readers)
+
     def __getitem__(self, name: str) -> Layer:
         """Return the layer of that name."""
         for node in self.nodes:
@@ -131,6 +141,9 @@ class Network:
     def reference(self, x: npt.ArrayLike) -> npt.NDArray[np.float64]:
         """Compute what the network means, in float64 NumPy: slow, readable, the measure of every kernel.
 
+        Nothing is rounded to float32 on the way: values that float32 cannot hold, which an engine refuses, are ordinary
+        numbers here.
+
         Parameters
         ----------
         x : array (B, *input_shape)
@@ -138,6 +151,13 @@ class Network:
         Returns
         -------
         array (B, *output_shape), float64
+
+        Raises
+        ------
+        SparsenetError
+            When ``x`` has another shape, or holds NaN or infinity.
+        RangeError
+            When a value leaves float64, too; the message names the layer.
 
         Examples
         --------
@@ -149,8 +169,65 @@ class Network:
 
         return evaluate(self, x)[self.output]
 
-    def save(self, path: "str | PathLike[str]") -> None:
-        """Write the network to one ``.safetensors`` file; see :func:`sparsenet.load`."""
+    def upto(self, name: str) -> "Network":
+        """Return the part of the network that leads to one layer, whose value becomes the output.
+
+        This is how to see values inside a network: ``net.upto("conv2").reference(x)``, or compiled,
+        ``sn.compile(net.upto("conv2"))(x)``. Where the layer gives bytes, its output is those whole numbers, as
+        float32. Labels and details stay behind, since they tell of the whole network.
+
+        Parameters
+        ----------
+        name : str
+            Of a layer; :attr:`nodes` has the names, in order.
+
+        Raises
+        ------
+        KeyError
+            When no layer has that name; it lists those there are.
+
+        Examples
+        --------
+        >>> from sparsenet.layers import KWinners, Linear
+        >>> net = Network.sequential((2,), [Linear([[1.0, 2.0]]), KWinners(1)])
+        >>> net.upto("linear1").reference([[3.0, 4.0]])
+        array([[11.]])
+        """
+        from sparsenet.network_parts import upto
+
+        return upto(self, name)
+
+    def replacing(self, name: str, layer: Layer) -> "Network":
+        """Return the same network with another layer in one place: other weights, other winners, another kind.
+
+        Labels and details stay as they are, so accuracies in them are those of the old layer.
+
+        Parameters
+        ----------
+        name : str
+            Of the layer to replace.
+        layer : Layer
+
+        Raises
+        ------
+        KeyError
+            When no layer has that name; it lists those there are.
+        GraphError
+            When the new layer does not fit in that place.
+
+        Examples
+        --------
+        >>> from sparsenet.layers import KWinners
+        >>> net = Network.sequential((4,), [KWinners(2)])
+        >>> net.replacing("kwinners1", KWinners(1))["kwinners1"].k
+        1
+        """
+        from sparsenet.network_parts import replacing
+
+        return replacing(self, name, layer)
+
+    def save(self, path: "str | PathLike[str] | IO[bytes]") -> None:
+        """Write the network to a ``.safetensors`` file, or into an open binary file; see :func:`sparsenet.load`."""
         from sparsenet.storage import save
 
         save(self, path)

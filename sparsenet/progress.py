@@ -9,6 +9,8 @@ from html import escape
 from threading import Lock, Timer
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from sparsenet_kernels.forks import preparing
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -59,10 +61,14 @@ def telling(progress: bool | None, total: int | None = None) -> Iterator[Tell]:
     >>> with telling(progress=False) as tell:
     ...     tell(0, "counting")
     """
-    from rich.console import Console
+    if progress is False:
+        yield lambda done, text: None
+        return
+    with preparing():
+        from rich.console import Console
 
     console = Console(stderr=True)
-    if progress is False or not (progress or console.is_terminal or console.is_jupyter):
+    if not (progress or console.is_terminal or console.is_jupyter):
         yield lambda done, text: None
         return
     with (_in_notebook if console.is_jupyter else _in_terminal)(console, total) as show, _patiently(show) as tell:
@@ -104,7 +110,8 @@ def _patiently(show: Tell) -> Iterator[Tell]:
 
 @contextmanager
 def _in_terminal(console: "Console", total: int | None) -> Iterator[Tell]:
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+    with preparing():
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
     columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()
     display = Progress(*columns, console=console, transient=True)

@@ -22,6 +22,7 @@ from sparsenet.layer_checks import (
     frozen_whole,
     integer,
     pair,
+    rebuilt,
     set_field,
     set_steps,
     wrong,
@@ -141,6 +142,8 @@ class QuantizedConv2d:
     zero: int = 0
     mask: BoolArray | None = None
 
+    __reduce__ = rebuilt
+
     def __post_init__(self) -> None:
         _set_whole_weight(self, "(N, C / groups, kh, kw)")
         set_field(self, "bias", frozen_whole(self, "bias", self.bias, "(N,)", np.int32))
@@ -188,6 +191,8 @@ class QuantizedLinear:
     bias: FloatArray
     scale: FloatArray
     mask: BoolArray | None = None
+
+    __reduce__ = rebuilt
 
     def __post_init__(self) -> None:
         _set_whole_weight(self, "(N, D)")

@@ -127,9 +127,8 @@ def _conv2d(layer: Conv2d | QuantizedConv2d, shape: Shape) -> Shape:
 @_shape.register(QuantizedLinear)
 def _linear(layer: Linear | QuantizedLinear, shape: Shape) -> Shape:
     if shape != (layer.weight.shape[1],):
-        raise GraphError(
-            f"expected a vector of {layer.weight.shape[1]} inputs, got shape {shape}{_flatten_hint(shape)}"
-        )
+        inputs = layer.weight.shape[1]
+        raise GraphError(f"expected a vector of {inputs} inputs, got shape {shape}{_vector_hint(shape, inputs)}")
     return (layer.weight.shape[0],)
 
 
@@ -195,5 +194,13 @@ def _places(shape: Shape, reach: tuple[int, int], stride: tuple[int, int], paddi
     return (padded[0] - reach[0]) // stride[0] + 1, (padded[1] - reach[1]) // stride[1] + 1
 
 
-def _flatten_hint(shape: Shape) -> str:
-    return "; is a Flatten() missing before it?" if len(shape) > 1 else ""
+def _vector_hint(shape: Shape, inputs: int) -> str:
+    """Say how a sample of several axes could have become the vector that a linear layer takes."""
+    if len(shape) > 1 and prod(shape) == inputs:
+        return "; is a Flatten() missing before it?"
+    if len(shape) > 1 and shape[-1] == inputs:
+        return (
+            "; linear layers along the last axis of (T, D) are not supported yet: "
+            f"give each of the {prod(shape[:-1])} vectors as a sample of its own"
+        )
+    return f", {prod(shape)} numbers in all" if len(shape) > 1 else ""

@@ -4,6 +4,8 @@ from collections.abc import Iterator
 from html import escape
 from typing import TYPE_CHECKING, Any
 
+from sparsenet.source_view import PythonSource
+
 if TYPE_CHECKING:
     from rich.console import RenderableType
     from rich.style import Style
@@ -24,6 +26,9 @@ COLOURS = {
     "yellow": "#b3841a",
 }
 """Of a middling lightness, so that they can be read on white and on black."""
+
+SOURCE_STYLE = "font-family:monospace;white-space:pre;text-align:left;overflow-x:auto"
+"""Said in full, because pages have styles of their own for everything that is shown."""
 
 
 def as_html(shown: "RenderableType") -> str:
@@ -49,8 +54,9 @@ def _parts(shown: Any) -> Iterator[str]:
 
     if isinstance(shown, Table):
         yield _table(shown)
-    elif isinstance(shown, Syntax):
-        yield f'<pre style="overflow-x:auto">{escape(shown.code)}</pre>'
+    elif isinstance(shown, PythonSource | Syntax):
+        inside = _text(PythonSource(shown.code).highlighted(), lines="\n")
+        yield f'<pre style="{SOURCE_STYLE}"><code style="{SOURCE_STYLE}">{inside}</code></pre>'
     elif isinstance(shown, str | Text):
         yield f"<div>{_text(shown)}</div>"
     elif hasattr(shown, "__rich__"):
@@ -94,7 +100,7 @@ def _row(tag: str, cells: Any, aligned: list[str], style: Any = None, ends: bool
     return f"<tr{line}>{''.join(written)}</tr>"
 
 
-def _text(shown: "str | Text | Any", style: Any = None) -> str:
+def _text(shown: "str | Text | Any", style: Any = None, lines: str = "<br>") -> str:
     """Write a cell or a line, with rich's markup where it is a string."""
     from rich.console import Console
     from rich.text import Text
@@ -104,7 +110,7 @@ def _text(shown: "str | Text | Any", style: Any = None) -> str:
     if style:
         text.stylize_before(style)
     segments = text.render(console)
-    return "".join(_styled(escape(part), how) for part, how, _ in segments).replace("\n", "<br>")
+    return "".join(_styled(escape(part), how) for part, how, _ in segments).replace("\n", lines)
 
 
 def _styled(text: str, style: "Style | None") -> str:

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from sparsenet import layers
+
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"^```python\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
@@ -28,9 +30,29 @@ def test_the_python_of_the_readme_runs(capsys, tmp_path, monkeypatch):
 
 def test_files_the_readme_points_to_exist():
     targets = re.findall(r"\]\((?!http)([^)#]+)\)", README)
-    assert len(targets) >= 3
+    assert len(targets) >= 10
     for target in targets:
         assert (ROOT / target).is_file(), target
+
+
+def test_use_comes_before_results_and_all_of_it_is_short():
+    assert README.index("## Use it") < README.index("## Bring your network") < README.index("## Results")
+    assert len(README[: README.index("## Use it")].split()) < 200
+    assert len(README.split()) < 1700
+
+
+def test_the_table_of_layers_is_whole():
+    (row,) = re.findall(r"^\| layers \| ([^|]+) \|", README, re.MULTILINE)
+    assert set(re.findall(r"`(\w+)`", row)) == {kind.__name__ for kind in layers.LAYERS}
+
+
+def test_figures_of_the_readme_are_those_of_the_page():
+    page = (ROOT / "notebooks" / "results.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| (?:sparse twice|dense twin|times faster).+\|$", README, re.MULTILINE)
+    figures = re.findall(r"\d+(?:\.\d+)?", " ".join(rows).replace("int8", "").replace("float32", ""))
+    assert len(figures) >= 11
+    for figure in figures:
+        assert re.search(rf"(?<![\d.]){re.escape(figure)}(?!\d|\.\d)", page), figure
 
 
 def test_commands_the_readme_names_exist():

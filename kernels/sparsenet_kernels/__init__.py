@@ -11,7 +11,10 @@ The contract of a kernel
     * takes any number of samples, none included, and any size that the shapes allow, vector multiples or not;
     * allocates nothing, checks nothing, raises nothing and prints nothing: whoever calls it has checked;
     * agrees with its reference: sums of K products within the error of K float32 additions, everything else exactly;
-    * gives the same bits for the same inputs, each sample on its own.
+    * gives the same bits for the same inputs, each sample on its own;
+    * meets NaN, infinities and sums that overflow, which networks of finite numbers make: it writes every element and
+      stays inside its arrays all the same, lists as many winners as there is room for, counts NaN as active, turns it
+      into byte 0, and gives every sample, and every output that such numbers do not reach, as without them.
 
 Names
     ``<operation>_<dtype>_<weights>_<inputs>[__<variant>]``: ``linear_f32_csc_active`` is the fully connected layer in
@@ -30,7 +33,9 @@ Your own
     ...             for n in range(x.shape[1]):
     ...                 out[b, n] = x[b, n] if x[b, n] > 0 else 0
     ...
-    ...     check_kernel("relu_f32__mine")
+    ...     report = check_kernel("relu_f32__mine")
+    >>> report.sizes["B"][:5], report.sizes["N"][-1]  # print(report) says what was tried, and what was not
+    ((0, 1, 2, 3, 4), 5000)
 
     A new ``variant`` of an operation of this package, as here, is a candidate for the planner. An operation of your own
     brings the function that says what it means, ``reference=lambda x: np.maximum(x, 0)``.
@@ -57,5 +62,5 @@ def __getattr__(name: str) -> Any:
     except ModuleNotFoundError as error:
         if error.name != "hypothesis":
             raise
-        said = 'check_kernel draws its problems with hypothesis; pip install "sparsenet[test]"'
+        said = "check_kernel draws its problems with hypothesis; pip install hypothesis"
         raise ModuleNotFoundError(said, name="hypothesis") from None

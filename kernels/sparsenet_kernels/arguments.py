@@ -46,7 +46,8 @@ class Argument:
         return DTYPES[self.dtype][1]
 
 
-_ENTRY = re.compile(r"(\w+) (f32|i32|i8|u8|int)(?:\[([\w, ]+)\])?")
+_ENTRY = re.compile(r"(\w+) (f32|i32|i8|u8|int)(?: ?\[ ?(\w+(?: ?, ?\w+)*) ?\])?")
+_OTHER_NAMES = {"float32": "f32", "float": "f32", "int32": "i32", "int8": "i8", "uint8": "u8", "int64": "int"}
 
 
 def parse(arguments: str) -> tuple[Argument, ...]:
@@ -68,11 +69,23 @@ def parse(arguments: str) -> tuple[Argument, ...]:
         if match is None or (match[2] == "int") != (match[3] is None):
             raise ValueError(
                 f"expected arguments such as 'x f32[B, D]' or 'k int', of {', '.join(DTYPES)}, with semicolons "
-                f"between, got {entry.strip()!r}"
+                f"between, got {entry.strip()!r}{_meant(entry)}"
             )
         axes = tuple(axis.strip() for axis in match[3].split(",")) if match[3] else ()
         parsed.append(Argument(match[1], match[2], axes))
     return tuple(parsed)
+
+
+def _meant(entry: str) -> str:
+    """Say what an entry that cannot be read may have meant; nothing where that is not clear."""
+    words = [_OTHER_NAMES.get(word, word) for word in re.findall(r"\w+", entry)]
+    begins = [at for at in range(len(words) - 1) if words[at + 1] in (*DTYPES, "int")]
+    if not begins or begins[0] != 0:
+        return ""
+    parts = [words[begin:end] for begin, end in zip(begins, [*begins[1:], len(words)], strict=True)]
+    entries = [f"{name} {dtype}" + (f"[{', '.join(axes)}]" if axes else "") for name, dtype, *axes in parts]
+    readable = all((match := _ENTRY.fullmatch(each)) and (match[2] == "int") == (match[3] is None) for each in entries)
+    return f"; did you mean {'; '.join(entries)!r}?" if readable else ""
 
 
 def check_names(arguments: Sequence[Argument], function: Callable[..., Any]) -> None:

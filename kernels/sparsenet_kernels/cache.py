@@ -4,8 +4,9 @@ Numba's own cache looks at one function's source file only, so it serves stale c
 changes, and several processes race for its index. Here the name of a file is a hash of everything that the code
 depends on: all sources of this package that are compiled, the versions, the processor. Files appear whole (written
 aside, then renamed), so processes may share the directory. A file begins with the hash of the rest: LLVM ends the
-process where machine code is damaged, as a disk that was full or lost power leaves it. The files are pickles: they are
-trusted, so the directory belongs to the user alone (mode 0700).
+process where machine code is damaged, as a disk that was full or lost power leaves it. The files are pickles, which run
+code when they are read: the directory belongs to the user alone (mode 0700), and every file is looked at again, once it
+is open, for its owner and for who may write to it. A directory that several users share holds one for each of them.
 """
 
 import hashlib
@@ -35,13 +36,17 @@ def cache_directory() -> Path | None:
     """Return where compiled kernels are kept, or None where they cannot be (or shall not be) kept.
 
     The directory is made when it is first asked for. One that cannot be written, or that others could write to, is not
-    used; a warning says so once.
+    used; a warning says so once. A name may begin with ``~``; one that is not absolute counts from the directory in
+    which the process first asks. Where the directory belongs to another user, each has a directory in it.
     """
     chosen = os.environ.get(DIRECTORY_VARIABLE)
     if chosen == "off":
         return None
     try:
-        root = Path(chosen) if chosen else _user_directory()
+        root = Path(chosen).expanduser().absolute() if chosen else _user_directory()
+        root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if chosen and not _is_own(root.stat()):
+            root /= f"user-{os.geteuid()}"
         path = root / f"kernels-{_fingerprint()}"
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
         _refuse_shared(path)
@@ -87,7 +92,7 @@ class KernelCache:
             return None
         target_context.refresh()
         try:
-            payload = pickle.loads(_undamaged(path.read_bytes()))
+            payload = pickle.loads(_undamaged(_read_own(path)))
             return _rebuild(target_context, payload)
         except FileNotFoundError:
             return None
@@ -124,6 +129,15 @@ class KernelCache:
         return directory / f"{self.name}-{hashlib.sha256(key.encode()).hexdigest()[:24]}.bin"
 
 
+def _read_own(path: Path) -> bytes:
+    """Read a file that nobody else could have written: looked at when it is open, so that nobody exchanges it after."""
+    with path.open("rb") as file:
+        facts = os.fstat(file.fileno())
+        if not (stat.S_ISREG(facts.st_mode) and _is_own(facts)) or _others_may_write(facts):
+            raise PermissionError(f"expected a file of one's own, got {path}, which others could have written")
+        return file.read()
+
+
 def _undamaged(content: bytes) -> bytes:
     """Return what follows the hash, if that is its hash."""
     data = content[HASH_BYTES:]
@@ -155,18 +169,25 @@ def _user_directory() -> Path:
         return Path(os.environ.get("LOCALAPPDATA", Path.home() / "AppData" / "Local")) / "sparsenet"
     if sys.platform == "darwin":
         return Path.home() / "Library" / "Caches" / "sparsenet"
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "sparsenet"
+    given = Path(os.environ.get("XDG_CACHE_HOME", ""))
+    return (given if given.is_absolute() else Path.home() / ".cache") / "sparsenet"  # as its specification asks
 
 
 def _refuse_shared(path: Path) -> None:
     """Pickles run code when they are read: refuse a directory that someone else could have written to."""
-    if os.name == "nt":
-        return
     facts = path.stat()
-    if facts.st_uid != os.getuid():
+    if not _is_own(facts):
         raise PermissionError(f"{path} belongs to another user")
-    if stat.S_IMODE(facts.st_mode) & 0o022:
+    if _others_may_write(facts):
         raise PermissionError(f"others may write to {path}")
+
+
+def _is_own(facts: os.stat_result) -> bool:
+    return os.name == "nt" or facts.st_uid == os.geteuid()  # on Windows the folder of a user keeps others out
+
+
+def _others_may_write(facts: os.stat_result) -> bool:
+    return os.name != "nt" and bool(stat.S_IMODE(facts.st_mode) & 0o022)
 
 
 @cache

@@ -4,6 +4,7 @@ One call runs any program on any number of samples. Samples go through in chunks
 small enough to stay in the caches and large enough to use each weight for several samples.
 """
 
+from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
@@ -12,23 +13,59 @@ from numba import njit, prange, types
 from numba.extending import intrinsic
 
 from sparsenet_kernels.cache import KernelCache
+from sparsenet_kernels.forks import compiling
 from sparsenet_kernels.jit import helper
 from sparsenet_kernels.native import array_at, call_step
-from sparsenet_kernels.simd.ops import load_first, multiply_add, splat, store_first, sum_lanes
+from sparsenet_kernels.simd.ops import largest_lane, load_first, magnitudes, maximum, splat, store_first
 
-__all__ = ["FAILED", "FINISHED", "parallel_driver", "program_table", "serial_driver"]
+__all__ = ["FAILED", "FINISHED", "TRIPPED", "Watches", "parallel_driver", "program_table", "serial_driver"]
 
 FINISHED = -1
-"""The driver's answer when all is well. Zero or more: the first sample of a chunk that holds NaN or infinity."""
+"""The driver's answer when all is well. Zero or more: the first sample of a chunk with an input beyond the limit."""
 
 FAILED = -2
 """The driver's answer when a step failed, which only bounds checks make it do."""
+
+TRIPPED = -3
+"""The driver's answer when a watch found values beyond its limit: the first number of such samples' answers is NaN."""
+
+LARGEST = float(np.finfo(np.float32).max)
+
+
+@dataclass(frozen=True)
+class Watches:
+    """What a driver looks at besides running steps.
+
+    Attributes
+    ----------
+    limit : float
+        The largest input, signs aside; every finite float32 when left out.
+    place : int
+        Where in the scratch memory the trips of a program's watches begin, in bytes: (chunk, count) int32.
+    count : int
+        Watches in the program.
+    """
+
+    limit: float = LARGEST
+    place: int = 0
+    count: int = 0
 
 
 @intrinsic
 def floats_at(typing_context, address, size):
     """Give the array of ``size`` float32 at an address."""
     result = types.Array(types.float32, 1, "C")
+
+    def emit(context, builder, signature, args):
+        return array_at(context, builder, result, args[0], [args[1]])
+
+    return result(types.int64, types.int64), emit
+
+
+@intrinsic
+def integers_at(typing_context, address, size):
+    """Give the array of ``size`` int32 at an address."""
+    result = types.Array(types.int32, 1, "C")
 
     def emit(context, builder, signature, args):
         return array_at(context, builder, result, args[0], [args[1]])
@@ -48,33 +85,51 @@ def word_at(typing_context, address, index):
 
 
 @helper
-def copy_finite(x, start, out, place, size):
-    """Copy numbers; tell whether all of them are finite."""
-    zero = splat(np.float32(0.0))
-    total = zero
+def copy_numbers(x, start, out, place, size):
+    """Copy numbers; return the largest, signs aside, by its bits: NaN and infinity are larger than all others."""
+    largest = splat(np.int32(0))
     for j in range(0, size, 16):
         count = min(16, size - j)
         numbers = load_first(x, start + j, count, 0.0)
         store_first(out, place + j, numbers, count)
-        total = multiply_add(numbers, zero, total)  # NaN as soon as one number is NaN or infinite
-    return sum_lanes(total) == 0.0
+        largest = maximum(magnitudes(numbers), largest)
+    return largest_lane(largest)
+
+
+@helper
+def mark_tripped(trips, samples, watches, y, first):
+    """Put NaN at the begin of the answers of samples that tripped a watch; tell whether there are any."""
+    found = False
+    for i in range(samples):
+        tripped = np.int32(0)
+        for place in range(watches):
+            tripped |= trips[i * watches + place]
+        if tripped != 0:
+            y[first + i, 0] = np.float32(np.nan)
+            found = True
+    return found
 
 
 @helper
 def run_samples(x, y, program, scratch, first, last):
     """Run the samples from ``first`` to ``last``, one chunk after the other."""
     steps, count, place_in, place_out, inputs, outputs, chunk = words_of(program)
+    limit, watches = word_at(program, 9), word_at(program, 11)
     source = floats_at(scratch + place_in, chunk * inputs)
     results = floats_at(scratch + place_out, chunk * outputs)
+    trips = integers_at(scratch + word_at(program, 10), chunk * watches)
+    answer = FINISHED
     for start in range(first, last, chunk):
         samples = min(chunk, last - start)
-        if not copy_finite(x, start * inputs, source, 0, samples * inputs):
+        if copy_numbers(x, start * inputs, source, 0, samples * inputs) > limit:
             return start
         for step in range(count):
             if call_step(word_at(steps, 2 * step), word_at(steps, 2 * step + 1), scratch, samples) != 1:
                 return FAILED
-        copy_finite(results, 0, y, start * outputs, samples * outputs)
-    return FINISHED
+        copy_numbers(results, 0, y, start * outputs, samples * outputs)
+        if watches > 0 and mark_tripped(trips, samples, watches, y, start):
+            answer = TRIPPED
+    return answer
 
 
 @helper
@@ -100,6 +155,8 @@ def program_table(
     chunk: int,
     scratch_bytes: int = 0,
     workers: int = 1,
+    *,
+    watches: Watches = Watches(),
 ) -> np.ndarray:
     """Write the table that drivers are given the address of; it must outlive their calls, and so must the steps.
 
@@ -115,13 +172,16 @@ def program_table(
         Samples that go through the steps together.
     scratch_bytes, workers : int
         Scratch memory of one worker, and how many there are; for the parallel driver.
+    watches : Watches
+        The largest input, and where the program's watches write.
 
     Returns
     -------
     array of int64
     """
     settings = len(steps), place_in, place_out, inputs, outputs, chunk, scratch_bytes, workers
-    return np.array([steps.ctypes.data, *settings], np.int64)
+    limit = int(np.float32(watches.limit).view(np.int32))
+    return np.array([steps.ctypes.data, *settings, limit, watches.place, watches.count], np.int64)
 
 
 def _run_serial(x, y, program, scratch):
@@ -137,18 +197,19 @@ def _run_parallel(x, y, program, scratch):
         last = min(chunks * (worker + 1) // workers * chunk, x.shape[0])
         own = scratch + worker * scratch_bytes
         answers[worker] = run_samples(x, y, program, own, first, last)
+    worst = FINISHED
     for answer in answers:
-        if answer != FINISHED:
-            return answer
-    return FINISHED
+        if answer != FINISHED and (worst in (FINISHED, TRIPPED)):
+            worst = answer
+    return worst
 
 
 def serial_driver(axes: int = 2):
     """Return the driver that runs all samples in the calling thread, for inputs of so many axes.
 
     Its arguments: inputs (B, ...) and outputs (B, N), float32 in C order, which it does not check; the address of a
-    :func:`program_table`; the address of the scratch memory. It answers :data:`FINISHED`, :data:`FAILED`, or the first
-    sample of a chunk whose input is not finite.
+    :func:`program_table`; the address of the scratch memory. It answers :data:`FINISHED`, :data:`TRIPPED`,
+    :data:`FAILED`, or the first sample of a chunk with an input that is beyond the limit or not finite.
 
     It is the compiled function itself: Numba's dispatcher took 0.15 µs to find out that there is no other.
     """
@@ -174,7 +235,8 @@ def _parallel(axes):
 def _ready(driver, name, axes):
     inputs, outputs = (types.Array(types.float32, count, "C") for count in (axes, 2))
     driver._cache = KernelCache(name)
-    driver.compile((inputs, outputs, types.int64, types.int64))
+    with compiling():
+        driver.compile((inputs, outputs, types.int64, types.int64))
     driver.disable_compile()
     return driver
 

@@ -70,7 +70,9 @@ def _described(value: Any) -> str:
 
 @helper
 def index(number):
-    """Turn an integer that is known not to be negative into an index that Numba need not wrap around.
+    """Turn an integer from 0 to 2**32 - 1 into an index that Numba need not wrap around.
+
+    That it is one was proven when it was packed: see :mod:`sparsenet_kernels.indices`.
 
     Python's rule for negative indices costs a compare and a select at every access: scattering through int32 indices
     took 2.1 times as long with it.

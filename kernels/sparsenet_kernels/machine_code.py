@@ -50,7 +50,7 @@ _VECTORS = {
 }
 _SCALAR = re.compile(r"(?!v?p)\w+s[sd]$")  # vmulss, vaddsd: one number in a vector register; not vpdpbusd
 _LABEL = re.compile(r'^"?([A-Za-z_$][^:"]*)"?:', re.MULTILINE)
-_INSTRUCTION = re.compile(r"^\t([a-z][\w.]*)(?:\s+([^#\n]*))?", re.MULTILINE)
+_INSTRUCTION = re.compile(r"^\t(?:\{\w+\}\s+)?([a-z][\w.]*)(?:\s+([^#\n]*))?", re.MULTILINE)  # "{vex}" may come first
 
 
 @dataclass(frozen=True)

@@ -93,6 +93,7 @@ def compile_step(name: str, function, argument_types, kept: bool = True):
     if kept and _is_ours(function.py_func):  # of other sources the cache would not see changes
         step._cache = KernelCache(f"step_{name}")  # the cfunc decorator offers Numba's own cache only
     step.compile()
+    _ = step.ctypes  # made now: Numba makes it under a lock that a fork would not wait for
     return step
 
 

@@ -12,18 +12,19 @@ Its name follows ``<operation>_<dtype>_<weights>_<inputs>[__<variant>]``; operat
 out. Registering compiles nothing. Each device has kernels of its own, so the same name may stand for one on each.
 """
 
-import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache, cached_property
-from itertools import takewhile
+from functools import cache
 from types import MappingProxyType
 from typing import Any
 
 from numba.core.errors import NumbaError
+from numba.core.registry import cpu_target
 
 from sparsenet_kernels.arguments import DTYPES, Argument, check_names, parse
+from sparsenet_kernels.compile_errors import in_short
+from sparsenet_kernels.forks import TornError, compiling, kept_property
 from sparsenet_kernels.jit import compiled
 
 __all__ = [
@@ -82,7 +83,7 @@ class Kernel:
     threads: str = ""
     reference: Callable[..., Any] | None = None
 
-    @cached_property
+    @kept_property
     def step(self) -> Any:
         """The compiled C function the engine calls; compiled, or read from the cache, when first asked for.
 
@@ -94,14 +95,23 @@ class Kernel:
         return self.compile_step(kept=True)
 
     def compile_step(self, kept: bool) -> Any:
-        """Compile the step that calls this kernel; ``kept`` in the cache, or read from it, if the kernel is bundled."""
+        """Compile the step that calls this kernel; ``kept`` in the cache, or read from it, if the kernel is bundled.
+
+        Raises
+        ------
+        KernelCompileError
+            When Numba cannot compile the kernel, or this process was forked while it compiled another.
+        """
         from sparsenet_kernels.native import compile_step
 
         types_of = [argument.numba_type for argument in self.arguments]
         try:
-            return compile_step(self.name, self.function, types_of, kept and self.bundled)
+            with compiling():
+                return compile_step(self.name, self.function, types_of, kept and self.bundled)
         except NumbaError as error:
-            raise KernelCompileError(f"{self.name} cannot be compiled: {_in_short(str(error))}") from None
+            raise KernelCompileError(f"{self.name} cannot be compiled: {in_short(str(error))}") from None
+        except TornError as error:
+            raise KernelCompileError(str(error)) from None
 
     @property
     def bundled(self) -> bool:
@@ -210,11 +220,13 @@ def registered_temporarily() -> Iterator[None]:
 @cache  # going through 25 imports at each look-up took a fifth of planning a deep network
 def load_all(device: str = "cpu") -> None:
     """Import the modules that register a device's kernels."""
-    from sparsenet_kernels import cpu, cuda
-
     if device not in _KERNELS:
         raise ValueError(f"expected a device of {', '.join(_KERNELS)}, got {device!r}")
-    (cpu if device == "cpu" else cuda).register_all()
+    with compiling():
+        from sparsenet_kernels import cpu, cuda
+
+        (cpu if device == "cpu" else cuda).register_all()
+        _ = cpu_target.target_context  # made now: Numba makes it under a lock that a fork would not wait for
 
 
 def _check_parts(
@@ -236,22 +248,3 @@ def _is_newer(function: Callable[..., None], known: Kernel) -> bool:
     """Tell whether a function is somebody's own kernel as it was written again, in a notebook say."""
     old = known.source
     return not known.bundled and (function.__module__, function.__name__) == (old.__module__, old.__name__)
-
-
-def _in_short(message: str) -> str:
-    """Leave Numba's own inner life out of its message: what is wrong, and the line that is."""
-    lines = [line.strip() for line in message.splitlines() if line.strip() and "Failed in nopython" not in line]
-    lines = lines[_begin_of_cause(lines) :]
-    told = list(takewhile(lambda line: not line.startswith(("There are", "File ", "During:", "This error may")), lines))
-    caret = next((number for number, line in enumerate(lines) if line == "^"), 0)
-    place = re.findall(r'^File ".*", (line \d+):', "\n".join(lines[:caret]), re.MULTILINE)
-    if not caret or lines[caret - 1].startswith("kernel(*"):  # that is native.py, which calls the kernel
-        return " ".join(told)
-    return f"{' '.join(told)}; {place[-1]}: {lines[caret - 1]}"
-
-
-def _begin_of_cause(lines: list[str]) -> int:
-    """Find where the innermost error begins: that of a helper is told as a candidate that does not match a call."""
-    first = next((number for number, line in enumerate(lines) if line.startswith("During:")), len(lines))
-    helper = max((number for number, line in enumerate(lines[:first]) if "register_jitable" in line), default=first)
-    return next((number + 1 for number in range(helper, first) if lines[number].startswith("Rejected as")), 0)

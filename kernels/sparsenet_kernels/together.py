@@ -17,6 +17,7 @@ from types import FunctionType
 from typing import Any
 
 from sparsenet_kernels.cache import cache_directory
+from sparsenet_kernels.forks import preparing
 from sparsenet_kernels.native import is_kept
 from sparsenet_kernels.registry import Kernel, KernelCompileError, kernels
 
@@ -73,7 +74,8 @@ def _size(function: Any, seen: set[FunctionType]) -> int:
 
 def _may_start() -> bool:
     """Tell whether processes may be started here, and would find what they compile for: the cache, and Python."""
-    from multiprocessing import parent_process  # which nobody needs whose kernels are compiled
+    with preparing():
+        from multiprocessing import parent_process  # which nobody needs whose kernels are compiled
 
     is_python = Path(sys.executable or "").stem.lower().startswith("python")  # and not a program around it
     return is_python and parent_process() is None and cache_directory() is not None
@@ -102,15 +104,16 @@ def _feed(missing: deque[Kernel], started: list[subprocess.Popen[str]]) -> None:
     """Start a process, and tell it kernels until none is left or it fails."""
     path = os.pathsep.join(folder for folder in sys.path if folder and isinstance(folder, str))  # as import has it
     try:
-        process = subprocess.Popen(
-            [sys.executable, "-P", "-m", __name__, str(cache_directory())],
-            env={**os.environ, "PYTHONPATH": path},
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            text=True,
-            creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
-        )
+        with preparing():
+            process = subprocess.Popen(
+                [sys.executable, "-P", "-m", __name__, str(cache_directory())],
+                env={**os.environ, "PYTHONPATH": path},
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                text=True,
+                creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
+            )
         started.append(process)
         with process:
             assert process.stdin
@@ -118,6 +121,7 @@ def _feed(missing: deque[Kernel], started: list[subprocess.Popen[str]]) -> None:
             while process.stdout.readline() and (kernel := _next(missing)):
                 process.stdin.write(f"{kernel.name}\n")
                 process.stdin.flush()
+            process.stdin.write("\n")  # closing the pipe is no end where a forked child holds it open, too
     except OSError:  # it could not be started, or has ended
         return
 
@@ -130,12 +134,14 @@ def _next(missing: deque[Kernel]) -> Kernel | None:
 
 
 def _serve(directory: str) -> None:
-    """Compile the kernels that are named on the standard input, and say a word before each."""
+    """Compile the kernels that are named on the standard input, until an empty line; say a word before each."""
     if str(cache_directory()) != directory:
         return
     known = kernels()
     print("ready", flush=True)
     for line in sys.stdin:
+        if not line.strip():
+            return
         try:
             _ = known[line.strip()].step
         except KernelCompileError:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 
-from sparsenet.errors import SparsenetError
+from sparsenet.errors import SparsenetError, did_you_mean
 
 __all__ = ["SHIPPED", "LayerShape", "read_shapes", "shapes_from"]
 
@@ -90,8 +90,9 @@ def shapes_from(name_or_path: str | os.PathLike[str]) -> tuple[LayerShape, ...]:
     except SparsenetError as error:
         raise SparsenetError(f"{os.fspath(name_or_path)}: {error}") from None
     except FileNotFoundError:
+        given = os.fspath(name_or_path)
         raise FileNotFoundError(
-            f"expected a file of shapes or one of {', '.join(SHIPPED)}, got {os.fspath(name_or_path)!r}"
+            f"expected a file of shapes or one of {', '.join(SHIPPED)}, got {given!r}{did_you_mean(given, SHIPPED)}"
         ) from None
 
 

@@ -68,12 +68,12 @@ class Sweep:
     rows: tuple[LayerRow, ...]
     notes: tuple[str, ...]
     left_out: tuple[LeftOut, ...]
-    surroundings: Surroundings
+    info: Surroundings
 
     def to_dict(self) -> dict[str, Any]:
         """Give everything by its name, ready for JSON."""
         plain = {name: list(value) for name, value in asdict(self).items() if isinstance(value, tuple)}
-        return asdict(self) | plain | {"surroundings": self.surroundings.to_dict()}
+        return asdict(self) | plain | {"info": self.info.to_dict()}
 
 
 def sweep_layers(

@@ -9,7 +9,7 @@ import numpy as np
 from sparsenet.bench.layer_ways import CASES, LIBRARIES
 from sparsenet.bench.layers import Sweep, best_row, cells_of
 from sparsenet.bench.race import Race, RaceRow
-from sparsenet.figures import new_figure, write_figure
+from sparsenet.figures import for_any_page, new_figure, write_figure
 
 __all__ = ["plot_race", "plot_sweep"]
 
@@ -22,6 +22,7 @@ POINTS_WIDTH, LINES_WIDTH, LINES_HEIGHT, LEGEND_WIDTH = 6.5, 6.5, 5.0, 2.0
 """Inches."""
 
 
+@for_any_page
 def plot_race(found: Race, path: str | PathLike[str]) -> None:
     """Draw what every engine takes for a sample, or what it does in a second, and write the figure to a file.
 
@@ -94,6 +95,7 @@ def _name(row: RaceRow) -> str:
     return f"{row.engine} {row.dtype}, {row.role}"
 
 
+@for_any_page
 def plot_sweep(found: Sweep, path: str | PathLike[str]) -> None:
     """Draw the best time of every case as bars, a group for each shape, density and share of active inputs.
 

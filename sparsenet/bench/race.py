@@ -84,7 +84,7 @@ class Race:
         What differs between rows apart from the engine.
     left_out : tuple of LeftOut
         Who did not take part, and why.
-    surroundings : Surroundings
+    info : Surroundings
         Machine and versions.
     """
 
@@ -94,12 +94,12 @@ class Race:
     samples: int
     unequal: tuple[str, ...]
     left_out: tuple[LeftOut, ...]
-    surroundings: Surroundings
+    info: Surroundings
 
     def to_dict(self) -> dict[str, Any]:
         """Give everything by its name, ready for JSON."""
         plain = {name: list(value) for name, value in asdict(self).items() if isinstance(value, tuple)}
-        return asdict(self) | plain | {"surroundings": self.surroundings.to_dict()}
+        return asdict(self) | plain | {"info": self.info.to_dict()}
 
 
 @dataclass(frozen=True)

@@ -34,7 +34,7 @@ class Scenarios:
     offline: Offline
     threads: int
     inputs: str
-    surroundings: Surroundings
+    info: Surroundings
 
     def to_dict(self) -> dict[str, Any]:
         """Give everything by its name, ready for JSON."""
@@ -44,7 +44,7 @@ class Scenarios:
             "offline": self.offline.to_dict(),
             "threads": self.threads,
             "inputs": self.inputs,
-            "surroundings": self.surroundings.to_dict(),
+            "info": self.info.to_dict(),
         }
 
 
@@ -106,7 +106,7 @@ def scenario_lines(found: Scenarios) -> list[str]:
         f"{OFFLINE_SAMPLES:,} samples and {LEAST_S:.0f} s. Of MLPerf's rules these are those of timing only: this is "
         "no submission.",
         f"Inputs: {found.inputs}, taking turns.",
-        *(f"Measured on {line}." if i == 0 else line for i, line in enumerate(found.surroundings.lines())),
+        *(f"Measured on {line}." if i == 0 else line for i, line in enumerate(found.info.lines())),
     ]
 
 

@@ -73,7 +73,7 @@ def race_footnotes(found: Race) -> list[str]:
         f"{found.samples} different inputs took turns.",
         *(f"Not equal: {text}." for text in found.unequal),
         *_left_out(found.left_out),
-        *_measured_on(found.surroundings),
+        *_measured_on(found.info),
     ]
 
 
@@ -158,7 +158,7 @@ def sweep_footnotes(found: Sweep) -> list[str]:
         "csr, csc, block(s), compl(ementary): who computes, or how the weights lie in memory.",
         *(f"Note: {text}." for text in found.notes),
         *_left_out(found.left_out),
-        *_measured_on(found.surroundings),
+        *_measured_on(found.info),
     ]
 
 

@@ -17,6 +17,7 @@ from sparsenet.models import load
 from sparsenet.planner.cores import usable_cores
 from sparsenet.planner.limits import limits
 from sparsenet.tables import printable
+from sparsenet.whole_files import write_whole
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -105,7 +106,7 @@ def bench_mlperf(model: str, wishes: Wishes, least_s: float = LEAST_S) -> None:
 def _show(wishes: Wishes, record: Callable[[], Any], shown: "Callable[[int], Sequence[RenderableType]]") -> None:
     """Print the table, or JSON in its place; write JSON to a file where one is asked for."""
     if wishes.record:
-        wishes.record.write_text(as_json(record()), encoding="utf-8")
+        write_whole(wishes.record, as_json(record()))
     if wishes.as_json:
         print_json(record())
         return

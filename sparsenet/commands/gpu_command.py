@@ -6,6 +6,7 @@ from sparsenet.bench.gpu import gpu_study
 from sparsenet.bench.gpu.page import as_markdown, plot_crossover
 from sparsenet.command_line import print_json
 from sparsenet.commands.output import progress_bar
+from sparsenet.whole_files import write_whole
 
 __all__ = ["study_gpu"]
 
@@ -23,7 +24,7 @@ def study_gpu(target: Path, page: Path | None, plot: Path | None, seconds: float
         plot_crossover(record, plot)
     text = as_markdown(record)
     if page:
-        page.write_text(text, encoding="utf-8")
+        write_whole(page, text)
     if as_json:
         print_json(record)
     elif not page:

@@ -20,7 +20,8 @@ def show_kernels(name: str, use: Path | None, as_json: bool) -> None:
     if as_json:
         print_json(show_kernel(name).to_dict() if name else kernel_rows())
         return
-    results().print(show_kernel(name) if name else kernel_table())
+    console = results()
+    console.print(show_kernel(name) if name else kernel_table(console.width))
 
 
 def use_file(path: Path | None) -> None:

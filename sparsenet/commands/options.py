@@ -48,5 +48,9 @@ Models = Annotated[
 ]
 Watts = Annotated[
     float | None,
-    typer.Option(min=0.001, max=100_000, help="What one busy core draws, as you know it, where no counter tells."),
+    typer.Option(
+        min=0.001,
+        max=100_000,
+        help="Watts that a busy core draws: your own figure, used where the machine has no counter.",
+    ),
 ]

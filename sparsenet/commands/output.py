@@ -31,13 +31,20 @@ def measured_on(measured: bool = True) -> str:
     return f"{'Measured on' if measured else 'Predicted for'} {printable(machine_line(info()))}."
 
 
-def progress_bar() -> "Progress":
-    """Make a progress bar that is silent unless the standard error is a terminal."""
+def progress_bar(beside_results: bool = False) -> "Progress":
+    """Make a progress bar that is silent unless the standard error is a terminal.
+
+    Parameters
+    ----------
+    beside_results : bool
+        Whether results are printed while it is shown: where they go to a terminal, they show how far it has come.
+    """
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     console = _watchers()
+    silent = not console.is_terminal or (beside_results and sys.stdout.isatty())
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
+    return Progress(*columns, console=console, transient=True, disable=silent)
 
 
 def spinner(step: str) -> "Status":

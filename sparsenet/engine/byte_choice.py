@@ -5,9 +5,9 @@ from dataclasses import dataclass, replace
 
 from sparsenet.engine.values import Arguments, Draft
 from sparsenet.engine.weighted import Plan
-from sparsenet.errors import CompileError
+from sparsenet.errors import CompileError, did_you_mean
 from sparsenet.planner.choose import Choice
-from sparsenet.planner.own_kernels import stand_ins
+from sparsenet.planner.own_kernels import own_kernels_registered, stand_ins
 from sparsenet.planner.predicted import Cost
 from sparsenet_kernels.registry import kernels
 
@@ -38,7 +38,7 @@ def choose_candidate(draft: Draft, plan: Plan, candidates: list[Candidate]) -> C
     """Choose by predicted time, or as asked for, and note the choice."""
     own = [
         replace(candidate, kernel=name)
-        for candidate in candidates
+        for candidate in (candidates if own_kernels_registered() else ())
         for name in stand_ins(candidate.kernel, plan.machine.features)
     ]
     by_name = {candidate.kernel: candidate for candidate in [*candidates, *own]}
@@ -49,7 +49,8 @@ def choose_candidate(draft: Draft, plan: Plan, candidates: list[Candidate]) -> C
     forced = plan.forced.get(draft.layer)
     if forced is not None:
         if forced not in by_name:
-            raise CompileError(f"layer {draft.layer!r}: expected one of {', '.join(by_name)}, got {forced!r}")
+            close = did_you_mean(forced, by_name)
+            raise CompileError(f"layer {draft.layer!r}: expected one of {', '.join(by_name)}, got {forced!r}{close}")
         best, reason = forced, "asked for"
     chosen = by_name[best]
     form = kernels()[chosen.kernel].weights

@@ -1,5 +1,7 @@
 """Lowering convolutions of bytes."""
 
+from dataclasses import replace
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -8,16 +10,24 @@ import numpy.typing as npt
 from sparsenet.engine.byte_choice import Candidate, choose_candidate
 from sparsenet.engine.byte_conv2d_amx import AMX_CANDIDATES
 from sparsenet.engine.byte_geometry import ByteGeometry, Maker, window_offsets
-from sparsenet.engine.byte_values import VECTOR_BYTES, Bytes, byte_buffer, byte_stride, restrided
+from sparsenet.engine.byte_values import VECTOR_BYTES, Bytes, byte_buffer, padded_layout, restrided
 from sparsenet.engine.values import Arguments, Draft, View, emit
 from sparsenet.engine.weighted import Plan
 from sparsenet.layers import QuantizedConv2d, as_pair
 from sparsenet.planner.byte_cost import byte_conv2d_cost
+from sparsenet.planner.footprint import refuse_padding
 from sparsenet.planner.predicted import Cost
 from sparsenet.shapes import Shape
-from sparsenet_kernels.formats.pixels import slot_rows, spread_pixels_weight
+from sparsenet_kernels.formats.pixels import SLOT_BYTES, slot_rows, spread_pixels_weight
 from sparsenet_kernels.formats.tiles import Tiles
-from sparsenet_kernels.formats.tiles_conv2d import pack_bias, pack_lookup_conv2d, pack_tiles_conv2d, tap_offsets
+from sparsenet_kernels.formats.tiles_conv2d import (
+    check_window,
+    pack_bias,
+    pack_lookup_conv2d,
+    pack_tiles_conv2d,
+    tap_offsets,
+)
+from sparsenet_kernels.indices import IndexRangeError
 from sparsenet_kernels.simd.amx import amx_available
 
 __all__ = ["lower_quantized_conv2d"]
@@ -36,34 +46,44 @@ def lower_quantized_conv2d(
     N, OH, OW = out_shape
     if value.stride == 1 and not _fits_pixels(layer):
         value = restrided(draft, value)
+    taps = prod(layer.weight.shape[2:])
+    refuse_padding(draft.layer, -(-N // 16) * 16 * taps * value.stride, layer.weight.size)
     geometry = ByteGeometry(layer, value.stride, H, W, (OH, OW))
     image = _padded(draft, geometry, value)
     chosen = choose_candidate(draft, plan, _conv2d_candidates(draft, plan, geometry, pool))
-    S = byte_stride(2, max(N, 2))  # outputs are always padded to whole vectors
+    layout = replace(padded_layout(1, N), rows=OH * OW)  # outputs are always padded to whole vectors
     arguments = chosen.bind()
-    out = byte_buffer(draft, OH * OW, S)
-    emit(draft, chosen.kernel, image, *arguments, View(out, (OH, OW, S)))
-    return Bytes(OH * OW, N, S, out)
+    out = byte_buffer(draft, *layout.shape)
+    emit(draft, chosen.kernel, image, *arguments, View(out, (OH, OW, layout.stride)))
+    return Bytes(OH * OW, N, layout, out)
 
 
 def _padded(draft: Draft, geometry: ByteGeometry, value: Bytes) -> View:
     """Return the image with its padding around it, copied only where it has one."""
-    shape = (*geometry.padded, value.stride) if value.stride > 1 else geometry.padded
+    shape = (*geometry.padded, value.stride)
+    seen = shape if value.stride > 1 else geometry.padded  # pixels have no axis of channels
     if as_pair(geometry.layer.padding) == (0, 0):
-        return View(value.buffer, shape)
-    padded = byte_buffer(draft, *geometry.padded, value.stride)
+        return View(value.buffer, seen)
+    padded = byte_buffer(draft, *shape)
     source = View(value.buffer, (geometry.height, geometry.width, value.stride))
-    target = View(padded, (*geometry.padded, value.stride))
-    emit(draft, "pad2d_i8", source, *as_pair(geometry.layer.padding), geometry.layer.zero, target)
-    return View(padded, shape)
+    emit(draft, "pad2d_i8", source, *as_pair(geometry.layer.padding), geometry.layer.zero, View(padded, shape))
+    return View(padded, seen)
 
 
 def _conv2d_candidates(draft: Draft, plan: Plan, geometry: ByteGeometry, pool: bool) -> list[Candidate]:
     makers: list[Maker] = [_pixels_candidate, _fours_candidate, _lookup_candidate]
     if amx_available():
         makers = [*AMX_CANDIDATES, *makers]
-    found = [maker(draft, plan, geometry, pool) for maker in makers]
-    return [candidate for candidate in found if candidate is not None]
+    found, wrong = [], []
+    for maker in makers:
+        try:
+            found.append(maker(draft, plan, geometry, pool))
+        except IndexRangeError as error:  # others may count further
+            wrong.append(error)
+    candidates = [candidate for candidate in found if candidate is not None]
+    if wrong and not candidates:
+        raise wrong[-1]
+    return candidates
 
 
 def _pixels_candidate(draft: Draft, plan: Plan, geometry: ByteGeometry, pool: bool) -> Candidate | None:
@@ -71,11 +91,12 @@ def _pixels_candidate(draft: Draft, plan: Plan, geometry: ByteGeometry, pool: bo
     kernel_height, kernel_width = layer.weight.shape[2:]
     if geometry.stride != 1 or not _fits_pixels(layer):
         return None
+    check_window((slot_rows(kernel_height, kernel_height), kernel_width), SLOT_BYTES, geometry.padded[1])
     packed = draft.once(_pack_pixels, layer.weight)
 
     def bind() -> Arguments:
-        offsets = tap_offsets(packed.columns, 8, kernel_width, geometry.padded[1])
-        slots = (slot_rows(geometry.padded[0], kernel_height), geometry.padded[1], 8)
+        offsets = tap_offsets(packed.columns, SLOT_BYTES, kernel_width, geometry.padded[1])
+        slots = (slot_rows(geometry.padded[0], kernel_height), geometry.padded[1], SLOT_BYTES)
         spread = View(byte_buffer(draft, *slots, per_sample=False), slots)
         return (*_listed(geometry, packed.indptr, offsets, packed.weights), kernel_height, spread)
 
@@ -89,13 +110,14 @@ def _fits_pixels(layer: QuantizedConv2d) -> bool:
 
 
 def _pack_pixels(weight: npt.NDArray[np.int8]) -> Tiles:
-    return pack_tiles_conv2d(spread_pixels_weight(weight), channels=8, depth=4)
+    return pack_tiles_conv2d(spread_pixels_weight(weight), channels=SLOT_BYTES, depth=4)
 
 
 def _fours_candidate(draft: Draft, plan: Plan, geometry: ByteGeometry, pool: bool) -> Candidate | None:
     layer = geometry.layer
     if geometry.stride % VECTOR_BYTES:
         return None
+    geometry.check_offsets()
     packed = draft.once(pack_tiles_conv2d, layer.weight, geometry.stride, depth=4, groups=layer.groups)
 
     def bind() -> Arguments:
@@ -109,6 +131,7 @@ def _lookup_candidate(draft: Draft, plan: Plan, geometry: ByteGeometry, pool: bo
     layer = geometry.layer
     if geometry.stride % VECTOR_BYTES or "avx512vbmi" not in plan.machine.features:
         return None
+    geometry.check_offsets()
     packed = draft.once(pack_lookup_conv2d, layer.weight, geometry.stride, layer.groups)
 
     def bind() -> Arguments:

@@ -13,7 +13,7 @@ from sparsenet_kernels.cpu.conv2d_i8_amx import fits_tiles
 from sparsenet_kernels.cpu.conv2d_i8_amx_pixels import PIXEL_SUMS, fits_pixels
 from sparsenet_kernels.cpu.conv2d_i8_octets import fits_octets
 from sparsenet_kernels.cpu.tile_sums import TILE_SUMS
-from sparsenet_kernels.formats.octets import OCTET, octet_offsets, pack_octets
+from sparsenet_kernels.formats.octets import OCTET, check_sets, octet_offsets, pack_octets
 from sparsenet_kernels.formats.pixels import pack_slots, slot_rows
 from sparsenet_kernels.formats.tiles import output_blocks
 from sparsenet_kernels.formats.tiles_conv2d import pack_bias, pack_tiles_conv2d
@@ -46,6 +46,7 @@ def _tiles(draft: Draft, plan: Plan, geometry: ByteGeometry, pool: bool) -> Cand
     layer = geometry.layer
     if not fits_tiles(geometry.out, geometry.stride):
         return None
+    geometry.check_offsets()
     packed = draft.once(pack_tiles_conv2d, layer.weight, geometry.stride, depth=64, groups=layer.groups)
 
     def bind() -> Arguments:
@@ -63,6 +64,7 @@ def _octets(draft: Draft, plan: Plan, geometry: ByteGeometry, pool: bool) -> Can
     if not fits_octets(layer.weight.shape[2:], image, geometry.out, geometry.stride, dilation):
         return None
     packed = draft.once(pack_octets, layer.weight, geometry.stride, groups=layer.groups)
+    check_sets(packed.set_count, image)
 
     def bind() -> Arguments:
         shape = packed.set_count, image[0] * image[1], OCTET

@@ -10,7 +10,7 @@ from sparsenet.engine.byte_choice import Candidate
 from sparsenet.engine.values import Draft
 from sparsenet.engine.weighted import Plan
 from sparsenet.layers import QuantizedConv2d, as_pair
-from sparsenet_kernels.formats.tiles_conv2d import tap_offsets
+from sparsenet_kernels.formats.tiles_conv2d import check_window, tap_offsets
 
 __all__ = ["ByteGeometry", "Maker", "window_offsets"]
 
@@ -30,6 +30,12 @@ class ByteGeometry:
         """Height and width with the padding."""
         top, left = as_pair(self.layer.padding)
         return self.height + 2 * top, self.width + 2 * left
+
+    def check_offsets(self) -> None:
+        """Raise IndexRangeError unless all that `window_offsets` may return fits int32."""
+        layer = self.layer
+        kernel = layer.weight.shape[2], layer.weight.shape[3]
+        check_window(kernel, self.stride, self.padded[1], as_pair(layer.dilation))
 
 
 Maker = Callable[[Draft, Plan, ByteGeometry, bool], Candidate | None]

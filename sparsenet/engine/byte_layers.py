@@ -4,15 +4,16 @@ What no byte kernel computes goes through float32, which holds every byte exactl
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from math import prod
 
 import numpy as np
 
 from sparsenet.engine.byte_conv2d import lower_quantized_conv2d
 from sparsenet.engine.byte_linear import lower_quantized_linear
-from sparsenet.engine.byte_values import VECTOR_BYTES, Bytes, byte_buffer, byte_stride
+from sparsenet.engine.byte_values import Bytes, Layout, as_padded_vector, byte_buffer, padded_layout
 from sparsenet.engine.float_layers import lower_float_layer
-from sparsenet.engine.values import Draft, Value, View, dense_buffer, emit, logical_buffer
+from sparsenet.engine.values import Draft, Value, View, dense_buffer, emit
 from sparsenet.engine.weighted import Plan
 from sparsenet.layers import (
     Dequantize,
@@ -23,6 +24,7 @@ from sparsenet.layers import (
     Quantize,
     QuantizedConv2d,
     QuantizedLinear,
+    Reshape,
     as_pair,
 )
 from sparsenet.shapes import Shape
@@ -33,28 +35,25 @@ __all__ = ["as_floats", "lower_byte_layer"]
 def lower_quantize(draft: Draft, layer: Quantize, value: Value) -> Bytes:
     """Emit the kernel that rounds floats to bytes."""
     R, C = value.rows, value.channels
-    S = byte_stride(R, C)
+    layout = padded_layout(R, C)
     reciprocal = np.array([np.float32(1) / np.float32(layer.scale)], np.float32)
-    dense, out = dense_buffer(draft, value), byte_buffer(draft, R, S)
-    if S == C:
+    dense, out = dense_buffer(draft, value), byte_buffer(draft, *layout.shape)
+    if layout.shape == layout.elements:
         emit(draft, "quantize_i8", View(dense, (R * C,)), reciprocal, layer.zero, View(out, (R * C,)))
     else:
-        emit(draft, "quantize_rows_i8", View(dense, (R, C)), reciprocal, layer.zero, View(out, (R, S)))
-    image = value.origin
-    if value.turned and image is not None:  # a flattened image whose floats still lie as an image
-        return Bytes(1, C, S, out, Bytes(image.rows, image.channels, image.channels, out))
-    return Bytes(R, C, S, out)
+        emit(draft, "quantize_rows_i8", View(dense, (R, C)), reciprocal, layer.zero, View(out, layout.shape))
+    origin = value.origin if value.turned else None  # a flattened image whose floats still lie as an image
+    return Bytes(R, C, layout, out, None if origin is None else (origin.rows, origin.channels))
 
 
 def lower_dequantize(draft: Draft, layer: Dequantize, value: Bytes) -> Value:
     """Emit the kernel that turns bytes to floats."""
-    image = value.image if value.image is not None else value
     scale = np.array([layer.scale], np.float32)
-    out = draft.buffer(image.rows, image.channels)
-    shape, floats = (image.rows, image.stride), (image.rows, image.channels)
-    emit(draft, "dequantize_i8", View(value.buffer, shape), scale, layer.zero, View(out, floats))
-    result = Value(image.rows, image.channels, out)
-    return result if image is value else Value(1, value.channels, out, origin=result)
+    floats = value.layout.elements
+    out = draft.buffer(*floats)
+    emit(draft, "dequantize_i8", value.view, scale, layer.zero, View(out, floats))
+    origin = None if value.image is None else Value(*value.image, out)
+    return Value(value.rows, value.channels, out, origin=origin)
 
 
 def as_floats(draft: Draft, value: Bytes) -> Value:
@@ -64,39 +63,35 @@ def as_floats(draft: Draft, value: Bytes) -> Value:
 
 def as_bytes(draft: Draft, value: Value) -> Bytes:
     """Return floats that are whole numbers from 0 to 255 as bytes."""
-    if value.turned:
-        value = Value(1, value.channels, logical_buffer(draft, value))
     return lower_quantize(draft, Quantize(1.0), value)
 
 
 def lower_byte_pool(draft: Draft, layer: MaxPool2d, value: Bytes, sizes: Shape, out: Shape) -> Bytes:
     """Emit max pooling of an image of bytes whose positions are whole vectors."""
     (H, W), (OH, OW), S = sizes, out, value.stride
-    pooled = byte_buffer(draft, OH * OW, S)
+    layout = Layout(OH * OW, value.channels, S)
+    pooled = byte_buffer(draft, *layout.shape)
     settings = (*as_pair(layer.kernel), *as_pair(layer.stride), *as_pair(layer.padding))
     emit(draft, "max_pool2d_i8", View(value.buffer, (H, W, S)), *settings, View(pooled, (OH, OW, S)))
     expected = min(float(value.channels), prod(as_pair(layer.kernel)) * value.expected)
-    return Bytes(OH * OW, value.channels, S, pooled, expected=expected)
+    return Bytes(OH * OW, value.channels, layout, pooled, expected=expected)
 
 
 def lower_byte_winners(draft: Draft, layer: KWinners, value: Bytes) -> Bytes:
     """Emit k-winners among the channels of each position, where they are whole vectors and no factor ranks them."""
-    shape = (value.rows, value.stride)
-    out = byte_buffer(draft, *shape)
-    emit(draft, "kwta_i8", View(value.buffer, shape), layer.k, View(out, shape))
-    return Bytes(value.rows, value.channels, value.stride, out, expected=float(layer.k))
+    out = replace(value, buffer=byte_buffer(draft, *value.layout.shape), expected=float(layer.k))
+    emit(draft, "kwta_i8", value.view, layer.k, out.view)
+    return out
 
 
 def lower_flatten_bytes(draft: Draft, value: Bytes) -> Bytes:
     """Flatten without moving anything: whoever reads the vector knows the image it was."""
     if value.image is not None or value.rows == 1:
         return value
-    if value.stride % VECTOR_BYTES:  # a plain image of one channel: as a vector it is padded
-        floats = as_floats(draft, value)
-        return as_bytes(draft, Value(1, value.rows, floats.dense))
-    return Bytes(
-        1, value.rows * value.channels, value.rows * value.stride, value.buffer, value, value.rows * value.expected
-    )
+    if not value.layout.whole_vectors:
+        return as_padded_vector(draft, value)
+    image = value.rows, value.channels
+    return Bytes(1, value.rows * value.channels, value.layout, value.buffer, image, value.rows * value.expected)
 
 
 def lower_byte_layer(
@@ -119,9 +114,9 @@ def lower_byte_layer(
         return lower_quantized_linear(draft, plan, layer, first)
     if isinstance(layer, Dequantize):
         return lower_dequantize(draft, layer, first)
-    if isinstance(layer, Flatten):
+    if isinstance(layer, Flatten) or (isinstance(layer, Reshape) and len(out_shape) == 1):
         return lower_flatten_bytes(draft, first)
-    whole_vectors = first.stride % VECTOR_BYTES == 0 and first.image is None
+    whole_vectors = first.layout.whole_vectors and first.image is None
     if isinstance(layer, MaxPool2d) and whole_vectors:
         return lower_byte_pool(draft, layer, first, shapes[0][1:], out_shape[1:])
     local = isinstance(layer, KWinners) and (layer.scope == "channels" or first.rows == 1)

@@ -11,6 +11,7 @@ from sparsenet.engine.values import Arguments, Draft, Value, View, emit, scratch
 from sparsenet.engine.weighted import Plan
 from sparsenet.layers import QuantizedLinear, kept_count
 from sparsenet.planner.byte_cost import byte_linear_cost, byte_linear_tiles_cost
+from sparsenet.planner.footprint import refuse_padding
 from sparsenet.planner.predicted import Cost
 from sparsenet_kernels.cpu.linear_i8_tiles import TOTALS
 from sparsenet_kernels.cpu.tile_sums import TILE_SUMS
@@ -28,11 +29,12 @@ Array = npt.NDArray[Any]
 def lower_quantized_linear(draft: Draft, plan: Plan, layer: QuantizedLinear, value: Bytes) -> Value:
     """Emit the kernel that the planner chooses for a linear layer of bytes."""
     N = len(layer.weight)
+    refuse_padding(draft.layer, -(-N // 16) * 16 * value.layout.sample_bytes, layer.weight.size)
     weight = draft.once(_weight_in_memory_order, layer, value)
     mask = draft.once(_mask_in_memory_order, layer, value)
     chosen = choose_candidate(draft, plan, _linear_candidates(draft, plan, layer, value, weight, mask))
     out = draft.buffer(N)
-    x = View(value.buffer, (weight.shape[1],))
+    x = View(value.buffer, (value.layout.sample_bytes,))
     emit(draft, chosen.kernel, x, *chosen.bind(), View(out, (N,)))
     return Value(1, N, out)
 

@@ -9,18 +9,22 @@ import numpy as np
 import numpy.typing as npt
 from numba import config
 
-from sparsenet.engine.arena import lay_out
+from sparsenet.engine.arena import LARGEST_SCRATCH_BYTES, lay_out
 from sparsenet.engine.engine import Engine, FloatArray, converted
 from sparsenet.engine.lower import Lowered, lower
 from sparsenet.engine.measure import choose_by_measuring, kernels_to_try
 from sparsenet.engine.program import assemble, compile_kernels, constant_bytes
-from sparsenet.errors import CompileError
+from sparsenet.engine.recovery import as_it_came, refuse_infinite
+from sparsenet.errors import CompileError, did_you_mean
 from sparsenet.layers import Weighted
 from sparsenet.network import Network
+from sparsenet.network_parts import expect_network
 from sparsenet.passes import fold_batchnorm
+from sparsenet.planner.available import available_bytes
 from sparsenet.planner.cores import usable_cores
 from sparsenet.planner.cost import L2_BYTES
 from sparsenet.planner.machine import machine
+from sparsenet_kernels.forks import TornError, refuse_torn
 
 if TYPE_CHECKING:
     from sparsenet.engine.cuda_engine import CudaEngine
@@ -33,9 +37,6 @@ LARGEST_CHUNK = 16
 LARGEST_FAR_CHUNK = 64
 """The same where the weights do not fit into the second-level cache, as far as activations do: a dense network of bytes
 took 15.3 µs a sample instead of 18.8."""
-
-LARGEST_SCRATCH_BYTES = 2**28
-"""Scratch memory of a chunk stays below this, or is that of a single sample."""
 
 MOST_INPUTS, LARGEST_INPUTS = 64, 2**22
 """Inputs made up for timing kernels: how many at most, and how many numbers in all."""
@@ -81,7 +82,8 @@ def compile(
     ----------
     network : Network
     batch : int
-        The largest batch of one call.
+        Samples of most calls: kernels are timed for so many, and memory and cores are shared out for them. A call may
+        have more samples, which then go through in parts.
     threads : int, optional
         Cores that one call may use, for batches that are large enough to share out. All usable ones when left out:
         those that affinity and cgroup quota leave to this process.
@@ -107,7 +109,8 @@ def compile(
     Raises
     ------
     CompileError
-        When a setting cannot be right, there is no GPU, or Numba's compiler is turned off.
+        When a setting cannot be right, there is no GPU, Numba's compiler is turned off, this process was forked while
+        another thread compiled, or there is too little memory.
 
     Examples
     --------
@@ -117,8 +120,7 @@ def compile(
     >>> sn.compile(net)(np.float32([[1, 4, 3, 2]]))
     array([[0., 4., 3., 0.]], dtype=float32)
     """
-    if not isinstance(network, Network):
-        raise TypeError(f"expected a Network, got {type(network).__name__}")
+    expect_network(network)
     if planner not in ("measure", "predict"):
         raise CompileError(f'expected planner "measure" or "predict", got {planner!r}')
     if device not in ("cpu", "cuda"):
@@ -130,19 +132,31 @@ def compile(
         return compile_for_cuda(network, _checked_count("batch", batch, LARGEST_BATCH), forced)
     if config.DISABLE_JIT:  # type: ignore[attr-defined, unused-ignore]
         raise CompileError("expected Numba to compile, but NUMBA_DISABLE_JIT is set; unset it, or call reference(x)")
+    _refuse_torn()
     settings = {"batch": batch, "threads": threads, "planner": planner, "kernels": _names(kernels)}
     batch = _checked_count("batch", batch, LARGEST_BATCH)
     cores = usable_cores() if threads is None else _checked_count("threads", threads, MOST_THREADS)
     folded = fold_batchnorm(network)
     forced = _checked_kernels(_names(kernels), folded)
-    packs: dict[tuple[str, str], Any] = {}
-    chunk = _chunk_for(lower(folded, min(batch, LARGEST_CHUNK), machine(), forced, packs), batch, cores)
-    lowered = lower(folded, chunk, machine(), forced, packs)
-    if planner == "measure":
-        lowered = _measured(folded, lowered, forced, examples, progress)
-    program = assemble(lowered, chunk, progress)
+    try:
+        packs: dict[tuple[Any, ...], Any] = {}
+        first = lower(folded, min(batch, LARGEST_CHUNK), machine(), forced, packs)
+        chunk = _chunk_for(first, batch, cores)
+        lowered = lower(folded, chunk, machine(), forced, packs)
+        if planner == "measure":
+            lowered = _measured(folded, lowered, forced, examples, progress)
+        program = assemble(lowered, chunk, progress)
+    except MemoryError as error:
+        raise CompileError(f"expected memory enough to compile this network, got too little: {error}") from None
     threads = max(1, min(cores, -(-batch // chunk)))
     return Engine(network, program, tuple(lowered.plan.choices), batch, chunk, threads, settings)
+
+
+def _refuse_torn() -> None:
+    try:
+        refuse_torn()
+    except TornError as error:
+        raise CompileError(str(error)) from None
 
 
 def _chunk_for(lowered: Lowered, batch: int, cores: int) -> int:
@@ -153,11 +167,22 @@ def _chunk_for(lowered: Lowered, batch: int, cores: int) -> int:
     """
     near_bytes = machine().l2_bytes or L2_BYTES
     sample_bytes = max(1, lay_out(lowered.draft.buffers, 1))
+    _refuse_too_little_memory(sample_bytes)
     largest = max(1, min(batch, LARGEST_CHUNK, LARGEST_SCRATCH_BYTES // sample_bytes))
     if constant_bytes(lowered.draft) > near_bytes:
         sixteens = min(LARGEST_FAR_CHUNK, near_bytes // sample_bytes) // LARGEST_CHUNK
         return max(largest, min(-(-batch // cores), sixteens * LARGEST_CHUNK))
     return max(1, min(largest, near_bytes // 2 // sample_bytes))
+
+
+def _refuse_too_little_memory(sample_bytes: int) -> None:
+    """Refuse a network that no call could run; a system may promise more memory than there is, and end the process."""
+    left_bytes = available_bytes() if sample_bytes > LARGEST_SCRATCH_BYTES else None
+    if left_bytes is not None and sample_bytes > left_bytes:
+        raise CompileError(
+            f"expected activations that fit into the {left_bytes:,} bytes of memory that are left, "
+            f"got {sample_bytes:,} bytes for one sample"
+        )
 
 
 def _measured(
@@ -173,7 +198,7 @@ def _measured(
 
     def runner(lowered: Lowered) -> Callable[[], object]:
         program = assemble(lowered, samples, progress)
-        engine = Engine(net, program, (), samples, samples, 1, {})
+        engine = Engine(net, program, (), samples, samples, 1, {}, as_it_came)
         inputs = cycle(timed)
         return lambda: engine(next(inputs))
 
@@ -185,7 +210,12 @@ def _made_up_inputs(net: Network, samples: int) -> list[FloatArray]:
     """Make inputs that differ from call to call: a kernel that branches looks fast on an input that it knows."""
     r = np.random.default_rng(0)
     elements = samples * prod(net.input_shape)
-    count = max(2, min(MOST_INPUTS, LARGEST_INPUTS // elements))
+    count = min(MOST_INPUTS, LARGEST_INPUTS // elements)
+    if count < 2:  # so large that no cache knows the last one
+        x = r.random((1, samples, *net.input_shape), np.float32)
+        x *= 2
+        x -= 1
+        return list(x)
     return list(r.uniform(-1, 1, (count, samples, *net.input_shape)).astype(np.float32))
 
 
@@ -193,6 +223,7 @@ def _rotated(examples: FloatArray, samples: int) -> list[FloatArray]:
     """Cut examples into calls of so many samples, each beginning at another example."""
     if not len(examples):
         raise CompileError("expected at least one example, got none")
+    refuse_infinite(examples)
     starts = range(0, len(examples), max(1, len(examples) // MOST_INPUTS))
     return [examples[(np.arange(samples) + start) % len(examples)] for start in starts]
 
@@ -216,5 +247,8 @@ def _names(kernels: Any) -> dict[str, str]:
 def _checked_kernels(forced: dict[str, str], net: Network) -> dict[str, str]:
     weighted = [node.name for node in net.nodes if isinstance(node.layer, Weighted)]
     if unknown := [name for name in forced if name not in weighted]:
-        raise CompileError(f"expected kernels for layers with weights ({', '.join(weighted)}), got {unknown[0]!r}")
+        raise CompileError(
+            f"expected kernels for layers with weights ({', '.join(weighted)}), got {unknown[0]!r}"
+            f"{did_you_mean(unknown[0], weighted)}"
+        )
     return forced

@@ -1,7 +1,10 @@
 """The weights of float32 convolutions in the form of each kernel, and the arguments that kernel takes."""
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from math import prod
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -19,10 +22,13 @@ from sparsenet_kernels.formats import (
     pack_panels_conv2d,
     panel_vectors,
 )
+from sparsenet_kernels.formats.entries import check_weight_count
+from sparsenet_kernels.indices import IndexRangeError
 
-__all__ = ["BIND_CONV2D", "Geometry", "bias_of", "share_kept"]
+__all__ = ["BIND_CONV2D", "Geometry", "bias_of", "failing", "share_kept", "unfit_conv2d"]
 
 Floats = npt.NDArray[np.float32]
+Key = TypeVar("Key")
 
 
 @dataclass(frozen=True)
@@ -37,8 +43,12 @@ class Geometry:
 
     @property
     def stride(self) -> tuple[int, int]:
-        """Vertical and horizontal step of the windows."""
-        return as_pair(self.layer.stride)
+        """Vertical and horizontal step of the windows: 1 where there is one row of them, or one column.
+
+        Whatever step the layer names there is never taken, and planes for each phase of it would take its square.
+        """
+        steps = as_pair(self.layer.stride)
+        return (1 if self.out[0] == 1 else steps[0], 1 if self.out[1] == 1 else steps[1])
 
     @property
     def padding(self) -> tuple[int, int]:
@@ -137,6 +147,42 @@ def _conv2d_blocks_active(draft: Draft, geometry: Geometry, value: Value, name: 
 
 def _grouped(blocks: Blocks, *, padded: PaddedSums) -> tuple[npt.NDArray[np.generic], ...]:
     return padded.grouped(blocks)
+
+
+def unfit_conv2d(geometry: Geometry) -> dict[tuple[str, str], str]:
+    """Say, by the forms of weights and inputs, which kernels cannot count as far as this convolution reaches, and why.
+
+    All others compute places in 64 bits, of which a sample's elements take 28.
+    """
+    weights = geometry.layer.weight.size
+    proofs: dict[tuple[str, str], Callable[[], None]] = {
+        **{form: partial(check_weight_count, weights) for form in BIND_CONV2D if form[0] != "dense"},
+        ("csr", "dense"): partial(_check_planes, geometry),
+        ("blocks", "dense"): partial(_check_planes, geometry),
+        ("blocks", "active"): partial(_check_sums, geometry),
+    }
+    return failing(proofs)
+
+
+def _check_planes(geometry: Geometry) -> None:
+    check_weight_count(geometry.layer.weight.size)
+    geometry.planes.check_offsets(geometry.out)
+
+
+def _check_sums(geometry: Geometry) -> None:
+    check_weight_count(geometry.layer.weight.size)
+    geometry.padded_sums.check_offsets()
+
+
+def failing(proofs: Mapping[Key, Callable[[], None]]) -> dict[Key, str]:
+    """Return what the proofs that fail say."""
+    found = {}
+    for key, prove in proofs.items():
+        try:
+            prove()
+        except IndexRangeError as error:
+            found[key] = str(error)
+    return found
 
 
 BIND_CONV2D = {

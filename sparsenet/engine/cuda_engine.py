@@ -1,6 +1,6 @@
 """The engine for a GPU: weights and buffers on the device, one launch after the other, nothing in between."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from math import prod
 from threading import Lock
@@ -12,11 +12,13 @@ import numpy.typing as npt
 from sparsenet.engine.arena import Buffer, lay_out
 from sparsenet.engine.cuda_plan import DeviceStep, device_plan, device_steps, lower_for_device
 from sparsenet.engine.engine import FLOAT32, FloatArray, converted
+from sparsenet.engine.recovery import answer_by_reference, beyond_limit, refuse_infinite
 from sparsenet.engine.values import Argument, View
 from sparsenet.errors import CompileError, SparsenetError
 from sparsenet.network import Network
 from sparsenet.passes import fold_batchnorm
 from sparsenet.planner.choose import Choice
+from sparsenet_kernels.indices import IndexRangeError
 from sparsenet_kernels.registry import Argument as Declared
 
 if TYPE_CHECKING:
@@ -39,14 +41,15 @@ class CudaEngine:
 
     Call it with an array (B, *input_shape) to get an array (B, *output_shape), float32. Called with an array on the
     device (anything with ``__cuda_array_interface__``: torch, cupy, Numba) it answers with one, and does not wait for
-    the device. Threads take turns. Kernels are launched one by one: Numba offers no CUDA graphs.
+    the device, unless layers must be watched for values that leave float32. Threads take turns. Kernels are launched
+    one by one: Numba offers no CUDA graphs.
 
     Attributes
     ----------
     network : Network
         The network as it was given.
     batch : int
-        The largest batch of one call.
+        Samples that go through together; calls with more are cut into parts.
     plan : tuple of Choice
         The kernel of each layer with weights, and why.
     steps : tuple of DeviceStep
@@ -63,6 +66,8 @@ class CudaEngine:
         self.plan: tuple[Choice, ...] = device_plan(lowered, chosen)
         self.steps = tuple(device_steps(lowered, chosen))
         self._ends = lowered.source, lowered.result
+        self._ranges, self._trips = lowered.ranges, lowered.trips
+        _check_launches(self.steps, batch)
         self._memory = cuda.device_array(lay_out(lowered.draft.buffers, batch), np.uint8)
         constants = {
             id(value): value for step in self.steps for value in step.arguments if isinstance(value, np.ndarray)
@@ -77,8 +82,8 @@ class CudaEngine:
         Parameters
         ----------
         x : array (B, *input_shape)
-            On the host: any real dtype, finite. On the device: float32 in C order; it is not looked through for NaN or
-            infinity, for that would make the host wait.
+            On the host: any real dtype, finite. On the device: float32 in C order; it is not looked through for NaN,
+            infinity, or numbers beyond ``input_limit``, for that would make the host wait.
         out : array (B, *output_shape), optional
             Where the answer goes, float32 in C order on the side where ``x`` lies: asking a device for memory takes
             longer than a small network.
@@ -93,7 +98,9 @@ class CudaEngine:
         TypeError
             When ``x`` does not hold real numbers, or is on the device and not float32.
         SparsenetError
-            When the shape does not fit, the batch is larger than the engine's, or a number is NaN or infinite.
+            When the shape does not fit, or a number is NaN or infinite.
+        RangeError
+            When a value inside the network leaves float32; the message names the layer and the sample.
         """
         from sparsenet_kernels.cuda.api import is_device_array
 
@@ -101,15 +108,30 @@ class CudaEngine:
 
     def _on_host(self, x: npt.ArrayLike, out: FloatArray | None) -> FloatArray:
         given = converted(x, self.network.input_shape)
-        if not np.isfinite(given).all():
-            raise SparsenetError("expected finite input, got NaN or infinity")
-        shape = self._checked(len(given)), *self.network.output_shape
+        refuse_infinite(given)
+        shape = len(given), *self.network.output_shape
         y = np.empty(shape, FLOAT32) if out is None else out
         _check_out(y, shape, y.flags.c_contiguous)
-        if len(given):
-            with self._turn:
-                self._run(given).result.copy_to_host(y)
+        tripped = beyond_limit(given, self.input_limit)
+        with self._turn:
+            for part in self._parts(len(given)):
+                self._run(given[part]).result.copy_to_host(y[part])
+                tripped[part] |= self._tripped(len(given[part]))
+        answer_by_reference(self.network, given, y.reshape(len(given), prod(shape[1:])), np.flatnonzero(tripped))
         return y
+
+    @property
+    def input_limit(self) -> float:
+        """The largest input, signs aside, for which kernels alone find the answer; beyond it, the reference does."""
+        return self._ranges.limit
+
+    def _tripped(self, samples: int) -> npt.NDArray[np.bool_]:
+        """Mark the samples of the last run in which a watch found a value that is too large."""
+        if self._trips is None:
+            return np.zeros(samples, bool)
+        trips = self._seen(self._trips, (samples, len(self._ranges.watched)), np.int32).copy_to_host()
+        marked: npt.NDArray[np.bool_] = trips.any(axis=1)
+        return marked
 
     def _on_device(self, x: Any, out: Any) -> Any:
         from sparsenet_kernels.cuda.api import cuda, on_device
@@ -120,20 +142,24 @@ class CudaEngine:
         if tuple(given.shape[1:]) != self.network.input_shape or not given.is_c_contiguous():
             shape = ", ".join(map(str, self.network.input_shape))
             raise SparsenetError(f"expected input of shape (B, {shape}) in C order, got {tuple(given.shape)}")
-        wanted = self._checked(len(given)), *self.network.output_shape
+        wanted = len(given), *self.network.output_shape
         y = cuda.device_array(wanted, FLOAT32) if out is None else on_device(out)
         _check_out(y, wanted, y.is_c_contiguous())
-        if len(given):
-            with self._turn:
-                y.copy_to_device(self._run(given).result)
+        tripped = np.zeros(len(given), bool)
+        with self._turn:
+            for part in self._parts(len(given)):
+                y[part].copy_to_device(self._run(given[part]).result)
+                tripped[part] = self._tripped(len(given[part]))
+        if tripped.any():
+            answers = y.copy_to_host()
+            rows = answers.reshape(len(given), prod(wanted[1:]))
+            answer_by_reference(self.network, given.copy_to_host(), rows, np.flatnonzero(tripped))
+            y.copy_to_device(answers)
         return y if out is None else out
 
-    def _checked(self, samples: int) -> int:
-        if samples > self.batch:
-            raise SparsenetError(
-                f"expected at most {self.batch} samples a call, got {samples}; compile with batch={samples}"
-            )
-        return samples
+    def _parts(self, samples: int) -> Iterator[slice]:
+        """Cut so many samples into parts that the memory on the device has room for."""
+        return (slice(start, min(start + self.batch, samples)) for start in range(0, samples, self.batch))
 
     def _run(self, x: Any) -> Calls:
         samples = len(x)
@@ -163,8 +189,7 @@ class CudaEngine:
 
     def _argument(self, declared: Declared, value: Argument, samples: int) -> Any:
         if isinstance(value, View):
-            shape = (samples, *value.shape) if value.buffer.per_sample else value.shape
-            return self._seen(value.buffer, shape, declared.numpy_dtype)
+            return self._seen(value.buffer, _whole_shape(value, samples), declared.numpy_dtype)
         return self._constants[id(value)] if isinstance(value, np.ndarray) else value
 
     def _seen(self, buffer: Buffer, shape: tuple[int, ...], dtype: Any = np.float32) -> Any:
@@ -205,6 +230,24 @@ class CudaEngine:
         return compile_for_cuda, (self.network, self.batch, self.kernels)
 
 
+def _check_launches(steps: tuple[DeviceStep, ...], batch: int) -> None:
+    """Raise CompileError where a whole batch takes more blocks than a launch can have."""
+    from sparsenet_kernels.cuda.launch import sizes_of
+
+    for step in steps:
+        shapes = [_whole_shape(value, batch) for value in step.arguments]
+        try:
+            sizes_of(step.kernel, shapes)
+        except IndexRangeError as error:
+            raise CompileError(f"layer {step.layer!r}: {error}") from None
+
+
+def _whole_shape(value: Argument, batch: int) -> tuple[int, ...]:
+    if isinstance(value, View):
+        return (batch, *value.shape) if value.buffer.per_sample else value.shape
+    return value.shape if isinstance(value, np.ndarray) else ()
+
+
 def _check_out(out: Any, shape: tuple[int, ...], in_c_order: bool) -> None:
     if out.dtype != FLOAT32 or tuple(out.shape) != shape or not in_c_order:
         raise SparsenetError(
@@ -219,7 +262,7 @@ def compile_for_cuda(network: Network, batch: int, forced: Mapping[str, str]) ->
     ----------
     network : Network
     batch : int
-        The largest batch of one call.
+        Samples that go through together.
     forced : mapping of str to str
         Kernels to use instead of those that have the fewest multiplications, by layer.
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 from sparsenet.engine.lower import Lowered, lower
 from sparsenet.engine.values import Argument, Step
-from sparsenet.errors import CompileError
+from sparsenet.errors import CompileError, did_you_mean
 from sparsenet.layers import Conv2d, Flatten, KWinners, Layer, Linear, Reshape
 from sparsenet.network import INPUT, Network, Node
 from sparsenet.planner.choose import Choice
@@ -64,7 +64,8 @@ def lower_for_device(net: Network, batch: int, forced: Mapping[str, str]) -> tup
     known = kernels("cuda")
     if unknown := [name for name in chosen.values() if name not in known]:
         weighted = [name for name, kernel in known.items() if kernel.weights]
-        raise CompileError(f"expected one of {', '.join(weighted)}, got {unknown[0]!r}")
+        close = did_you_mean(unknown[0], weighted)
+        raise CompileError(f"expected one of {', '.join(weighted)}, got {unknown[0]!r}{close}")
     bases = {layer: name.partition("__")[0] for layer, name in chosen.items()}
     return lower(net, batch, machine(), bases), chosen
 
@@ -122,6 +123,8 @@ def _kernel_for(layer: Conv2d | Linear, lists: bool) -> str:
 
 
 def _set_count(layer: Conv2d | Linear) -> int:
+    if layer.weight.size >= 2**31:  # formats that skip zeros count in 32 bits
+        return len(layer.weight)
     if isinstance(layer, Conv2d):
         packed = pack_complementary_conv2d(layer.weight, layer.groups, mask=layer.mask)
     else:

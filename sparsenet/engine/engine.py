@@ -3,19 +3,23 @@
 from collections import deque
 from collections.abc import Callable, Mapping
 from math import prod
+from sys import maxsize
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
+from sparsenet.engine.again import compile_again, cpu_kind
 from sparsenet.engine.arena import aligned_scratch
 from sparsenet.engine.program import Program
-from sparsenet.engine.threads import claim_threads, parallel_turn
+from sparsenet.engine.recovery import settled
+from sparsenet.engine.threads import claim_threads, ends_cleanly, parallel_turn
 from sparsenet.errors import CompileError, SparsenetError
+from sparsenet.given import real_array
 from sparsenet.network import Network
 from sparsenet.planner.choose import Choice
 from sparsenet.planner.threading_layer import has_tbb
-from sparsenet_kernels.driver import FAILED, FINISHED, parallel_driver, program_table, serial_driver
+from sparsenet_kernels.driver import FINISHED, parallel_driver, program_table, serial_driver
 from sparsenet_kernels.native import address_of
 
 if TYPE_CHECKING:
@@ -36,7 +40,12 @@ class Scratch:
     __slots__ = ("address", "memory")
 
     def __init__(self, size_bytes: int) -> None:
-        self.memory = aligned_scratch(size_bytes)
+        try:
+            self.memory = aligned_scratch(size_bytes)
+        except MemoryError:
+            raise SparsenetError(
+                f"expected {size_bytes:,} bytes of memory for activations, got less; compile with fewer threads"
+            ) from None
         self.address = address_of(self.memory)
 
 
@@ -51,7 +60,7 @@ class Engine:
     network : Network
         The network as it was given.
     batch : int
-        The largest batch of one call.
+        The batch that it was planned for; calls may have fewer samples, or more.
     threads : int
         Cores that one call may use.
     plan : tuple of Choice
@@ -61,6 +70,7 @@ class Engine:
     """
 
     __slots__ = (
+        "__weakref__",
         "_alone",
         "_chunk",
         "_input_shape",
@@ -70,6 +80,7 @@ class Engine:
         "_scratches",
         "_serial",
         "_settings",
+        "_settle",
         "_table",
         "_table_address",
         "batch",
@@ -88,6 +99,7 @@ class Engine:
         chunk: int,
         threads: int,
         settings: Mapping[str, Any],
+        settle: Callable[["Engine", int, FloatArray, FloatArray], None] = settled,
     ) -> None:
         self.network = network
         self.program = program
@@ -98,16 +110,17 @@ class Engine:
         self._input_shape, self._output_shape = network.input_shape, network.output_shape
         self._outputs = prod(self._output_shape)
         self._chunk = chunk
-        self._alone = batch if threads == 1 else chunk
+        self._alone = maxsize if threads == 1 else chunk
         places = program.input_bytes, program.output_bytes
         sizes = prod(self._input_shape), self._outputs, chunk, program.scratch_bytes, threads
-        self._table = program_table(program.steps, *places, *sizes)
+        self._table = program_table(program.steps, *places, *sizes, watches=program.watches)
         self._table_address = address_of(self._table)
         self._scratches: deque[Scratch] = deque()
         axes = 1 + len(self._input_shape)
         self._serial = serial_driver(axes)
         self._parallel = _parallel_driver(axes) if threads > 1 else self._serial
         self._settings = settings
+        self._settle = settle
 
     def __call__(self, x: npt.ArrayLike) -> FloatArray:
         """Run the network.
@@ -115,7 +128,8 @@ class Engine:
         Parameters
         ----------
         x : array (B, *input_shape)
-            Any real dtype and memory layout; float32 in C order is used as it is, anything else is converted.
+            Any real dtype and memory layout; float32 in C order is used as it is, anything else is converted. B may be
+            larger than :attr:`batch`: the samples go through in parts, with the same bits as in calls of their own.
 
         Returns
         -------
@@ -126,7 +140,9 @@ class Engine:
         TypeError
             When ``x`` does not hold real numbers.
         SparsenetError
-            When the shape does not fit, the batch is larger than the engine's, or a number is NaN or infinite.
+            When the shape does not fit, or a number is NaN or infinite.
+        RangeError
+            When a value inside the network leaves float32; the message names the layer and the sample.
         """
         if (
             type(x) is not np.ndarray
@@ -136,10 +152,6 @@ class Engine:
         ):
             x = converted(x, self._input_shape)
         samples = len(x)
-        if samples > self.batch:
-            raise SparsenetError(
-                f"expected at most {self.batch} samples a call, got {samples}; compile with batch={samples}"
-            )
         y = np.empty((samples, self._outputs), FLOAT32)
         try:
             scratch = self._scratches.pop()
@@ -151,13 +163,19 @@ class Engine:
             answer = self._share_out(x, y, scratch)
         self._scratches.append(scratch)
         if answer != FINISHED:
-            _raise_for(answer, x)
+            self._settle(self, answer, x, y)
         return y if len(self._output_shape) == 1 else y.reshape(samples, *self._output_shape)
 
     def _share_out(self, x: FloatArray, y: FloatArray, scratch: Scratch) -> int:
         with parallel_turn() as allowed:
             driver = self._parallel if allowed else self._serial
             return driver(x, y, self._table_address, scratch.address)
+
+    def run_again(self, x: FloatArray, y: FloatArray) -> int:
+        """Run the network on what a call has checked, in the calling thread; return what the driver answers."""
+        scratch = Scratch(self.program.scratch_bytes)
+        answer: int = self._serial(x, y, self._table_address, scratch.address)
+        return answer
 
     @property
     def kernels(self) -> dict[str, str]:
@@ -218,11 +236,14 @@ class Engine:
         return f"<Engine for {self.network!r}: {size}>"
 
     def __reduce__(self) -> tuple[Callable[..., "Engine"], tuple[Any, ...]]:
-        """Pickle the network and the settings; whoever unpickles plans and compiles for their own machine."""
-        return _compile_again, (self.network, dict(self._settings))
+        """Pickle the network, the settings and the plan; on another kind of CPU it is planned anew."""
+        return compile_again, (self.network, dict(self._settings), self.kernels, cpu_kind())
 
 
 def _parallel_driver(axes: int) -> Callable[..., int]:
+    if not ends_cleanly():
+        serial: Callable[..., int] = serial_driver(axes)
+        return serial
     claim_threads()
     has_tbb()  # which loads it from where pip puts it, if it is there
     try:
@@ -235,26 +256,11 @@ def _parallel_driver(axes: int) -> Callable[..., int]:
     return driver
 
 
-def _compile_again(network: Network, settings: Mapping[str, Any]) -> Engine:
-    from sparsenet.engine.compiling import compile  # which makes engines, and so imports this module
-
-    return compile(network, **settings, progress=False)
-
-
 def converted(x: Any, shape: tuple[int, ...]) -> FloatArray:
     """Turn what was given into float32 in C order that may be written, or say what is wrong with it."""
-    array = np.asarray(x)
-    if array.dtype.kind not in "fiub":
-        raise TypeError(f"expected an array of real numbers, got {array.dtype}")
+    array = real_array(x)
     if array.ndim != len(shape) + 1 or array.shape[1:] != shape:
         hint = "; add the batch axis: x[None]" if array.shape == shape else ""
         raise SparsenetError(f"expected input of shape (B, {', '.join(map(str, shape))}), got {array.shape}{hint}")
     with np.errstate(over="ignore"):  # what overflows float32 is found with the other infinities
         return np.require(array, np.float32, ["C", "A", "W"])
-
-
-def _raise_for(answer: int, x: FloatArray) -> None:
-    if answer == FAILED:
-        raise RuntimeError("a kernel reached outside of its arrays; please report this network")
-    bad = np.argwhere(~np.isfinite(x))
-    raise SparsenetError(f"expected finite input, got NaN or infinity first in sample {bad[0][0]} of {len(x)}")

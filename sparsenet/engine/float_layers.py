@@ -3,10 +3,12 @@
 from math import prod
 
 import numpy as np
+import numpy.typing as npt
 
 from sparsenet.engine.arena import Buffer
 from sparsenet.engine.values import Draft, Lists, Value, View, dense_buffer, emit, logical_buffer, scratch
 from sparsenet.engine.weighted import Plan, lower_conv2d, lower_linear
+from sparsenet.errors import RangeError
 from sparsenet.layers import (
     Add,
     AvgPool2d,
@@ -24,11 +26,14 @@ from sparsenet.layers import (
     Softmax,
     as_pair,
 )
-from sparsenet.meaning import factor_per_element
-from sparsenet.passes.fold_batchnorm import batch_norm_affine
+from sparsenet.meaning import LEAVES_FLOAT32, factor_per_element
+from sparsenet.passes.fold_batchnorm import batch_norm_affine, loses_digits
 from sparsenet.shapes import Shape
 
 __all__ = ["from_logical", "lower_float_layer"]
+
+SMALL = 2.0**-64
+"""Scales below this are applied in two steps where their digits would be lost otherwise."""
 
 ROWS_IN_LANES = 5
 """Rows from which on 16 lanes, some of them empty, take less than one row after the other: 0.25 against 0.3 µs."""
@@ -85,7 +90,7 @@ def _lower_k_winners(draft: Draft, layer: KWinners, value: Value, shape: Shape) 
         draft,
         "kwta_f32__lanes" if in_lanes else "kwta_f32",
         View(dense_buffer(draft, value), (R, C)),
-        np.ones(C, np.float32) if layer.factor is None else layer.factor,
+        _ranking(layer.factor, C),
         *([scratch(draft, 80, 16), scratch(draft, 64)] if in_lanes else [scratch(draft, -(-C // 16) * 16)]),
         View(lists.columns, (R, layer.k)),
         View(lists.values, (R, layer.k)),
@@ -93,11 +98,23 @@ def _lower_k_winners(draft: Draft, layer: KWinners, value: Value, shape: Shape) 
     return Value(R, C, lists=lists, expected=float(layer.k))
 
 
+def _ranking(factor: npt.NDArray[np.float32] | None, size: int) -> npt.NDArray[np.float32]:
+    """Return factors that rank as those of a layer do: none larger than one, where that costs no digits.
+
+    Products then stay within float32, mostly; kernels that meet others look at them exactly, which takes longer.
+    """
+    if factor is None or (factor == factor[0]).all():
+        return np.ones(size, np.float32)
+    _, exponent = np.frexp(factor.max())
+    halved = np.ldexp(factor, -exponent)
+    return halved if np.array_equal(np.ldexp(halved, exponent), factor) else factor
+
+
 def _lower_k_winners_map(draft: Draft, layer: KWinners, value: Value, shape: Shape) -> Value:
     """Choose among all elements of an image; its winners are spread unevenly, so they stay in place."""
     R, C = value.rows, value.channels
     factor = factor_per_element(layer, shape)
-    ranking = np.ones(R * C, np.float32) if factor is None else factor.reshape(C, R).T.ravel()
+    ranking = _ranking(None if factor is None else factor.reshape(C, R).T.ravel(), R * C)
     dense, out = dense_buffer(draft, value), draft.buffer(R, C)
     emit(
         draft,
@@ -146,12 +163,29 @@ def _lower_pool(
 
 
 def _lower_batch_norm(draft: Draft, layer: BatchNorm, value: Value) -> Value:
-    scale, shift = batch_norm_affine(layer)
     shape = (value.rows, value.channels)
-    dense, out = dense_buffer(draft, value), draft.buffer(*shape)
-    constants = scale.astype(np.float32), shift.astype(np.float32)
-    emit(draft, "affine_f32", View(dense, shape), *constants, View(out, shape))
-    return Value(value.rows, value.channels, out)
+    dense = dense_buffer(draft, value)
+    for scale, shift in _affine_steps(draft, layer):
+        out = draft.buffer(*shape)
+        emit(draft, "affine_f32", View(dense, shape), scale, shift, View(out, shape))
+        dense = out
+    return Value(value.rows, value.channels, dense)
+
+
+def _affine_steps(draft: Draft, layer: BatchNorm) -> list[tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]]:
+    """Return what to scale by and to add: once, or twice where float32 would lose digits of so small a scale."""
+    scale, shift = batch_norm_affine(layer)
+    largest = max(np.abs(scale).max(), np.abs(shift).max())
+    if largest >= LEAVES_FLOAT32:
+        raise RangeError(
+            f"layer {draft.layer!r}: expected a scale and a shift that float32 can hold, got {largest:.0e}; such a "
+            "variance, or mean, means that the layer's inputs must be scaled"
+        )
+    if loses_digits(scale):
+        first = np.where(np.abs(scale) < SMALL, SMALL, 1.0)
+        zeros = np.zeros(len(scale), np.float32)
+        return [(first.astype(np.float32), zeros), ((scale / first).astype(np.float32), shift.astype(np.float32))]
+    return [(scale.astype(np.float32), shift.astype(np.float32))]
 
 
 def _lower_reshape(draft: Draft, value: Value, out_shape: Shape) -> Value:

@@ -5,27 +5,37 @@ from dataclasses import dataclass
 from math import prod
 from typing import Any
 
+import numpy as np
+
 from sparsenet.engine.arena import Buffer
 from sparsenet.engine.byte_layers import as_floats, lower_byte_layer
 from sparsenet.engine.byte_values import Bytes
 from sparsenet.engine.float_layers import from_logical, lower_float_layer
-from sparsenet.engine.values import Draft, Value, logical_buffer
+from sparsenet.engine.values import Draft, Value, View, dense_buffer, emit, logical_buffer
 from sparsenet.engine.weighted import Plan, lower_conv2d
-from sparsenet.layers import Conv2d, MaxPool2d, Quantize, QuantizedConv2d
+from sparsenet.errors import CompileError
+from sparsenet.layers import Conv2d, MaxPool2d, Quantize, QuantizedConv2d, Weighted
 from sparsenet.network import INPUT, Network, Node
 from sparsenet.planner.machine import Machine
+from sparsenet.ranges import Ranges, ranges_of
+from sparsenet_kernels.indices import IndexRangeError
 
 __all__ = ["Lowered", "lower", "pooled_at_once"]
 
 
 @dataclass(frozen=True, eq=False)
 class Lowered:
-    """A program before it has addresses: its draft, its plan, and where its input and output lie."""
+    """A program before it has addresses: its draft, its plan, and where its input and output lie.
+
+    ``ranges`` says what its input may be at most, and which layers it watches; ``trips`` is where watches write.
+    """
 
     draft: Draft
     plan: Plan
     source: Buffer
     result: Buffer
+    ranges: Ranges
+    trips: Buffer | None
 
 
 def lower(
@@ -33,7 +43,7 @@ def lower(
     batch: int,
     machine: Machine,
     forced: Mapping[str, str],
-    packs: dict[tuple[str, str], Any] | None = None,
+    packs: dict[tuple[Any, ...], Any] | None = None,
 ) -> Lowered:
     """Write the program of a network, for chunks of at most ``batch`` samples.
 
@@ -46,21 +56,46 @@ def lower(
     forced : mapping of str to str
         Kernels that the planner may not choose itself, by layer.
     packs : dict, optional
-        Weights packed for other programs of this network; weights packed for this one are added.
+        Weights packed and choices made for other programs of this network; those for this one are added.
+
+    Raises
+    ------
+    CompileError
+        When a kernel that is asked for cannot run its layer, or no kernel can count as far as a layer reaches.
     """
-    draft, plan = Draft(batch, {} if packs is None else packs), Plan(machine, forced)
+    weighted = sum(isinstance(node.layer, Weighted) for node in net.nodes)
+    draft, plan = Draft(batch, {} if packs is None else packs), Plan(machine, forced, weighted)
+    ranges = draft.once(ranges_of, net)
     source = draft.buffer(prod(net.input_shape))
+    trips = draft.buffer(len(ranges.watched)) if ranges.watched else None
     values: dict[str, Value | Bytes] = {INPUT: from_logical(draft, source, net.input_shape)}
-    pooled = pooled_at_once(net)
+    # the largest of a window hides what a watch must see
+    pooled = {conv: pool for conv, pool in pooled_at_once(net).items() if conv not in ranges.watched}
     for node in net.nodes:
         if node.name not in values:
             draft.layer = node.name
-            name, value = _lower_node(draft, plan, net, node, values, pooled.get(node.name, node.name))
+            try:
+                name, value = _lower_node(draft, plan, net, node, values, pooled.get(node.name, node.name))
+            except IndexRangeError as error:
+                raise CompileError(f"layer {node.name!r}: {error}") from None
             values[name] = value
+            if trips is not None and isinstance(value, Value) and name in ranges.watched:
+                _watch(draft, value, ranges, name, trips)
     last = values[net.output]
     result = logical_buffer(draft, as_floats(draft, last) if isinstance(last, Bytes) else last)
     result.last = len(draft.steps)
-    return Lowered(draft, plan, source, result)
+    assert result.sample_bytes == 4 * prod(net.output_shape)  # as far apart as the driver takes samples out
+    if trips is not None:
+        trips.last = len(draft.steps)
+    return Lowered(draft, plan, source, result, ranges, trips)
+
+
+def _watch(draft: Draft, value: Value, ranges: Ranges, name: str, trips: Buffer) -> None:
+    """Emit the step that notes which samples left the limit behind a layer."""
+    numbers = View(dense_buffer(draft, value), (value.rows * value.channels,))
+    limit = np.array([ranges.limit], np.float32)
+    count = len(ranges.watched)
+    emit(draft, "watch_f32", numbers, limit, ranges.watched.index(name), View(trips, (count,)))
 
 
 def _lower_node(

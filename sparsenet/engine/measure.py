@@ -5,11 +5,14 @@ fast the clock runs.
 """
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import zip_longest
+from typing import Any
 
+from sparsenet.engine.arena import LARGEST_SCRATCH_BYTES, lay_out
 from sparsenet.engine.lower import Lowered
+from sparsenet.engine.predicted_steps import call_s
 from sparsenet.planner.choose import Choice
 from sparsenet.planner.own_kernels import is_own
 from sparsenet.progress import tracked
@@ -30,8 +33,20 @@ ROUNDS = 25
 IN_A_ROW = 4
 """Calls of one network before the next has its turn: the first finds the caches and the clock as another left them."""
 
+LONGEST_ROW_S = 0.1
+"""Fewer calls, though, where they take this long: what others left in the caches is no more than noise to them."""
+
 LONGEST_S = 0.12
-"""Timing one layer's kernels ends after this, when each has run at least three times."""
+"""Timing one layer's kernels ends after this, when each has had three turns besides the first."""
+
+LEAST_TURNS, SLOW_S = 2, 2.0
+"""Of networks so slow that even that takes long, each has two turns: the first, that warms up, and one that counts."""
+
+LONGEST_IN_ALL_S = 10.0
+"""No layer's kernels are timed after this; with what was begun before it ends."""
+
+MOST_STEPS = 100_000
+"""Steps of all programs that are written for timing: each takes some 0.1 ms."""
 
 Forced = dict[str, str]
 
@@ -54,6 +69,9 @@ def choose_by_measuring(
 ) -> Lowered:
     """Replace predicted kernels by measured ones, one layer after the other, the slowest first.
 
+    Layers alike are one: they are given each kernel together, and timed once. Timing ends when its budget is used up;
+    the layers that are left keep what was predicted, and their reason says so.
+
     Parameters
     ----------
     first : Lowered
@@ -72,22 +90,52 @@ def choose_by_measuring(
     Lowered
         Its choices say what was measured: the whole network's time for one sample, by kernel.
     """
-    best, chosen, measured = first, dict(forced), {}
-    for choice in sorted(first.plan.choices, key=_predicted, reverse=True):
-        if choice.layer in forced:
-            continue
-        names = worth_trying(choice)
-        trials = [Trial(name, lowered := lower_with({**chosen, choice.layer: name}), runner(lowered)) for name in names]
-        doing = f"timing {len(trials)} kernels for {choice.layer}"
+    best, chosen, budget = first, dict(forced), Budget(first)
+    measured: dict[str, dict[str, float]] = {}
+    for alike in _alike(choice for choice in first.plan.choices if choice.layer not in forced):
+        names = worth_trying(alike[0])
+        if not budget.allows(len(names)):
+            break
+        layers = [choice.layer for choice in alike]
+        trials = []
+        for name in names:
+            lowered = lower_with({**chosen, **dict.fromkeys(layers, name)})
+            trials.append(Trial(name, lowered, runner(lowered)))
+        doing = f"timing {len(trials)} kernels for {layers[0]}"
         times_us = [
             time_us / first.draft.batch for time_us in least_us([trial.run for trial in trials], doing, progress)
         ]
         fastest = min(range(len(trials)), key=times_us.__getitem__)
         winner = fastest if times_us[fastest] < BETTER * times_us[0] else 0
-        chosen[choice.layer] = names[winner]
+        chosen |= dict.fromkeys(layers, names[winner])
         best = trials[winner].lowered
-        measured[choice.layer] = dict(zip(names, times_us, strict=True))
-    return _with_reasons(best, first, measured)
+        measured |= {layer: dict(zip(names, times_us, strict=True)) for layer in layers}
+    return _with_reasons(best, first, measured, forced)
+
+
+class Budget:
+    """What timing may take: a network of thousands of layers would be written, and run, for each of them."""
+
+    def __init__(self, first: Lowered) -> None:
+        self.steps, self.call_s = len(first.draft.steps), call_s(first)
+        self.left = MOST_STEPS
+        self.ends_s = time.perf_counter() + LONGEST_IN_ALL_S
+        if lay_out(first.draft.buffers, first.draft.batch) > LARGEST_SCRATCH_BYTES:
+            self.left = 0  # each program that is timed has scratch memory of its own
+
+    def allows(self, trials: int) -> bool:
+        """Tell whether so many more programs may be written and timed, and count them."""
+        self.left -= trials * self.steps
+        shortest_s = LEAST_TURNS * trials * self.call_s
+        return self.left >= 0 and time.perf_counter() + shortest_s < self.ends_s
+
+
+def _alike(choices: Iterable[Choice]) -> list[list[Choice]]:
+    """Group the layers for which everything is predicted alike: they do the same work. The slowest come first."""
+    groups: dict[tuple[Any, ...], list[Choice]] = {}
+    for choice in sorted(choices, key=_predicted, reverse=True):
+        groups.setdefault((choice.kernel, *choice.predicted_us.items()), []).append(choice)
+    return list(groups.values())
 
 
 def kernels_to_try(
@@ -96,9 +144,15 @@ def kernels_to_try(
     """Yield the kernels that measuring will most likely run, so that they can be compiled at once.
 
     All layers take their second choice at once, then their third: of 60 layers, one at a time took as long to lower as
-    measuring them (18 of 32 s).
+    measuring them (18 of 32 s). Layers that :class:`Budget` leaves out are not timed, and are not compiled for.
     """
-    others = {choice.layer: worth_trying(choice)[1:] for choice in first.plan.choices if choice.layer not in forced}
+    others: dict[str, list[str]] = {}
+    budget = Budget(first)
+    for alike in _alike(choice for choice in first.plan.choices if choice.layer not in forced):
+        names = worth_trying(alike[0])
+        if not budget.allows(len(names)):
+            break
+        others |= {choice.layer: names[1:] for choice in alike}
     turns = zip_longest(*others.values())
     plans = ({layer: name for layer, name in zip(others, names, strict=True) if name} for names in turns)
     for lowered in (first, *(lower_with({**forced, **plan}) for plan in plans)):
@@ -139,7 +193,8 @@ def least_us(
             times_us = list(_row_us(run, row_s))
             if turn > 0:  # the first turn warms up
                 least[i] = min(least[i], *times_us)
-        if turn >= 3 and time.perf_counter() - began > longest_s:
+        took_s = time.perf_counter() - began
+        if (turn >= 3 and took_s > longest_s) or (turn >= LEAST_TURNS - 1 and took_s > max(longest_s, SLOW_S)):
             break
     return least
 
@@ -147,14 +202,20 @@ def least_us(
 def _row_us(run: Callable[[], object], row_s: float) -> Iterator[float]:
     """Time a function several times in a row, as long as was asked for."""
     began, calls = time.perf_counter_ns(), 0
-    while calls < IN_A_ROW or time.perf_counter_ns() - began < row_s * 1e9:
+    while (
+        calls < 1
+        or (calls < IN_A_ROW and time.perf_counter_ns() - began < LONGEST_ROW_S * 1e9)
+        or time.perf_counter_ns() - began < row_s * 1e9
+    ):
         start = time.perf_counter_ns()
         run()
         yield (time.perf_counter_ns() - start) / 1000
         calls += 1
 
 
-def _with_reasons(best: Lowered, first: Lowered, measured: Mapping[str, Mapping[str, float]]) -> Lowered:
+def _with_reasons(
+    best: Lowered, first: Lowered, measured: Mapping[str, Mapping[str, float]], forced: Mapping[str, str]
+) -> Lowered:
     predicted = {choice.layer: choice for choice in first.plan.choices}
     choices = [
         replace(
@@ -165,6 +226,8 @@ def _with_reasons(best: Lowered, first: Lowered, measured: Mapping[str, Mapping[
         )
         if choice.layer in measured
         else choice
+        if choice.layer in forced
+        else replace(choice, reason=f"{choice.reason}; not measured, for that would take too long")
         for choice in best.plan.choices
     ]
     return replace(best, plan=replace(best.plan, choices=choices))
@@ -175,7 +238,9 @@ def _reason(choice: Choice, times_us: Mapping[str, float], predicted: str) -> st
     dense = next((time_us for kernel, time_us in times_us.items() if kernel.endswith("_dense_dense")), None)
     if len(times_us) == 1:
         return f"{predicted}; no other comes near"
-    what = predicted.partition(":")[0] if name == next(iter(times_us)) else "measured, against the prediction"
+    what = (
+        predicted.partition(":")[0] if name == next(iter(times_us)) else "predicted to be slower, but measured faster"
+    )
     if dense is None or name.endswith("_dense_dense"):
         return f"{what}: fastest of {len(times_us)} measured"
     return f"{what}: the network takes {times_us[name]:,.1f} µs with it, {dense:,.1f} with the dense kernel, measured"

@@ -13,6 +13,7 @@ from sparsenet.errors import CompileError
 from sparsenet.planner.available import available_bytes
 from sparsenet.planner.cores import usable_cores
 from sparsenet.progress import tracked
+from sparsenet_kernels.driver import Watches
 from sparsenet_kernels.native import address_of, array_words
 from sparsenet_kernels.registry import Kernel, KernelCompileError
 from sparsenet_kernels.together import HELPER_BYTES, compile_together
@@ -36,6 +37,8 @@ class Program:
         Scratch memory that one chunk of samples needs.
     input_bytes, output_bytes : int
         Where in the scratch the input begins, and the output.
+    watches : Watches
+        What its input may be at most, and where its watches write.
     layers : tuple of str
         The layer each step belongs to.
     kernels : tuple of Kernel
@@ -49,6 +52,7 @@ class Program:
     scratch_bytes: int
     input_bytes: int
     output_bytes: int
+    watches: Watches
     layers: tuple[str, ...]
     kernels: tuple[Kernel, ...]
     constants: tuple[npt.NDArray[np.generic], ...]
@@ -85,10 +89,16 @@ def assemble(lowered: Lowered, chunk: int, progress: bool | None = False) -> Pro
         scratch_bytes,
         lowered.source.offset_bytes,
         lowered.result.offset_bytes,
+        _watches(lowered),
         tuple(step.layer for step in draft.steps),
         tuple(step.kernel for step in draft.steps),
         constants,
     )
+
+
+def _watches(lowered: Lowered) -> Watches:
+    limit, trips = lowered.ranges.limit, lowered.trips
+    return Watches(limit) if trips is None else Watches(limit, trips.offset_bytes, len(lowered.ranges.watched))
 
 
 def compile_kernels(kernels: Iterable[Kernel], progress: bool | None = False) -> None:

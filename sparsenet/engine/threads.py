@@ -2,7 +2,9 @@
 
 Numba's threading layers have limits that end the process: the workqueue layer aborts when two threads use it at once,
 and GNU OpenMP kills a forked child at its first parallel call once the parent has made one. So a forked child runs
-serially, and with the workqueue layer one call at a time runs in parallel, others serially beside it.
+serially, and with the workqueue layer one call at a time runs in parallel, others serially beside it. TBB, where the
+process has one core only, makes no thread at all; if not the main thread started it, Python waits for ever when it ends
+(numba issue 10556, oneTBB issue 2056). There, too, everything runs serially.
 """
 
 import os
@@ -13,12 +15,23 @@ from contextlib import contextmanager
 import numba
 
 from sparsenet.engine.thread_launch import launch_apart
+from sparsenet.planner.cores import whole_cores
+from sparsenet.planner.threading_layer import threading_layer
+from sparsenet_kernels.forks import preparing
 
-__all__ = ["claim_threads", "parallel_turn"]
+__all__ = ["claim_threads", "ends_cleanly", "parallel_turn"]
 
 _one_at_a_time = threading.Lock()
 _owners: list[int] = []
 """The process whose threads Numba has started, once it has; a forked child inherits the list but not the threads."""
+
+
+def ends_cleanly() -> bool:
+    """Tell whether Python can end after Numba's threads have been started: not with TBB on one core."""
+    if whole_cores() > 1:
+        return True
+    with preparing():  # finding out loads what Numba would load
+        return threading_layer().name != "tbb"
 
 
 def claim_threads() -> None:

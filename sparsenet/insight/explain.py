@@ -12,7 +12,7 @@ from sparsenet.insight.changes import Question, advice_for, fuller_mask, roundin
 from sparsenet.insight.explanation import Explanation, LayerExplanation
 from sparsenet.insight.layer_times import LayerTimes, made_up_inputs, time_layers
 from sparsenet.insight.predictions import DensePlan, Forecast, Packs, dense_plan, forecast
-from sparsenet.insight.profile import chunks_of
+from sparsenet.insight.profile import chunks_of, refuse_beyond_float32
 from sparsenet.insight.step_limits import StepLimits, steps_limits
 from sparsenet.insight.steps import Steps
 from sparsenet.insight.work import LayerWork, work
@@ -68,6 +68,8 @@ def explain(
     ------
     SparsenetError
         When the inputs do not fit the network, or there are no rounds.
+    RangeError
+        When one of the inputs given makes a value inside the network leave float32.
     TypeError
         When inputs are no numbers, or rounds no integer.
 
@@ -81,6 +83,8 @@ def explain(
     """
     net, batch = fold_batchnorm(engine.network), engine._chunk
     given = made_up_inputs(net, batch) if x is None else x
+    if x is not None:
+        refuse_beyond_float32(engine, chunks_of(engine, x, batch))
     rounds = None if rounds is None else whole("rounds", rounds)
     core, packs = _limits(measure), Packs()
     counted = _counted(engine, given, core)

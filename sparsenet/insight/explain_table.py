@@ -23,18 +23,22 @@ WORDS = ("layer", "format", "limit")
 """What may take several lines where there is no room; numbers may not."""
 
 CAPTION = (
-    "active: the largest share of inputs that can be non-zero, as far as k-winners tell. fill: kept weights over "
-    "places stored. dense: kernels that skip nothing. Bound by, or limit: what takes a kernel longest, by the limits "
-    "of {core}."
+    "active: the largest share of inputs that can be non-zero; k-winners fix it, behind ReLU any input can be. fill: "
+    "kept weights over places stored. dense: kernels that skip nothing. Bound by, or limit: what takes a kernel "
+    "longest, by the limits of {core}."
 )
 MEASURED = (
-    "Measured on {inputs}, both in turn, each layer's steps called one by one: their sum is not the whole, and what "
-    "one layer takes depends on what the others leave in the caches."
+    "Measured on {inputs}, this network and the dense one in turn, step by step. The layers' times do not add up to "
+    "the whole, and each depends on what the other layers leave in the caches."
 )
 SLOWER = 1.2
 """The same kernel twice, measured in turn, differs by less."""
 
-NOTHING = "Nothing that was tried is predicted to save both a tenth of this layer and a hundredth of the network."
+NOTHING = "No change that was tried is predicted to save 10 % of this layer's time and 1 % of the network's."
+
+FAMILIES = (
+    "Families of masks (taps, subsets, blocks, ...): help(sparsenet.packing.masks) draws them; notebooks/masks.md."
+)
 
 
 def explanation_parts(found: Explanation, columns: int = HTML_WIDTH) -> "Iterator[RenderableType]":
@@ -56,6 +60,8 @@ def explanation_parts(found: Explanation, columns: int = HTML_WIDTH) -> "Iterato
         yield Text(f"What would save most time, whatever it does to accuracy: {plain(layer)}, {advice.text}.")
     if found.rounding is not None:
         yield Text(plain(_sentence(found.rounding.text)))
+    if any(advice and " mask (" in advice.text for row in found.layers for advice in (row.advice, row.fuller)):
+        yield Text(FAMILIES)
 
 
 def explanation_table(found: Explanation, columns: int = HTML_WIDTH) -> "Table":
@@ -93,11 +99,11 @@ def explanation_table(found: Explanation, columns: int = HTML_WIDTH) -> "Table":
 
 
 def _caption(found: Explanation) -> str:
-    core = "this core, measured" if found.limits_measured else "a typical core, for nobody has measured this one"
+    core = "this core, measured" if found.limits_measured else "a typical core, since this one was not measured yet"
     said = [CAPTION.format(core=core)]
     if found.copying_us > 0.05 * found.predicted_us:
         copying = f"{as_time(found.copying_us)} µs predicted"
-        said.append(f"whole: with copying the input and turning it channels last, {copying}.")
+        said.append(f"whole: also holds copying the input into the engine's layout, {copying}.")
     return " ".join([*said, *([MEASURED.format(inputs=found.inputs)] if found.inputs else [])])
 
 
@@ -156,7 +162,7 @@ def _slower(row: LayerExplanation) -> str:
     """Say so where the very same kernel takes longer in the network of dense ones."""
     if not row.as_dense or row.dense_us is None or (row.speedup or 1.0) < SLOWER:
         return ""
-    return "Among dense kernels the same one is slower, with less of the caches."
+    return "In the dense network the same kernel is slower, because the other layers leave it less of the caches."
 
 
 def _sentence(text: str) -> str:

@@ -129,7 +129,7 @@ class Explanation:
     layers : tuple of LayerExplanation
         Those that run anything.
     batch : int
-        The largest batch of one call.
+        That the engine was planned for.
     samples : int
         That go through the layers together.
     inputs : str

@@ -5,13 +5,14 @@ import textwrap
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from sparsenet.errors import SparsenetError
-from sparsenet.table_style import ruled
-from sparsenet.tables import as_html, printable
+from sparsenet.errors import SparsenetError, did_you_mean
+from sparsenet.source_view import PythonSource
+from sparsenet.table_style import fitted, ruled
+from sparsenet.tables import HTML_WIDTH, as_html, printable
 from sparsenet_kernels.definition import definition_of
+from sparsenet_kernels.forks import kept_property
 from sparsenet_kernels.machine_code import MachineCode, machine_code
 from sparsenet_kernels.registry import Argument, Kernel, KernelCompileError, kernels
 
@@ -40,7 +41,7 @@ class KernelView:
     source: str
     definition: str
 
-    @cached_property
+    @kept_property
     def code(self) -> MachineCode:
         """The machine code, compiled when first asked for.
 
@@ -79,17 +80,16 @@ class KernelView:
 
     def __rich__(self) -> "Group":
         from rich.console import Group
-        from rich.syntax import Syntax
 
         parts: list[RenderableType] = [
             f"[italic]{self.kernel.name}[/italic]",
             _argument_table(self.kernel),
             *_code_parts(self.code),
             "Its Python:",
-            Syntax(self.source, "python", word_wrap=True),
+            PythonSource(self.source),
         ]
         if self.definition:
-            parts += ["What it must compute:", Syntax(self.definition, "python", word_wrap=True)]
+            parts += ["\nWhat it must compute:", PythonSource(self.definition)]
         return Group(*parts)
 
     def _repr_html_(self) -> str:
@@ -123,13 +123,19 @@ def show_kernel(name: str) -> KernelView:
     """
     if name not in kernels():
         close = ", ".join(get_close_matches(name, kernels(), 3, 0))
-        raise SparsenetError(f"expected the name of a kernel, got {name!r}; close to it are {close}")
+        hint = did_you_mean(name, kernels()) or f"; close to it are {close}"
+        raise SparsenetError(f"expected the name of a kernel, got {name!r}{hint}")
     kernel = kernels()[name]
     return KernelView(kernel, _source_of(kernel.source), _source_of(definition_of(kernel)))
 
 
-def kernel_table() -> "Table":
-    """List all kernels of the CPU, those of one's own, too.
+def kernel_table(columns: int = HTML_WIDTH) -> "Table":
+    """List all kernels of the CPU, those of one's own, too, and then which are from where.
+
+    Parameters
+    ----------
+    columns : int
+        Of the terminal.
 
     Examples
     --------
@@ -137,12 +143,14 @@ def kernel_table() -> "Table":
     True
     """
     title = "Kernels: <operation>_<dtype>_<weights>_<inputs>__<variant>"
-    table = ruled(title, ("kernel", "defined by", "needs", "comes with"))
+    rows = kernel_rows()
+    mixed = len({row["origin"] for row in rows}) > 1
+    table = ruled(title, ("kernel", "defined by", "needs", *["comes with"] * mixed))
     table.columns[0].no_wrap = True
-    for row in kernel_rows():
-        cells = str(row["definition"] or ""), ", ".join(row["features"]), row["origin"]
+    for row in rows:
+        cells = str(row["definition"] or ""), ", ".join(row["features"]), *[row["origin"]] * mixed
         table.add_row(row["name"], *map(printable, cells))
-    return table
+    return fitted(table, columns, ("defined by", "needs"))
 
 
 def kernel_rows() -> list[dict[str, Any]]:

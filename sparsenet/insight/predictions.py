@@ -6,20 +6,18 @@ from dataclasses import dataclass
 from math import prod
 from typing import Any
 
-import numpy as np
-
 from sparsenet.engine.lower import Lowered, lower, pooled_at_once
-from sparsenet.engine.values import Step, View
+from sparsenet.engine.predicted_steps import step_us
 from sparsenet.insight.variants import all_kept
 from sparsenet.network import INPUT, Network
 from sparsenet.passes import fold_batchnorm
 from sparsenet.planner.choose import Choice
 from sparsenet.planner.machine import machine
-from sparsenet.planner.step_cost import copying_us, step_cost
+from sparsenet.planner.step_cost import copying_us
 
 __all__ = ["DensePlan", "Forecast", "Packs", "dense_plan", "forecast", "predicted_choices", "without"]
 
-Packs = dict[tuple[str, str], Any]
+Packs = dict[tuple[Any, ...], Any]
 """Weights as they were packed for the formats, by layer and packer."""
 
 LARGEST_CHUNK = 16
@@ -80,18 +78,8 @@ def forecast(
         if step.layer in choices:
             layers_us[step.layer] = choices[step.layer].cost.us
         elif step.layer not in counted:
-            layers_us[step.layer or INPUT] += _step_us(step, lowered.draft.batch)
+            layers_us[step.layer or INPUT] += step_us(step, lowered.draft.batch)
     return Forecast(choices, dict(layers_us))
-
-
-def _step_us(step: Step, samples: int) -> float:
-    names = (argument.name for argument in step.kernel.arguments)
-    shapes = {name: _shape(given) for name, given in zip(names, step.arguments, strict=True)}
-    return step_cost(step.kernel.name.partition("__")[0], shapes, machine(), samples).us
-
-
-def _shape(given: Any) -> tuple[int, ...]:
-    return given.shape if isinstance(given, View | np.ndarray) else (given,)
 
 
 def predicted_choices(net: Network, batch: int = 1, packs: Packs | None = None) -> dict[str, Choice]:

@@ -23,7 +23,16 @@ if TYPE_CHECKING:
 
     from sparsenet.engine.engine import Engine
 
-__all__ = ["Profile", "StepProfile", "chunks_of", "profile", "rounds_that_fit", "timed_steps", "timed_whole"]
+__all__ = [
+    "Profile",
+    "StepProfile",
+    "chunks_of",
+    "profile",
+    "refuse_beyond_float32",
+    "rounds_that_fit",
+    "timed_steps",
+    "timed_whole",
+]
 
 FloatArray = npt.NDArray[np.float32]
 Times = npt.NDArray[np.float64]
@@ -163,6 +172,8 @@ def profile(
     ------
     SparsenetError
         When there is no input, it does not fit the network, or there are no rounds.
+    RangeError
+        When an input makes a value inside the network leave float32.
     TypeError
         When inputs are no numbers, or rounds no integer.
 
@@ -177,6 +188,7 @@ def profile(
     """
     steps = Steps(engine)
     chunks = chunks_of(engine, x, steps.chunk)
+    refuse_beyond_float32(engine, chunks)
     samples = len(chunks[0])
     turns = rounds_that_fit(steps, chunks, clock) if rounds is None else whole("rounds", rounds)
     step_us, idle_us = timed_steps(steps, chunks, turns, clock)
@@ -204,6 +216,12 @@ def chunks_of(engine: "Engine", x: npt.ArrayLike, most: int) -> list[FloatArray]
         raise SparsenetError("expected finite inputs, got NaN or infinity")
     size = min(most, len(array))
     return [array[start : start + size] for start in range(0, len(array) - size + 1, size)]
+
+
+def refuse_beyond_float32(engine: "Engine", chunks: Sequence[FloatArray]) -> None:
+    """Raise what the engine raises where values leave float32: times of what is no number say nothing."""
+    for chunk in chunks:
+        engine(chunk)
 
 
 def rounds_that_fit(steps: Steps, chunks: Sequence[FloatArray], clock: Clock) -> int:

@@ -1,4 +1,4 @@
-"""What others have said of this network on other hardware, and how far their figures can be relied on."""
+"""What others have published of this network on other hardware."""
 
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -22,7 +22,7 @@ class Figure:
     watts : float or None
         Of the board, as its maker specifies it; nobody measured it at work.
     standing : str
-        "published", or "recalled": from memory, not checked against the paper, not to be quoted.
+        "published": where it was is said in ``source``. Figures that nobody can look up have no place here.
     source : str
     """
 
@@ -50,6 +50,4 @@ FIGURES = (
         "published",
         "the forum thread on the paper (15.8 days of sound a second; 215 W is the board's specification)",
     ),
-    Figure("FPGA (Alveo U250), one network, sparse twice", 102_857.0, None, "recalled", "the paper's table of results"),
-    Figure("FPGA (Alveo U250), whole chip, dense", 12_195.0, None, "recalled", "the paper's table of results"),
 )

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from os import PathLike
 from typing import Any
 
-from sparsenet.figures import new_figure, write_figure
+from sparsenet.figures import GREY, for_any_page, new_figure, write_figure
 from sparsenet.insight.residency import Residency, ResidencyRow
 from sparsenet.tables import as_size
 
@@ -17,6 +17,7 @@ SHIFT = 0.28
 """How far below the line of one core the line of all cores is."""
 
 
+@for_any_page
 def plot_residency(found: Residency, path: str | PathLike[str] | None = None) -> Any:
     """Draw a line for each network and layer, from its time with caches hot to its time without them.
 
@@ -66,8 +67,8 @@ def _draw_line(axis: Any, found: Residency, rows: Sequence[ResidencyRow], place:
     names = [condition.name for condition in found.conditions]
     for row in rows:
         number = names.index(row.condition)
-        face = f"C{number}" if row.cores == 1 else "white"
-        style = {"color": face, "edgecolor": f"C{number}", "marker": MARKERS[number % len(MARKERS)], "zorder": 2}
+        face = f"C{number}" if row.cores == 1 else "none"
+        style = {"facecolor": face, "edgecolor": f"C{number}", "marker": MARKERS[number % len(MARKERS)], "zorder": 2}
         axis.scatter([row.median_us], [place], s=30, **style)
 
 
@@ -75,5 +76,5 @@ def _legend(axis: Any, found: Residency) -> None:
     for number, condition in enumerate(found.conditions):
         axis.scatter([], [], s=30, color=f"C{number}", marker=MARKERS[number % len(MARKERS)], label=condition.name)
     for cores in sorted({row.cores for row in found.rows} - {1}):
-        axis.scatter([], [], s=30, color="white", edgecolor="black", label=f"hollow: {cores} cores at once")
+        axis.scatter([], [], s=30, color="none", edgecolor=GREY, label=f"hollow: {cores} cores at once")
     axis.figure.legend(*axis.get_legend_handles_labels(), loc="outside lower center", ncols=5, fontsize=8)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from os import PathLike
 from typing import Any
 
-from sparsenet.figures import new_figure, write_figure
+from sparsenet.figures import for_any_page, new_figure, write_figure
 from sparsenet.insight.profile_table import share_text
 from sparsenet.insight.roofline import Roofline, RooflineStep
 from sparsenet.planner.limits import Limits
@@ -19,6 +19,7 @@ PLACES = ((6, -3), (6, 12), (-6, 12), (-6, -3), (6, 24), (6, -14), (-6, 24), (-6
 """Where a label may stand, in points from its point; the first where it covers no other."""
 
 
+@for_any_page
 def plot_roofline(found: Roofline, path: str | PathLike[str] | None = None) -> Any:
     """Draw the limits as roofs, each step that multiplies as a point under its own, and all steps as bars.
 
@@ -92,7 +93,6 @@ def _label(axis: Any, steps: Sequence[RooflineStep]) -> None:
             textcoords="offset points",
             fontsize=7,
             va="top",
-            bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.7, "pad": 0.5},
         )
         for across, up in PLACES:
             text.set(position=(across, up), ha="left" if across > 0 else "right")

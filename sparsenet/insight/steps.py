@@ -6,7 +6,6 @@ and on scratch memory of its own, so that it can be timed and its arrays can be 
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cached_property
 from math import prod
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sparsenet.engine.arena import aligned_scratch
+from sparsenet_kernels.forks import kept_property
 from sparsenet_kernels.native import SAMPLES, address_of
 from sparsenet_kernels.registry import Kernel
 
@@ -111,7 +111,7 @@ class Steps:
             )
         )
 
-    @cached_property
+    @kept_property
     def resident_bytes(self) -> int:
         """Bytes that one call touches: all constants, and the scratch."""
         return int(self._program.scratch_bytes + sum(array.nbytes for array in self._program.constants))
@@ -145,9 +145,8 @@ class Steps:
         if step.kernel.inputs != "active" or place is None or not place.of_samples:
             return None
         columns = self._array(place, samples)
-        counts = (columns >= 0).argmin(axis=-1)  # a list ends at its first -1
-        full = (columns >= 0).all(axis=-1)
-        return int(np.where(full, columns.shape[-1], counts).sum()), int(np.prod(columns.shape[:-1]))
+        ends = np.insert(columns, columns.shape[-1], -1, axis=-1)  # as lists do that are not full; some have no room
+        return int((ends >= 0).argmin(axis=-1).sum()), int(np.prod(columns.shape[:-1]))
 
     def _array(self, place: Place, samples: int) -> npt.NDArray[Any]:
         dtype = {4: np.int32, 2: np.int16, 1: np.uint8}[place.item_bytes]

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from sparsenet.errors import SparsenetError
+from sparsenet.errors import SparsenetError, did_you_mean
 from sparsenet.layers import (
     BatchNorm,
     Conv2d,
@@ -100,7 +100,8 @@ def mask_for(layer: Weighted, family: str, density: float, channels: int | None)
         When there is no such family, or it has no such mask for this shape.
     """
     if family not in FAMILIES:
-        raise SparsenetError(f"expected a family of masks ({', '.join(FAMILIES)}), got {family!r}")
+        close = did_you_mean(family, FAMILIES)
+        raise SparsenetError(f"expected a family of masks ({', '.join(FAMILIES)}), got {family!r}{close}")
     in_bytes = isinstance(layer, QuantizedConv2d | QuantizedLinear)
     settings: dict[str, Any] = {"inputs": 4 if in_bytes else 1} if family == "blocks" else {}
     if layer.weight.ndim == 2:

@@ -15,12 +15,12 @@ NEARLY_DENSE = 0.9
 MEANS = {
     ARITHMETIC: "fewer multiplications would help",
     ADDRESSES: "masks whose neighbouring outputs share inputs, such as blocks or taps, need fewer of them",
-    CALLS: "more samples in one call share it",
+    CALLS: "more samples in one call share its cost",
     "bytes": "more samples in one call share the weights",
 }
 """What would move a limit."""
 
-CHEAPER = {ARITHMETIC: "cheaper ones, too, in int8", "bytes": "in int8 they are a quarter"}
+CHEAPER = {ARITHMETIC: "int8 makes each cheaper, too", "bytes": "int8 has a quarter of the bytes"}
 """What would move a limit of float32."""
 
 
@@ -37,7 +37,7 @@ def verdict(found: "Explanation", gains: float) -> str:
     if found.speedup >= gains:
         most = max(found.layers, key=lambda row: row.saved_us)
         share = f", most of it in {most.layer}" if most.saved_us > 0 else ""
-        share += ": the same kernel there, with less of the caches" if share and most.as_dense else ""
+        share += ", where the same kernel runs with less of the caches" if share and most.as_dense else ""
         gained = f"With dense kernels this network would take {found.speedup:.1f} times as long ({how}){share}."
         return " ".join([gained, *(f"{one[:1].upper()}{one[1:]}." for one in _elsewhere(found))])
     return f"This network gains nothing from zeros here ({found.speedup:.2f} times dense, {how}): {_why(found)}."
@@ -52,7 +52,7 @@ def _why(found: "Explanation") -> str:
         few = "no" if all(row.density == 1 for row in weighted) else "hardly any"
         reasons.append(f"{few} weight is zero (sn.what_if predicts what masks would gain; they have to be trained in)")
     if all(row.active == 1 for row in weighted):
-        reasons.append("no k-winners leave inputs out, and which zeros ReLU leaves is not known beforehand")
+        reasons.append("no k-winners leave inputs out, and ReLU's zeros are not known before the input comes")
     slowest = max(weighted, key=lambda row: row.time_us)
     if slowest.density != 1:
         reasons.append(f"in {slowest.layer}, the slowest layer with weights, {slowest.zeros}")

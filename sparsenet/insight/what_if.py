@@ -22,6 +22,7 @@ from sparsenet.insight.what_if_networks import (
 )
 from sparsenet.layers import Weighted
 from sparsenet.network import INPUT, Network, Node
+from sparsenet.network_parts import expect_network
 from sparsenet.packing.arguments import checked_density, whole
 from sparsenet.passes import fold_batchnorm
 from sparsenet.progress import tracked
@@ -88,7 +89,7 @@ def what_if(
     SparsenetError
         When a setting cannot be right, or there is nothing to change.
     TypeError
-        When ``net`` is no network, or a number no number.
+        When ``net`` is not a network, or a setting has the wrong type.
 
     Examples
     --------
@@ -99,8 +100,7 @@ def what_if(
     >>> [row.name for row in found.rows], found.best.layers[1].density < 0.06
     (['as it is', 'dense kernels', 'blocks'], True)
     """
-    if not isinstance(net, Network):
-        raise TypeError(f"expected a Network, got {type(net).__name__}")
+    expect_network(net)
     net = fold_batchnorm(net)
     fewer = net if active is None else with_winners(net, active)
     density = None if density is None else checked_density(density)

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from sparsenet.errors import SparsenetError
+from sparsenet.errors import SparsenetError, did_you_mean
 from sparsenet.insight.overlaid_sets import overlaid_sets_notes
 from sparsenet.insight.predictions import Forecast, Packs, dense_plan, forecast
 from sparsenet.insight.variants import image_channels, mask_for, masked, weighted_nodes, with_layers
@@ -46,7 +46,8 @@ class Candidate:
 def wished_families(density: float | None, active: float | None, family: str | None) -> tuple[str, ...]:
     """List the families that are asked for: all of them, unless only fewer winners are."""
     if family is not None and family not in FAMILIES:
-        raise SparsenetError(f"expected a family of masks ({', '.join(FAMILIES)}), got {family!r}")
+        close = did_you_mean(family, FAMILIES)
+        raise SparsenetError(f"expected a family of masks ({', '.join(FAMILIES)}), got {family!r}{close}")
     if family is not None:
         return (family,)
     return () if density is None and active is not None else tuple(FAMILIES)

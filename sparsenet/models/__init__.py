@@ -2,8 +2,10 @@
 
 import os
 from importlib.resources import files
+from typing import IO
 
 from sparsenet import storage
+from sparsenet.errors import did_you_mean
 from sparsenet.network import Network
 
 __all__ = ["BUNDLED", "load"]
@@ -12,20 +14,22 @@ BUNDLED = ("spoken-digits", "spoken-digits-float32", "spoken-digits-dense")
 """The names of the bundled networks: one sparse twice, in int8 and before it was rounded, and the dense twin."""
 
 
-def load(name_or_path: str | os.PathLike[str]) -> Network:
+def load(name_or_path: "str | os.PathLike[str] | bytes | IO[bytes]") -> Network:
     """Load a bundled network by its name, or any network by the path of its ``.safetensors`` file.
 
     Parameters
     ----------
-    name_or_path : str or path
-        A bundled name goes before a file of that name; write ``"./spoken-digits"`` for the file.
+    name_or_path : str, path, bytes or open binary file
+        A bundled name goes before a file of that name; write ``"./spoken-digits"`` for the file. What a file holds
+        may also be given as bytes, or as an open file, which is read to its end.
 
     Raises
     ------
     FileNotFoundError
         When there is neither; it lists the bundled names.
     ModelFormatError
-        When the file does not hold a valid network.
+        When the file does not hold a valid network. Where it is a file of another tool (torch, ONNX, TensorFlow
+        Lite, Keras), the error says so, and what to do.
 
     Examples
     --------
@@ -37,6 +41,10 @@ def load(name_or_path: str | os.PathLike[str]) -> Network:
     try:
         return storage.load(name_or_path)
     except FileNotFoundError:
+        if not isinstance(name_or_path, str | os.PathLike):  # an open file of somebody's own raised it
+            raise
+        given = os.fspath(name_or_path)
         raise FileNotFoundError(
-            f"expected the path of a network or one of {', '.join(BUNDLED)}, got {os.fspath(name_or_path)!r}"
+            f"expected the path of a network or one of {', '.join(BUNDLED)}, "
+            f"got {given!r}{did_you_mean(given, BUNDLED)}"
         ) from None

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from sparsenet.errors import SparsenetError
+from sparsenet.errors import SparsenetError, did_you_mean
 from sparsenet.packing.grid import Grid
 from sparsenet.packing.masks import FAMILIES, Mask
 from sparsenet.packing.scattered import units_of
@@ -104,7 +104,8 @@ def _array(weight: Any) -> Energies:
 def _check_family(family: str) -> None:
     if family not in CHOICES:
         known = ", ".join(CHOICES)
-        raise SparsenetError(f"expected a family whose best mask can be found ({known}), got {family!r}")
+        close = did_you_mean(family, CHOICES)
+        raise SparsenetError(f"expected a family whose best mask can be found ({known}), got {family!r}{close}")
 
 
 def _count(like: Mask, size: int, share: float) -> int:

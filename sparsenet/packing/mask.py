@@ -10,6 +10,7 @@ import numpy.typing as npt
 from sparsenet.errors import SparsenetError
 from sparsenet.packing.grid import Grid, grid_of
 from sparsenet.packing.picture import as_image, as_text
+from sparsenet_kernels.indices import narrowed
 
 __all__ = ["Mask"]
 
@@ -90,7 +91,7 @@ class Mask:
         if "per_set" not in self.parameters:
             raise SparsenetError("expected a mask made by `complementary`, got another; `pack` finds sets for any mask")
         per_set = int(self.parameters["per_set"])
-        return (np.arange(len(self.keep)) // per_set).astype(np.int32)
+        return narrowed(np.arange(len(self.keep)) // per_set, np.int32, "sets")
 
     def __repr__(self) -> str:
         settings = "".join(f", {name}={value!r}" for name, value in self.parameters.items() if value is not None)

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sparsenet.errors import SparsenetError
+from sparsenet.given import real_array
 from sparsenet.packing.arguments import kept_units
 from sparsenet.packing.grid import grid_of
 from sparsenet.packing.magnitude import deal, free_energy, group
@@ -15,6 +16,7 @@ from sparsenet.packing.mask import Mask
 from sparsenet.packing.packed import Packing
 from sparsenet.packing.search import best_fit, colouring, first_fit
 from sparsenet.packing.verify import set_of_each, verify
+from sparsenet_kernels.indices import narrowed
 
 __all__ = ["METHODS", "pack"]
 
@@ -75,13 +77,11 @@ def pack(
     >>> packed.count, round(packed.energy, 2), round(packed.free_energy, 2)
     (8, 0.43, 0.49)
     """
-    given = np.asarray(mask_or_weight)
-    if given.dtype.kind not in "fiub":
-        raise TypeError(f"expected a mask or weights, got an array of {given.dtype}")
+    given = real_array(mask_or_weight, "a mask or weights")
     grid = grid_of(given.shape)
     matrix = given.reshape(grid.N, grid.D)
     chosen = _checked_method(method, density, given.dtype)
-    known = None if sets is None else set_of_each(sets, grid.N).astype(np.int32)
+    known = None if sets is None else narrowed(set_of_each(sets, grid.N), np.int32, "sets")
     begin = perf_counter()
     if density is not None:
         kept = kept_units(density, grid.D, "inputs")

@@ -1,14 +1,15 @@
 """A packing: which outputs share a set, and how well that went."""
 
-from dataclasses import dataclass
-from functools import cached_property
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from sparsenet.errors import SparsenetError
+from sparsenet.given import real_array
 from sparsenet.packing.search import lower_bound
+from sparsenet_kernels.forks import kept_property
 from sparsenet_kernels.formats import Complementary, pack_complementary, pack_complementary_conv2d
 
 if TYPE_CHECKING:
@@ -48,6 +49,9 @@ class Packing:
         self.keep.setflags(write=False)
         self.sets.setflags(write=False)
 
+    def __reduce__(self) -> tuple[type, tuple[Any, ...]]:
+        return Packing, tuple(getattr(self, field.name) for field in fields(self))
+
     @property
     def count(self) -> int:
         """Sets."""
@@ -68,7 +72,7 @@ class Packing:
         """The fraction of the sets' slots that hold a weight: kept / (D * count)."""
         return self.kept / (self.keep.size // len(self.keep) * self.count)
 
-    @cached_property
+    @kept_property
     def lower_bound(self) -> int:
         """A number of sets that no packing of the same mask goes below; it may be far from what can be reached."""
         return lower_bound(self.keep.reshape(len(self.keep), -1))
@@ -97,7 +101,7 @@ class Packing:
         >>> packed.values.tolist()
         [[7.0], [7.0], [7.0], [7.0]]
         """
-        given = np.asarray(weight)
+        given = real_array(weight, "weights")
         if given.shape != self.keep.shape:
             raise SparsenetError(f"expected weights of shape {self.keep.shape}, got {given.shape}")
         kept = np.where(self.keep, given, 0)

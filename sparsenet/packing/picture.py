@@ -7,6 +7,8 @@ import zlib
 import numpy as np
 import numpy.typing as npt
 
+from sparsenet_kernels.indices import narrowed
+
 __all__ = ["as_image", "as_text"]
 
 SHADES = " .:-=+*#@"
@@ -43,7 +45,7 @@ def as_image(keep: npt.NDArray[np.bool_]) -> str:
     '<img alt="mask" width="24" height="24'
     """
     shares = _shrunk(keep, PIXELS, PIXELS)
-    grey = np.round(255 * (1 - shares)).astype(np.uint8)
+    grey = narrowed(np.round(255 * (1 - shares)), np.uint8, "shades")
     zoom = max(1, min(8, PIXELS // max(grey.shape)))
     size = f'width="{zoom * grey.shape[1]}" height="{zoom * grey.shape[0]}"'
     data = base64.b64encode(_png(grey)).decode()

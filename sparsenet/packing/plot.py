@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from sparsenet.figures import new_figure, write_figure
+from sparsenet.figures import for_any_page, new_figure, write_figure
 from sparsenet.packing.packed import Packing
 
 __all__ = ["overlay", "plot_packing"]
@@ -35,6 +35,7 @@ def overlay(packing: Packing) -> npt.NDArray[np.int32]:
     return slots
 
 
+@for_any_page
 def plot_packing(packing: Packing, path: str | PathLike[str] | None = None, *, inputs: int = 200) -> Any:
     """Draw the outputs of the first set below each other, and all sets overlaid, one colour for each output of a set.
 
@@ -75,9 +76,10 @@ def plot_packing(packing: Packing, path: str | PathLike[str] | None = None, *, i
 
 
 def _coloured(slots: npt.NDArray[np.int32]) -> npt.NDArray[np.float64]:
-    """Give each number a colour of its own, and white to -1: (..., 3) from 0 to 1."""
+    """Give each number a colour of its own, and none to -1: red, green, blue and opacity (..., 4) from 0 to 1."""
     hue = slots * GOLDEN % 1
     bright = 0.65 + 0.25 * (slots % 3 / 2)
     sectors = (hue[..., None] * 6 + np.array([0.0, 4.0, 2.0])) % 6
     pure = np.clip(np.abs(sectors - 3) - 1, 0, 1)
-    return np.where(slots[..., None] < 0, 1.0, bright[..., None] * (0.15 + 0.85 * pure))
+    colours = bright[..., None] * (0.15 + 0.85 * pure)
+    return np.concatenate([colours, (slots >= 0)[..., None]], axis=-1)

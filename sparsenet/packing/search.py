@@ -28,7 +28,7 @@ def first_fit(keep: BoolArray) -> Sets:
 
     A mask that was built set by set is packed into no more sets than it was built with.
     """
-    return np.asarray(fit_sets(linear_entries(keep, None, by="row")), np.int32)
+    return fit_sets(linear_entries(keep, None, by="row"))
 
 
 def best_fit(keep: BoolArray) -> Sets:

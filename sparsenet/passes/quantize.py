@@ -9,7 +9,8 @@ import numpy.typing as npt
 from sparsenet.errors import GraphError, QuantizationWarning, SparsenetError
 from sparsenet.layers import Conv2d, Dequantize, KWinners, Linear, Quantize, QuantizedConv2d, QuantizedLinear, ReLU
 from sparsenet.network import Network, Node
-from sparsenet.passes.byte_paths import Readers, loses_negatives, tail_of, works_on_bytes
+from sparsenet.network_parts import expect_network
+from sparsenet.passes.byte_paths import loses_negatives, tail_of, works_on_bytes
 from sparsenet.passes.calibration import observe
 from sparsenet.passes.draft import Draft, Value, append, as_bytes, as_float, leading_to, steps_of
 from sparsenet.passes.extents import told_of
@@ -104,13 +105,14 @@ def rounded_network(
     progress: bool | None = False,
 ) -> tuple[Network, str]:
     """Do what :func:`quantize` does, and return what it would warn of, or nothing."""
+    expect_network(net)
     _refuse_quantized(net)
     _check_kept(net, keep_float32)
     net = fold_batchnorm(net)
-    draft, readers = Draft(net, observe(net, calibration, progress)), Readers(net)
+    draft = Draft(net, observe(net, calibration, progress))
     for node in tracked(net.nodes, "quantising, layers", progress, len(net.nodes)):
         try:
-            draft.values[node.name] = _rounded(draft, readers, node, node.name in keep_float32)
+            draft.values[node.name] = _rounded(draft, node, node.name in keep_float32)
         except GraphError as error:
             raise GraphError(f"layer {node.name!r}: {error}; it cannot be quantised") from None
     output = as_float(draft, net.output)
@@ -141,17 +143,17 @@ def _check_kept(net: Network, names: Collection[str]) -> None:
             )
 
 
-def _rounded(draft: Draft, readers: Readers, node: Node, keep: bool) -> Value:
+def _rounded(draft: Draft, node: Node, keep: bool) -> Value:
     """Add what a layer becomes; where its inputs are bytes, it is done on bytes if it can be."""
     layer, given = node.layer, [draft.values[source] for source in node.inputs]
     steps = given[0].steps
     if isinstance(layer, Conv2d):
-        return _round_conv2d(draft, readers, node, layer)
+        return _round_conv2d(draft, node, layer)
     if isinstance(layer, Linear):
         return _round_linear(draft, node, layer, keep)
     if isinstance(layer, ReLU) and steps is not None and steps.zero == 0:
         return given[0]  # no byte is below zero
-    if steps is not None and works_on_bytes(readers, node, steps.zero):
+    if steps is not None and works_on_bytes(draft.net, node, steps.zero):
         return Value(append(draft, node.name, layer, given[0].name), steps)
     sources = [as_float(draft, source) for source in node.inputs]
     return Value(append(draft, node.name, layer, *sources))
@@ -176,11 +178,11 @@ def _round_linear(draft: Draft, node: Node, layer: Linear, keep: bool) -> Value:
     return Value(node.name)
 
 
-def _round_conv2d(draft: Draft, readers: Readers, node: Node, layer: Conv2d) -> Value:
+def _round_conv2d(draft: Draft, node: Node, layer: Conv2d) -> Value:
     source, before = as_bytes(draft, node.inputs[0])
-    tail = tail_of(readers, node.name)
+    tail = tail_of(draft.net, node.name)
     last = tail[-1].name if tail else node.name
-    unsigned = loses_negatives(readers, node.name)
+    unsigned = loses_negatives(draft.net, node.name)
     lowest, highest = draft.range_of(last)
     wanted = Wanted(
         lowest=0.0 if unsigned else lowest,

@@ -2,11 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
-from sparsenet.errors import CompileError
+from sparsenet.errors import CompileError, did_you_mean
 from sparsenet.planner.cost import WeightedWork, predict
+from sparsenet.planner.footprint import stored_bytes
 from sparsenet.planner.machine import Machine
-from sparsenet.planner.own_kernels import is_own, stand_ins
+from sparsenet.planner.own_kernels import is_own, own_kernels_registered, stand_ins
 from sparsenet.planner.predicted import Cost
 from sparsenet_kernels.registry import kernels
 
@@ -75,7 +77,14 @@ def _form(name: str) -> tuple[str, str]:
     return weights, inputs
 
 
-def choose(operation: str, work: WeightedWork, machine: Machine, forced: str = "") -> tuple[str, str, dict[str, float]]:
+def choose(
+    operation: str,
+    work: WeightedWork,
+    machine: Machine,
+    forced: str = "",
+    unfit: Mapping[tuple[str, str], str] = MappingProxyType({}),
+    most_bytes: int | None = None,
+) -> tuple[str, str, dict[str, float]]:
     """Choose the kernel for a layer by predicted time.
 
     Parameters
@@ -85,6 +94,10 @@ def choose(operation: str, work: WeightedWork, machine: Machine, forced: str = "
     machine : Machine
     forced : str, optional
         The kernel to use, whatever is predicted.
+    unfit : mapping of (str, str) to str, optional
+        The forms of weights and inputs whose kernels cannot run this layer, and why not.
+    most_bytes : int, optional
+        What the weights may take in the form that the kernel reads; where no form takes so little, the smallest does.
 
     Returns
     -------
@@ -100,19 +113,37 @@ def choose(operation: str, work: WeightedWork, machine: Machine, forced: str = "
         if operation == "conv2d_pool2":  # what only convolves may be asked for, too
             possible = tuple(dict.fromkeys([*possible, *_registered("conv2d", work)]))
         if forced not in possible:
-            raise CompileError(f"expected one of {', '.join(possible)}, got {forced!r}")
+            close = did_you_mean(forced, possible)
+            raise CompileError(f"expected one of {', '.join(possible)}, got {forced!r}{close}")
+        if _form(forced) in unfit:
+            raise CompileError(f"{forced} cannot run it: {unfit[_form(forced)]}")
         return forced, "asked for", {}
     # nobody packs sets to find out how many there are: where some are full, csc does the same work in less memory
-    predicted = {name: predict(name, work, machine).us for name in possible if "complementary" not in name}
+    fitting = [name for name in possible if "complementary" not in name and _form(name) not in unfit]
+    if not fitting:
+        raise CompileError(f"no kernel can run it: {next(iter(unfit.values()))}")
+    names = _in_proportion(fitting, work, most_bytes)
+    predicted = {name: predict(name, work, machine).us for name in names}
     best = min(predicted, key=predicted.__getitem__)
     reason = _reason(best, predicted, operation)
     # nothing is known of kernels registered elsewhere, so measuring alone can choose them
+    if not own_kernels_registered():
+        return best, reason, predicted
     own = {own: predicted[name] for name in predicted for own in stand_ins(name, machine.features)}
     return best, reason, predicted | own
 
 
+def _in_proportion(names: list[str], work: WeightedWork, most_bytes: int | None) -> list[str]:
+    """Leave out the kernels whose form of the weights takes too much memory; the smallest form is never left out."""
+    sizes = {name: stored_bytes(name, work) for name in names}
+    most = max(sizes.values()) if most_bytes is None else max(most_bytes, min(sizes.values()))
+    return [name for name in names if sizes[name] <= most]
+
+
 def _reason(best: str, predicted: Mapping[str, float], operation: str) -> str:
     dense = f"{operation}_f32_dense_dense"
+    if dense not in predicted or len(predicted) == 1:
+        return "the other forms of its weights would take too much memory, or cannot hold them"
     if best == dense:
         second = min((name for name in predicted if name != dense), key=predicted.__getitem__)
         times = predicted[second] / predicted[dense]

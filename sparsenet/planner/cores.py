@@ -1,12 +1,12 @@
 """How many cores this process may keep busy: affinity and cgroup quotas, which the machine's core count ignores."""
 
 import os
-from math import ceil
+from math import ceil, floor
 from pathlib import Path
 
 from sparsenet.planner.cgroups import CGROUP_ROOT, OWN_CGROUPS, cgroup_folders, read_text
 
-__all__ = ["usable_cores"]
+__all__ = ["usable_cores", "whole_cores"]
 
 
 def usable_cores() -> int:
@@ -20,9 +20,24 @@ def usable_cores() -> int:
     >>> usable_cores() >= 1
     True
     """
+    return max(1, min(_affinity(), ceil(_quota())))
+
+
+def whole_cores() -> int:
+    """Count the cores that are this process's altogether: as :func:`usable_cores`, but a quota is rounded down.
+
+    Examples
+    --------
+    >>> 1 <= whole_cores() <= usable_cores()
+    True
+    """
+    return max(1, min(_affinity(), floor(_quota())))
+
+
+def _quota() -> float:
+    """Give the cgroup's quota in cores; where there is none, more than any machine has."""
     quota = cgroup_quota(CGROUP_ROOT, OWN_CGROUPS)
-    allowed = _affinity()
-    return max(1, allowed if quota is None else min(allowed, ceil(quota)))
+    return float(2**20) if quota is None else quota
 
 
 def cgroup_quota(root: Path, own: Path) -> float | None:

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from sparsenet.errors import CompileError
 from sparsenet_kernels.registry import Kernel, found_wrong, kernels
 
-__all__ = ["check_stands_in", "is_own", "stand_ins"]
+__all__ = ["check_stands_in", "is_own", "own_kernels_registered", "stand_ins"]
 
 
 def is_own(name: str) -> bool:
@@ -17,6 +17,17 @@ def is_own(name: str) -> bool:
     False
     """
     return name in kernels() and not kernels()[name].bundled
+
+
+def own_kernels_registered() -> bool:
+    """Tell whether anybody registered a kernel outside of this package; mostly not, and then nobody need look for it.
+
+    Examples
+    --------
+    >>> own_kernels_registered()
+    False
+    """
+    return not all(kernel.bundled for kernel in kernels().values())
 
 
 def stand_ins(name: str, features: Iterable[str]) -> tuple[str, ...]:

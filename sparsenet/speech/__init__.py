@@ -4,11 +4,13 @@ Reading sound files needs the extra ``speech`` (``pip install "sparsenet[speech]
 SciPy. Training lives beside the torch modules, behind the extra ``train``.
 """
 
-from sparsenet.speech.audio import find_audio, read_audio, windows
+from sparsenet.speech.audio import read_audio
 from sparsenet.speech.dataset import LABELS, Clip, SpeechCommands, batches, label_of
 from sparsenet.speech.features import log_mel
+from sparsenet.speech.finding import find_audio
 from sparsenet.speech.front_end import FrontEnd
 from sparsenet.speech.recordings import Recording, recordings
+from sparsenet.speech.windowing import windows
 
 __all__ = [
     "LABELS",

@@ -1,61 +1,45 @@
-"""Sound files: find them, read them, cut them into windows of the length a network expects."""
+"""Sound files: read them, as one channel at one rate."""
 
 from __future__ import annotations
 
 import math
 import os
-from collections.abc import Iterable, Iterator
+import re
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from sparsenet.errors import AudioError, SparsenetError
 
-__all__ = ["AUDIO_SUFFIXES", "find_audio", "read_audio", "windows"]
-
-AUDIO_SUFFIXES = (".flac", ".oga", ".ogg", ".wav")
+__all__ = ["Sound", "hear_file", "read_audio"]
 
 _FORMATS = {"FLAC", "OGG", "RF64", "WAV", "WAVEX"}
 _LOWEST_RATE_HZ, _HIGHEST_RATE_HZ = 1_000, 192_000
 _LONGEST_S = 3_600
+_SIZE_UNKNOWN = 2**31 - 2**12  # who writes to a pipe cannot know how much will come, and claims about as much as it can
 _BLOCK_ELEMENTS = 2**20  # decoded at a time: 4 MiB, whatever length a header claims
-_LARGEST_ELEMENTS = 2**29  # of all windows of one recording: 2 GiB
 
 
-def find_audio(paths: str | os.PathLike[str] | Iterable[str | os.PathLike[str]]) -> list[Path]:
-    """List the sound files among files and folders.
+@dataclass(frozen=True, eq=False)
+class Sound:
+    """What a sound file holds.
 
-    Parameters
+    Attributes
     ----------
-    paths : path or iterable of paths
-        A file is taken as it is, whatever its name; a folder stands for the sound files in it and below it (known by
-        their suffix, hidden ones left out), in alphabetical order. Links to folders are not followed.
-
-    Returns
-    -------
-    list of Path
-        In the order of the arguments, each file once.
-
-    Raises
-    ------
-    AudioError
-        If a path does not exist, or no sound file is found.
-
-    Examples
-    --------
-    >>> from sparsenet.speech import recordings
-    >>> len(find_audio(recordings()[0].path.parent)) == len(recordings())
-    True
+    waveform : (n,) float32
+        One channel, at the rate that was asked for.
+    ends_early : str
+        Empty, or how much less there is than the file's header says, as an interrupted copy leaves it.
     """
-    given = [Path(path) for path in ([paths] if isinstance(paths, str | os.PathLike) else paths)]
-    found = dict.fromkeys(file for path in given for file in _files_at(path))
-    if not found:
-        places = ", ".join(str(path) for path in given) or "an empty list of paths"
-        raise AudioError(f"expected sound files ({' '.join(AUDIO_SUFFIXES)}), found none in {places}")
-    return list(found)
+
+    waveform: NDArray[np.float32]
+    ends_early: str
 
 
 def read_audio(path: str | os.PathLike[str], rate_hz: int = 16_000) -> NDArray[np.float32]:
@@ -83,87 +67,32 @@ def read_audio(path: str | os.PathLike[str], rate_hz: int = 16_000) -> NDArray[n
     ModuleNotFoundError
         If the package soundfile is not installed (the extra ``speech``).
 
+    Warns
+    -----
+    UserWarning
+        When a WAV file ends before its header says: it is read as far as it goes.
+
     Examples
     --------
     >>> from sparsenet.speech import recordings
     >>> read_audio(recordings()[0].path, rate_hz=8_000).shape
     (8000,)
     """
+    sound = hear_file(path, rate_hz)
+    if sound.ends_early:
+        warnings.warn(f"{path}: {sound.ends_early}", stacklevel=2)
+    return sound.waveform
+
+
+def hear_file(path: str | os.PathLike[str], rate_hz: int) -> Sound:
+    """Read a sound file as :func:`read_audio` does, and say whether it ends early."""
     rate_hz = _checked_rate(rate_hz)
-    waveform, file_rate_hz = _decoded(Path(path))
+    waveform, file_rate_hz, ends_early = _decoded(Path(path))
     if len(waveform) == 0:
         raise AudioError(f"expected sound in {path}, found no samples")
     if not np.isfinite(waveform).all():
         raise AudioError(f"expected finite samples in {path}, found NaN or infinity")
-    return _resampled(waveform, file_rate_hz, rate_hz)
-
-
-def windows(waveform: ArrayLike, samples: int = 16_000, hop: int | None = None) -> NDArray[np.float32]:
-    """Cut a recording of any length into windows of one length.
-
-        shorter    |..waveform..|           centred in zeros: one window
-        longer     |--------|               windows start every `hop` samples,
-                       |--------|           the last one
-                         |--------|         ends where the recording ends
-
-    Parameters
-    ----------
-    waveform : (n,) float
-        At least one sample.
-    samples : int
-        Length of a window.
-    hop : int, optional
-        Samples from one window to the next, at most ``samples``, so that nothing is skipped; half of ``samples`` (8000
-        for the default) when left out.
-
-    Returns
-    -------
-    (windows, samples) float32
-
-    Raises
-    ------
-    AudioError
-        If the waveform is empty or has more than one axis.
-    SparsenetError
-        If ``samples`` or ``hop`` are out of range, or the windows would take more than 2 GiB.
-
-    Examples
-    --------
-    >>> windows([1.0, 2.0, 3.0, 4.0, 5.0], samples=3, hop=1)
-    array([[1., 2., 3.],
-           [2., 3., 4.],
-           [3., 4., 5.]], dtype=float32)
-    >>> windows([1.0, 2.0], samples=4)
-    array([[0., 1., 2., 0.]], dtype=float32)
-    """
-    checked = np.asarray(waveform, dtype=np.float32)
-    if checked.ndim != 1 or checked.size == 0:
-        raise AudioError(f"expected a waveform of shape (n,) with n >= 1, got {checked.shape}")
-    hop = max(1, samples // 2) if hop is None else hop
-    if not 1 <= hop <= samples:
-        raise SparsenetError(f"expected 1 <= hop <= samples, got hop {hop} and samples {samples}")
-    missing = samples - len(checked)
-    if missing >= 0:
-        return np.pad(checked, (missing // 2, missing - missing // 2))[None]
-    starts = np.append(np.arange(0, -missing, hop), -missing)
-    if len(starts) * samples > _LARGEST_ELEMENTS:
-        raise SparsenetError(f"expected windows of at most 2 GiB, got {len(starts)} of {samples}; use a larger hop")
-    cut: NDArray[np.float32] = np.lib.stride_tricks.sliding_window_view(checked, samples)[starts]
-    return cut
-
-
-def _files_at(path: Path) -> list[Path]:
-    """Return the file, or the sound files in and below the folder."""
-    if path.is_file():
-        return [path]
-    if not path.is_dir():
-        raise AudioError(f"expected a sound file or a folder, found nothing at {path}")
-    return sorted(
-        Path(folder, name)
-        for folder, _, names in os.walk(path)
-        for name in names
-        if name.lower().endswith(AUDIO_SUFFIXES) and not name.startswith(".")
-    )
+    return Sound(_resampled(waveform, file_rate_hz, rate_hz), ends_early)
 
 
 def _checked_rate(rate_hz: int) -> int:
@@ -188,29 +117,49 @@ def _soundfile() -> ModuleType:
     return module
 
 
-def _decoded(path: Path) -> tuple[NDArray[np.float32], int]:
-    """Return the mean of the channels (n,) and the rate of the file."""
+def _decoded(path: Path) -> tuple[NDArray[np.float32], int, str]:
+    """Return the mean of the channels (n,), the rate of the file, and how it ends early."""
     soundfile = _soundfile()
     _check_file(path)
     try:
         # As bytes, because soundfile cannot encode the name of a file that is not valid text.
         with soundfile.SoundFile(os.fsencode(path) if os.name == "posix" else str(path)) as sound:
             _check_header(path, sound)
-            return np.concatenate([np.zeros(0, np.float32), *_mono_blocks(path, sound)]), int(sound.samplerate)
+            waveform = np.concatenate([np.zeros(0, np.float32), *_mono_blocks(path, sound)])
+            return waveform, int(sound.samplerate), _ends_early(sound)
     except soundfile.SoundFileError as error:
         raise AudioError(f"expected a WAV, FLAC or OGG file at {path}; it cannot be read: {error}") from error
+
+
+def _ends_early(sound: Any) -> str:
+    """Say how much less sound there is than the header of a WAV file claims; programs that stream claim anything."""
+    claims = re.search(r"^data : (\d+) \(should be (\d+)\)", sound.extra_info, re.MULTILINE)
+    if claims is None:
+        return ""
+    claimed, there = map(int, claims.groups())
+    if not there < claimed < _SIZE_UNKNOWN:
+        return ""
+    return f"the file ends early: of {claimed:,} bytes of sound {there:,} are there, and are read"
 
 
 def _check_file(path: Path) -> None:
     """Refuse what is not a file, is empty, or says by its name that it has no header."""
     if not path.is_file():
-        raise AudioError(f"expected a sound file, found {'a folder' if path.is_dir() else 'nothing'} at {path}")
+        raise AudioError(f"expected a sound file, found {_kind_of(path)} at {path}")
     if not os.access(path, os.R_OK):
         raise AudioError(f"expected a sound file that may be read, found no permission to read {path}")
     if path.stat().st_size == 0:
         raise AudioError(f"expected a sound file, found an empty file at {path}")
     if path.suffix.lower() == ".raw":
         raise AudioError(f"expected a WAV, FLAC or OGG file; {path} holds raw samples without their rate")
+
+
+def _kind_of(path: Path) -> str:
+    if path.is_dir():
+        return "a folder"
+    if path.is_symlink():
+        return "a link that leads nowhere"
+    return "a device or a pipe" if path.exists() else "nothing"
 
 
 def _check_header(path: Path, sound: Any) -> None:

@@ -21,14 +21,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sparsenet.errors import AudioError, SparsenetError
-from sparsenet.speech.audio import AUDIO_SUFFIXES, read_audio, windows
+from sparsenet.speech.audio import read_audio
 from sparsenet.speech.features import log_mel
+from sparsenet.speech.finding import AUDIO_SUFFIXES
 from sparsenet.speech.front_end import FrontEnd
 from sparsenet.speech.splits import SPLITS, Split, hashed_split, listed_split, speaker_of
+from sparsenet.speech.windowing import windows
 
 __all__ = ["LABELS", "Clip", "SpeechCommands", "batches", "label_of"]
 
 LABELS = ("silence", "unknown", "zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
+"""The classes of the bundled networks, in the order of their outputs."""
 
 _NOISE_FOLDER = "_background_noise_"
 

@@ -3,11 +3,15 @@
 A recording becomes an image of ``bands`` rows (pitch, low to high) by ``frames`` columns (time): the short-time power
 spectrum, summed into bands as the ear does (Slaney's mel scale), in decibels below the loudest spot of the recording.
 
-    waveform  (samples,)          zero-padded by window // 2 at both ends, so that frame t is centred on sample t * hop
+    waveform  (samples,)          its mean taken off, which is a microphone's offset and no sound; then zero-padded by
+                                  window // 2 at both ends, so that frame t is centred on sample t * hop
     frames    (frames, window)    times a periodic Hann window
     power     (frames, window // 2 + 1)
-    mel       (frames, bands)     each filter a triangle of unit area over frequency
+    mel       (frames, bands)     each filter a triangle of unit area over frequency, without what lies below 70 to
+                                  86 Hz: mains hum, and no part of a voice
     features  (1, bands, frames)  (max(dB, floor_db) + offset_db) / scale_db, where 0 dB is the loudest element
+
+A clip in which nothing could be a voice has the features of a clip of zeros: see :mod:`sparsenet.speech.gate`.
 
 Source: Malcolm Slaney, Auditory Toolbox 2, Interval Research 1998-010, for the mel scale and its filters.
 """
@@ -22,7 +26,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from sparsenet.errors import SparsenetError
+from sparsenet.given import given_array
 from sparsenet.speech.front_end import FrontEnd
+from sparsenet.speech.gate import LOWEST_OF_A_VOICE_HZ, sounding, without_voice
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
@@ -30,12 +36,18 @@ if TYPE_CHECKING:
 __all__ = ["FrontEnd", "log_mel"]
 
 _QUIETEST_POWER = 1e-10  # what silence counts as; the value librosa uses
+_LOUDEST = np.finfo(np.float32).max
 # Elements transformed at a time. 8 frames of 2048 stay in the cache and below malloc's mmap threshold: 0.32 ms a clip;
 # all 32 frames at once took 0.61 ms, most of it page faults.
 _CHUNK_ELEMENTS = 2**14
+# Nothing below the first is heard, all above the second: mains hum is below, the lowest voices above. The spectrum of a
+# 60 Hz tone under the Hann window ends at 76 Hz.
+_LOW_CUT_HZ = 70.0, 86.0
 
 
-def log_mel(waveforms: ArrayLike, front_end: FrontEnd | None = None) -> NDArray[np.float32]:
+def log_mel(
+    waveforms: ArrayLike, front_end: FrontEnd | None = None, *, keep_steady: bool = False
+) -> NDArray[np.float32]:
     """Turn waveforms into log-mel features.
 
     Parameters
@@ -44,12 +56,15 @@ def log_mel(waveforms: ArrayLike, front_end: FrontEnd | None = None) -> NDArray[
         Sound between -1 and 1 (only the quietest sounds depend on the scale: features are relative to the loudest).
     front_end : FrontEnd, optional
         Sizes and scale; the default front end when left out.
+    keep_steady : bool
+        Whether a clip in which nothing could be a voice, hum or a tone that stands still, keeps features of its own.
+        Otherwise it has those of silence, which is what networks for speech take it for.
 
     Returns
     -------
     (B, 1, bands, frames) float32
         Between ``(floor_db + offset_db) / scale_db`` and ``offset_db / scale_db``: -1 to 1 by default. The loudest
-        element of every clip has the upper value; a clip of zeros has it everywhere.
+        element of every clip has the upper value; a clip of zeros, or without a voice, has it everywhere.
 
     Raises
     ------
@@ -65,7 +80,10 @@ def log_mel(waveforms: ArrayLike, front_end: FrontEnd | None = None) -> NDArray[
     """
     front_end = FrontEnd() if front_end is None else front_end
     checked = _checked_waveforms(waveforms, front_end)
-    mel = _mel_power(checked, front_end)
+    places = sounding(checked)
+    mel, voice = _mel_power(checked, places, front_end)
+    if not keep_steady:
+        mel[without_voice(voice, mel, places, front_end)] = 0
     decibels = 10.0 * np.log10(np.maximum(mel, _QUIETEST_POWER))
     decibels -= decibels.max(axis=(1, 2), keepdims=True)
     np.maximum(decibels, front_end.floor_db, out=decibels)
@@ -73,17 +91,19 @@ def log_mel(waveforms: ArrayLike, front_end: FrontEnd | None = None) -> NDArray[
     return np.ascontiguousarray(features.transpose(0, 2, 1)[:, None], dtype=np.float32)
 
 
-def _mel_power(waveforms: NDArray[np.float32], front_end: FrontEnd) -> NDArray[np.float64]:
-    """Return the power of every clip in every frame and band: (B, frames, bands)."""
+def _mel_power(
+    waveforms: NDArray[np.float32], places: NDArray[np.int64], front_end: FrontEnd
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return each clip's power in every frame and band, and of a voice and altogether: (B, frames, bands or 2)."""
     import scipy.fft
 
-    half = front_end.window // 2
-    padded = np.pad(waveforms, ((0, 0), (half, half)))
+    padded = _centred(waveforms, places, front_end.window // 2)
     starts = np.lib.stride_tricks.sliding_window_view(padded, front_end.window, axis=1)[:, :: front_end.hop]
-    filters = _mel_filters(front_end.sample_rate_hz, front_end.window, front_end.bands)
+    filters = _heard_filters(front_end.sample_rate_hz, front_end.window, front_end.bands)
+    first_of_a_voice = math.ceil(LOWEST_OF_A_VOICE_HZ * front_end.window / front_end.sample_rate_hz)
     hann = _hann(front_end.window)
     B, frames = len(waveforms), front_end.frames
-    mel = np.empty((B * frames, front_end.bands))
+    mel, voice = np.empty((B * frames, front_end.bands)), np.empty((B * frames, 2))
     step = max(1, _CHUNK_ELEMENTS // front_end.window)
     for first in range(0, len(mel), step):
         clip, frame = np.divmod(np.arange(first, min(first + step, len(mel))), frames)
@@ -92,7 +112,18 @@ def _mel_power(waveforms: NDArray[np.float32], front_end: FrontEnd) -> NDArray[n
         power = np.square(spectrum.real) + np.square(spectrum.imag)
         # A sparse product: every frequency lies in two filters at most, and BLAS threads would only spin.
         mel[first : first + step] = (filters @ power.T).T
-    return mel.reshape(B, frames, front_end.bands)
+        voice[first : first + step, 0] = power[:, first_of_a_voice:].sum(axis=1)
+        voice[first : first + step, 1] = power.sum(axis=1)
+    return mel.reshape(B, frames, front_end.bands), voice.reshape(B, frames, 2)
+
+
+def _centred(waveforms: NDArray[np.float32], places: NDArray[np.int64], half: int) -> NDArray[np.float32]:
+    """Pad every clip by ``half`` a window at both ends; take its mean off where it sounds, but not off its padding."""
+    padded = np.pad(waveforms, ((0, 0), (half, half)))
+    for clip, (begin, end) in zip(padded, places + half, strict=True):
+        centred = np.subtract(clip[begin:end], clip[begin:end].mean(dtype=np.float64), dtype=np.float64)
+        clip[begin:end] = np.clip(centred, -_LOUDEST, _LOUDEST)  # the difference of two loud samples may be beyond it
+    return padded
 
 
 @lru_cache(maxsize=8)
@@ -117,6 +148,21 @@ def _mel_filters(sample_rate_hz: int, window: int, bands: int) -> csr_array:
     return csr_array(triangle * (2.0 / (high - low)))
 
 
+@lru_cache(maxsize=8)
+def _heard_filters(sample_rate_hz: int, window: int, bands: int) -> csr_array:
+    """Return the mel filters without what is too low to be heard."""
+    from scipy.sparse import csr_array
+
+    return csr_array(_mel_filters(sample_rate_hz, window, bands) * _low_cut(sample_rate_hz, window))
+
+
+def _low_cut(sample_rate_hz: int, window: int) -> NDArray[np.float64]:
+    """Return the share of its power with which each frequency is heard: (window // 2 + 1,)."""
+    silent_hz, full_hz = _LOW_CUT_HZ
+    frequency_hz = np.fft.rfftfreq(window, 1.0 / sample_rate_hz)
+    return np.clip((frequency_hz - silent_hz) / (full_hz - silent_hz), 0.0, 1.0)
+
+
 def _hz_to_mel(frequency_hz: float) -> float:
     """Return the mel of a frequency: linear below 1 kHz, 27 steps to each factor of 6.4 above."""
     if frequency_hz < 1_000.0:
@@ -131,7 +177,7 @@ def _mel_to_hz(mel: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def _checked_waveforms(waveforms: ArrayLike, front_end: FrontEnd) -> NDArray[np.float32]:
     """Return the waveforms as finite float32 (B, samples)."""
-    array = np.asarray(waveforms)
+    array = given_array(waveforms, "waveforms")
     if not np.issubdtype(array.dtype, np.floating):
         raise TypeError(f"expected floating-point waveforms in [-1, 1], got {array.dtype}; divide int16 by 32768")
     if array.ndim != 2 or array.shape[1] != front_end.samples:

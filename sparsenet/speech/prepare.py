@@ -20,14 +20,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sparsenet.errors import AudioError, SparsenetError
-from sparsenet.speech.audio import find_audio, read_audio, windows
+from sparsenet.speech.audio import read_audio
 from sparsenet.speech.dataset import LABELS, Clip, SpeechCommands
 from sparsenet.speech.features import log_mel
+from sparsenet.speech.finding import find_audio
 from sparsenet.speech.front_end import FrontEnd
 from sparsenet.speech.prepared import PreparedWords, bytes_of
 from sparsenet.speech.progress import progress_bar
 from sparsenet.speech.splits import SPLITS, Split
 from sparsenet.speech.views import random_view
+from sparsenet.speech.windowing import windows
 from sparsenet.speech.workers import work_through
 
 __all__ = ["SILENCE", "main", "people_clips", "prepare_words"]

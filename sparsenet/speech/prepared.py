@@ -23,6 +23,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from sparsenet.errors import SparsenetError
 from sparsenet.speech.splits import SPLITS
+from sparsenet.whole_files import whole_file
 
 __all__ = ["PREPARED_SPLITS", "PreparedWords", "bytes_of", "features_of"]
 
@@ -83,11 +84,8 @@ class PreparedWords:
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write everything to one ``.npz`` file, not compressed; a file that is there stays until all is written."""
-        target = Path(path)
-        partial = target.with_name(f"{target.name}.partial")
-        with partial.open("wb") as file:
+        with whole_file(path) as file:
             np.savez(file, **{field.name: getattr(self, field.name) for field in fields(self)})
-        partial.replace(target)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> PreparedWords:

@@ -2,25 +2,27 @@
 
 import os
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from sparsenet.errors import ModelFormatError, SparsenetError
+from sparsenet.errors import AudioError, ModelFormatError, SparsenetError
 from sparsenet.layers import LogSoftmax, Softmax
 from sparsenet.network import Network
-from sparsenet.speech.audio import find_audio, read_audio, windows
+from sparsenet.speech.audio import Sound, hear_file
 from sparsenet.speech.features import log_mel
+from sparsenet.speech.finding import Missing, Paths, search
 from sparsenet.speech.front_end import FrontEnd
+from sparsenet.speech.windowing import windows
 
-__all__ = ["Heard", "confidences", "front_end_of", "recognize"]
+__all__ = ["Heard", "confidences", "front_end_of", "listen", "recognize"]
 
 FloatArray = npt.NDArray[np.float32]
 Engine = Callable[[FloatArray], FloatArray]
-Paths = str | os.PathLike[str] | Iterable[str | os.PathLike[str]]
 
 SILENT = ("silence", "_silence_")
 """Labels that say that there was nothing to hear."""
@@ -28,13 +30,13 @@ SILENT = ("silence", "_silence_")
 
 @dataclass(frozen=True)
 class Heard:
-    """What was heard in a file.
+    """What was heard in a file, or why nothing could be.
 
     Attributes
     ----------
     file : str
     heard : str
-        A label of the network.
+        A label of the network; empty where the file could not be heard.
     confidence : float
         The network's share for that label, from 0 to 1.
     time_us : float
@@ -42,6 +44,12 @@ class Heard:
         and computing the features, which takes longer, is not in it.
     at_s : float
         Where in the file the window starts.
+    windows : int
+        How many windows the file was cut into; one, where it is no longer than the network listens.
+    error : str
+        Why the file could not be heard; empty where it was.
+    warning : str
+        What is wrong with the file though it was heard: that it ends before its header says; else empty.
     """
 
     file: str
@@ -49,6 +57,9 @@ class Heard:
     confidence: float
     time_us: float
     at_s: float
+    windows: int = 1
+    error: str = ""
+    warning: str = ""
 
 
 def recognize(
@@ -74,12 +85,13 @@ def recognize(
     Returns
     -------
     list of Heard
-        One for each file.
+        One for each file. A file that cannot be heard, damaged or gone, has its reason in ``error`` and nothing in
+        ``heard``; the others are not lost with it.
 
     Raises
     ------
     AudioError
-        When a file cannot be read as sound, or none is found.
+        When not one file can be heard, or none is found.
     ModelFormatError
         When the network was not made for sound.
 
@@ -89,16 +101,46 @@ def recognize(
     >>> [one.heard for one in recognize(recordings()[1].path)]
     ['one']
     """
-    files = find_audio(paths)
+    files = search(paths)
+    heard = []
+    for one in listen(files, engine):
+        heard.append(one)
+        if progress is not None:
+            progress(len(heard), len(files))
+    if all(one.error for one in heard):
+        others = f" (and {len(heard) - 1} others that cannot be heard)" if len(heard) > 1 else ""
+        raise AudioError(f"{heard[0].error}{others}")
+    return heard
+
+
+def listen(files: Sequence[Path | Missing], engine: Any) -> Iterator[Heard]:
+    """Yield what is heard in each file as soon as it is heard, failures too; see :func:`recognize`.
+
+    Parameters
+    ----------
+    files : sequence of Path or Missing
+        As :func:`sparsenet.speech.finding.search` gives them.
+    engine : Engine, Network, or str or path
+    """
     run, net = _compiled(engine)
     front_end = front_end_of(net)
-    heard = []
-    for done, path in enumerate(files, start=1):
-        waveform = read_audio(path, front_end.sample_rate_hz)
-        heard.append(_hear(str(path), waveform, run, net, front_end))
-        if progress is not None:
-            progress(done, len(files))
-    return heard
+    for file in files:
+        if isinstance(file, Missing):
+            yield _failed(file.path, file.reason)
+            continue
+        try:
+            sound = hear_file(file, front_end.sample_rate_hz)
+            yield _hear(str(file), sound, run, net, front_end)
+        except SparsenetError as error:
+            yield _failed(file, str(error))
+        except OSError as error:  # it went while others were heard, or its disk fails
+            yield _failed(file, f"expected a sound file that can be read, got {file}: {error.strerror or error}")
+        except MemoryError:
+            yield _failed(file, f"there is not enough memory for {file}")
+
+
+def _failed(path: Path, reason: str) -> Heard:
+    return Heard(str(path), "", 0.0, 0.0, 0.0, windows=0, error=reason)
 
 
 def front_end_of(net: Network) -> FrontEnd:
@@ -155,8 +197,9 @@ def _compiled(engine: Any) -> tuple[Engine, Network]:
     return engine, engine.network
 
 
-def _hear(file: str, waveform: FloatArray, run: Engine, net: Network, front_end: FrontEnd) -> Heard:
+def _hear(file: str, sound: Sound, run: Engine, net: Network, front_end: FrontEnd) -> Heard:
     """Listen to every window and keep the one that says most."""
+    waveform = sound.waveform
     hop = max(1, front_end.samples // 2)
     features = log_mel(windows(waveform, front_end.samples, hop), front_end)
     scores, time_us = _timed(run, features)
@@ -167,7 +210,9 @@ def _hear(file: str, waveform: FloatArray, run: Engine, net: Network, front_end:
     window, label = _most_telling(shares, labels)
     # the last window is moved back so that it ends where the recording ends
     start = max(0, min(window * hop, len(waveform) - front_end.samples))
-    return Heard(file, labels[label], float(shares[window, label]), time_us, start / front_end.sample_rate_hz)
+    at_s = start / front_end.sample_rate_hz
+    share = float(shares[window, label])
+    return Heard(file, labels[label], share, time_us, at_s, len(shares), warning=sound.ends_early)
 
 
 def _timed(run: Engine, features: FloatArray) -> tuple[FloatArray, float]:

@@ -18,6 +18,7 @@ import numpy.typing as npt
 from sparsenet.errors import ModelFormatError, SparsenetError
 from sparsenet.storage.container import Tensors
 from sparsenet.storage.strict_json import expect_keys, shown
+from sparsenet_kernels.indices import narrowed
 
 __all__ = ["WEIGHTS", "WeightRecord", "decode_weight", "encode_weight", "read_weight_record"]
 
@@ -86,8 +87,8 @@ def encode_weight(weight: WeightArray, mask: BoolArray | None, values: str) -> t
     if places == "bits":
         tensors[".bits"] = np.packbits(kept, bitorder="little")
     else:
-        tensors[".columns"] = np.nonzero(kept)[1].astype(_column_type(rows.shape[1]))
-        tensors[".counts"] = kept.sum(1).astype("<u4")
+        tensors[".columns"] = narrowed(np.nonzero(kept)[1], _column_type(rows.shape[1]), "columns")
+        tensors[".counts"] = narrowed(kept.sum(1), "<u4", "kept weights of a row")
     return record, tensors
 
 

@@ -2,15 +2,16 @@
 
 import json
 import os
-import secrets
 import stat
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from sparsenet.errors import GraphError, ModelFormatError, SparsenetError
 from sparsenet.network import MOST_NODES, Network
+from sparsenet.network_parts import expect_network
 from sparsenet.storage.container import Tensors, pack, unpack
 from sparsenet.storage.encoding import WEIGHTS
+from sparsenet.storage.foreign import foreign_hint
 from sparsenet.storage.kinds import NodeRecord, build_node, describe_node, read_node_record
 from sparsenet.storage.strict_json import (
     MOST_NESTED,
@@ -20,6 +21,7 @@ from sparsenet.storage.strict_json import (
     read_json,
     shown,
 )
+from sparsenet.whole_files import write_whole
 
 __all__ = ["LARGEST_BYTES", "from_bytes", "load", "save", "to_bytes"]
 
@@ -29,13 +31,16 @@ LARGEST_BYTES = 2**30
 FORMAT = 1
 
 
-def save(net: Network, path: str | os.PathLike[str], weights: str = "float32") -> None:
+def save(net: Network, path: "str | os.PathLike[str] | IO[bytes]", weights: str = "float32") -> None:
     """Write a network to one ``.safetensors`` file; a file of that name is replaced at once, or not at all.
+
+    A link stays one, and what it leads to is replaced; permissions stay as they were.
 
     Parameters
     ----------
     net : Network
-    path : str or path
+    path : str, path or open binary file
+        An open file, such as ``io.BytesIO()``, is written to and left open.
     weights : {"float32", "float16", "int8"}
         As for :func:`to_bytes`.
 
@@ -58,30 +63,24 @@ def save(net: Network, path: str | os.PathLike[str], weights: str = "float32") -
     <Network (3,) to (3,): 1 layers>
     """
     data = to_bytes(net, weights)
-    target = Path(path)
+    if not isinstance(path, str | os.PathLike):
+        _write_open(path, data)
+        return
+    target = _as_path(path)
     if not target.parent.is_dir():
         raise FileNotFoundError(f"expected the folder {str(target.parent)!r} to exist; create it first")
     if target.is_dir():
         raise IsADirectoryError(f"expected the path of a file, got the folder {str(target)!r}")
-    # A name of its own beside the target: os.replace is atomic only within one file system. Not from tempfile, whose
-    # files nobody else may read.
-    temporary = target.with_name(f".{secrets.token_hex(8)}.partial")
-    try:
-        with temporary.open("xb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, target)
-    finally:
-        temporary.unlink(missing_ok=True)
+    write_whole(target, data)
 
 
-def load(path: str | os.PathLike[str], limit_bytes: int = LARGEST_BYTES) -> Network:
+def load(source: "str | os.PathLike[str] | bytes | IO[bytes]", limit_bytes: int = LARGEST_BYTES) -> Network:
     """Read a network from a ``.safetensors`` file; the file is checked entirely before anything uses it.
 
     Parameters
     ----------
-    path : str or path
+    source : str, path, bytes or open binary file
+        The path of a file, what such a file holds, or an open file, which is read to its end and left open.
     limit_bytes : int
         The file may be this large, and its weights may take this much memory once decoded (while one is decoded, for
         a moment two to three times as much).
@@ -97,11 +96,13 @@ def load(path: str | os.PathLike[str], limit_bytes: int = LARGEST_BYTES) -> Netw
     --------
     See :func:`save`.
     """
-    data = _read(Path(path), limit_bytes)
+    name = str(source) if isinstance(source, str | os.PathLike) else ""
+    data = _contents(source, limit_bytes)
     try:
         return from_bytes(data, limit_bytes)
     except ModelFormatError as error:
-        raise ModelFormatError(f"{os.fspath(path)}: {error}") from error
+        said = f"expected a network of sparsenet, got {hint}" if (hint := foreign_hint(name, data)) else str(error)
+        raise ModelFormatError(f"{name}: {said}" if name else said) from error
 
 
 def to_bytes(net: Network, weights: str = "float32") -> bytes:
@@ -128,8 +129,7 @@ def to_bytes(net: Network, weights: str = "float32") -> bytes:
     >>> len(to_bytes(net, "int8")) < len(to_bytes(net))
     True
     """
-    if not isinstance(net, Network):
-        raise TypeError(f"expected a Network, got {type(net).__name__}")
+    expect_network(net)
     if weights not in WEIGHTS:
         raise SparsenetError(f"expected weights stored as one of {', '.join(WEIGHTS)}, got {weights!r}")
     nodes: list[dict[str, Any]] = []
@@ -175,13 +175,51 @@ def from_bytes(data: bytes, limit_bytes: int = LARGEST_BYTES) -> Network:
     records = [read_node_record(node) for node in document["nodes"]]
     _check_memory(records, limit_bytes)
     _check_names(records, tensors)
-    nodes = [build_node(record, tensors) for record in records]
     try:
+        nodes = [build_node(record, tensors) for record in records]
         return Network(
             document["input_shape"], nodes, document["output"], document["labels"], details=document["details"]
         )
     except (GraphError, TypeError) as error:
         raise ModelFormatError(str(error)) from error
+    except MemoryError as error:
+        raise ModelFormatError(
+            f"expected weights that fit into memory, got too many; lower limit_bytes: {error}"
+        ) from None
+
+
+def _as_path(path: str | os.PathLike[str]) -> Path:
+    text = os.fspath(path)
+    if not isinstance(text, str):
+        raise TypeError(f"expected a path as text, got {type(text).__name__}")
+    if not text:
+        raise FileNotFoundError("expected the path of a file, got an empty one; is a variable not set?")
+    if "\0" in text:  # which no file's name can hold, and Path finds out late
+        raise FileNotFoundError(f"expected the path of a file, got {text!r}, which no file can be called")
+    return Path(text)
+
+
+def _contents(source: Any, limit_bytes: int) -> bytes:
+    if isinstance(source, str | os.PathLike):
+        return _read(_as_path(source), limit_bytes)
+    if isinstance(source, bytes | bytearray | memoryview):
+        return bytes(source)
+    read = getattr(source, "read", None)
+    if read is None:
+        raise TypeError(f"expected a path, bytes or a file open for reading, got {type(source).__name__}")
+    data = read(limit_bytes + 1)
+    if not isinstance(data, bytes):
+        raise TypeError(f'expected a file opened in binary mode ("rb"), got one that gives {type(data).__name__}')
+    return data
+
+
+def _write_open(file: Any, data: bytes) -> None:
+    if not hasattr(file, "write"):
+        raise TypeError(f"expected a path or a file open for writing, got {type(file).__name__}")
+    try:
+        file.write(data)
+    except TypeError as error:
+        raise TypeError(f'expected a file opened in binary mode ("wb"): {error}') from None
 
 
 def _read(path: Path, limit_bytes: int) -> bytes:

@@ -118,7 +118,7 @@ def test_a_race_as_table_and_json(found):
     assert any(line.startswith("Measured on ") for line in lines)
     shown = json.loads(json.dumps(found.to_dict(), allow_nan=False))
     assert len(shown["rows"]) == len(found.rows)
-    assert shown["surroundings"]["machine"]["features"] is not None
+    assert shown["info"]["machine"]["features"] is not None
 
 
 def test_a_race_as_a_figure(found, tmp_path):

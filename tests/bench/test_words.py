@@ -15,16 +15,17 @@ class ReferenceEngine:
         return self.network.reference(x).astype(np.float32)
 
 
-@pytest.fixture
-def compared(monkeypatch):
+@pytest.fixture(scope="module")
+def compared():
     """The comparison with engines that compute the reference, and no peers."""
     pytest.importorskip("soundfile", reason="needs the extra speech")
-    monkeypatch.setattr(sparsenet, "compile", lambda net, **_: ReferenceEngine(net))
-    monkeypatch.setattr(words, "has_onnxruntime", lambda: False)
-    monkeypatch.setattr(words, "BATCHES", (1, 2))
-    monkeypatch.setattr(words, "SAMPLES", 4)
     steps = []
-    return compare_words(rounds=1, tell=steps.append), steps
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sparsenet, "compile", lambda net, **_: ReferenceEngine(net))
+        patch.setattr(words, "has_onnxruntime", lambda: False)
+        patch.setattr(words, "BATCHES", (1, 2))
+        patch.setattr(words, "SAMPLES", 4)
+        return compare_words(rounds=1, tell=steps.append), steps
 
 
 def test_without_peers_the_twins_are_compared(compared):

@@ -39,7 +39,7 @@ def test_bench_prints_json_only(run, model, no_peers):
     shown = json.loads(run("bench", model, "--batch", "2", "--threads", "1,N", *QUICK, "--json").out)
     assert {row["engine"] for row in shown["rows"]} == {"sparsenet"}
     assert all(row["batch"] == 2 and row["same_answer"] == row["of"] for row in shown["rows"])
-    assert shown["surroundings"]["versions"]["numpy"] == np.__version__
+    assert shown["info"]["versions"]["numpy"] == np.__version__
 
 
 def test_bench_writes_json_beside_the_table(run, model, no_peers, tmp_path):

@@ -4,6 +4,7 @@ import re
 import pytest
 
 import sparsenet
+from sparsenet.bench import words
 from sparsenet.bench.words import NAMES, accuracy_text
 from sparsenet.models import BUNDLED, load
 from sparsenet.speech.recordings import recordings
@@ -112,7 +113,14 @@ def test_info(run):
     assert about["usable_cores"] >= 1
 
 
-def test_demo_prints_what_is_heard_and_the_race(run, by_meaning):
+@pytest.fixture
+def few_samples(monkeypatch):
+    """Race with one batch instead of four: by meaning each sample takes a while."""
+    monkeypatch.setattr(words, "SAMPLES", 64)
+
+
+@pytest.mark.usefixtures("by_meaning", "few_samples")
+def test_demo_prints_what_is_heard_and_the_race(run):
     outcome = run("demo", "--rounds", "1")
     assert (outcome.code, outcome.err) == (0, "")
     for recording in recordings():
@@ -130,7 +138,8 @@ def test_demo_prints_what_is_heard_and_the_race(run, by_meaning):
         assert expected in outcome.out
 
 
-def test_demo_prints_json(run, by_meaning):
+@pytest.mark.usefixtures("by_meaning", "few_samples")
+def test_demo_prints_json(run):
     shown = json.loads(run("demo", "--rounds", "1", "--json").out)
     assert set(shown) == {"recordings", "human_digits", "comparison", "info"}
     assert shown["human_digits"]["of"] == 10

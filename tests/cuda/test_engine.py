@@ -9,6 +9,8 @@ from error_bound import bounded_output
 import sparsenet as sn
 from sparsenet.engine.cuda_plan import lower_for_device
 from sparsenet_kernels.cuda.api import cuda, is_simulated, missing, upload
+from sparsenet_kernels.cuda.launch import sizes_of
+from sparsenet_kernels.indices import IndexRangeError
 from sparsenet_kernels.registry import kernels
 
 
@@ -95,10 +97,17 @@ def test_an_empty_batch_gives_an_empty_answer():
 
 
 @pytest.mark.usefixtures("device")
+def test_more_samples_than_the_batch_go_through_in_parts():
+    net = sparse_twice()
+    engine, x = sn.compile(net, batch=2, device="cuda"), inputs(net, 5)
+    alone = np.concatenate([engine(x[i : i + 1]) for i in range(5)])
+    np.testing.assert_array_equal(engine(x), alone)
+    np.testing.assert_array_equal(engine(upload(x)).copy_to_host(), alone)
+
+
+@pytest.mark.usefixtures("device")
 def test_what_cannot_be_right_is_refused():
     engine = sn.compile(sparse_twice(), batch=2, device="cuda")
-    with pytest.raises(sn.SparsenetError, match="expected at most 2 samples a call, got 3"):
-        engine(np.zeros((3, 2, 6, 6)))
     with pytest.raises(sn.SparsenetError, match="expected finite input"):
         engine(np.full((1, 2, 6, 6), np.nan))
     with pytest.raises(sn.SparsenetError, match=r"expected input of shape \(B, 2, 6, 6\)"):
@@ -172,3 +181,42 @@ def test_the_bundled_network_agrees_on_a_gpu():
     net = sn.load("spoken-digits-float32")
     x = inputs(net, 16)
     assert agree(net, x, sn.compile(net, batch=16, device="cuda")(x))
+
+
+@pytest.mark.usefixtures("device")
+def test_values_that_leave_float32_are_named():
+    layers = [sn.Linear([[3e38, 3e38], [1.0, 0.0]]), sn.KWinners(1), sn.Linear(np.eye(2))]
+    engine = sn.compile(sn.Network.sequential((2,), layers), batch=3, device="cuda")
+    x = np.float32([[0.1, 0.2], [10, 10], [0.5, 0.5]])
+    for given in (x, upload(x)):
+        with pytest.raises(sn.RangeError, match=r"layer 'linear1': a value leaves float32 .* in sample 1; scale the"):
+            engine(given)
+    np.testing.assert_allclose(engine(x[::2]), engine.network.reference(x[::2]), rtol=1e-6)
+    np.testing.assert_array_equal(engine(upload(x[::2].copy())).copy_to_host(), engine(x[::2]))
+
+
+@pytest.mark.usefixtures("device")
+def test_inputs_beyond_the_limit_are_answered_by_the_reference():
+    engine = sn.compile(sn.Network.sequential((2,), [sn.Linear([[1.0, 1.0]])]), batch=2, device="cuda")
+    assert engine.input_limit < 3e37
+    np.testing.assert_allclose(engine([[1, 2], [1.5e38, 1e38]]), [[3], [2.5e38]], rtol=1e-6)
+    with pytest.raises(sn.RangeError, match="layer 'linear1'"):
+        engine([[1, 2], [3e38, 3e38]])
+
+
+@pytest.mark.usefixtures("device")
+@pytest.mark.parametrize("scope", ["all", "channels"])
+def test_factors_from_all_over_float32_rank_exactly(scope):
+    x = np.float32([[1e-20, 1e-20, 3e38, -1e-45, 2e-45, 0, 1, 2], [1, 2, 3, 4, 5, 6, 7, 8]]).reshape(2, 8, 1, 1)
+    x = np.repeat(x, 20, axis=1) if scope == "channels" else x  # with many channels, digits are counted
+    for factor in ([1e-30, 2e-30, 3e38, 1e-45, 3e-45, 1, 2, 2], np.full(8, 3e38)):
+        net = sn.Network.sequential(x.shape[1:], [sn.KWinners(3, scope, np.resize(factor, x.shape[1]))])
+        np.testing.assert_array_equal(sn.compile(net, batch=2, device="cuda")(x), net.reference(x).astype(np.float32))
+
+
+def test_a_launch_on_a_gpu_has_no_more_blocks_than_there_are_numbers():
+    pool = kernels("cuda")["max_pool2d_f32"]
+    shapes = [(2**11, 2**10, 2**10, 1), *[()] * 6, (2**11, 2**10, 2**10, 1)]
+    with pytest.raises(IndexRangeError, match=r"blocks of max_pool2d_f32 \(B OH OW\), got 2147483648; compile for a"):
+        sizes_of(pool, shapes)
+    assert sizes_of(pool, [(2**11 - 1, *shape[1:]) if shape else () for shape in shapes])["B"] == 2047

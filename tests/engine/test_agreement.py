@@ -5,12 +5,11 @@ import pytest
 from error_bound import bounded_output
 from hypothesis import event, given
 from hypothesis import strategies as st
+from kernel_choices import forced_kernels
 from strategies import inputs, networks
 
 import sparsenet as sn
-from sparsenet.layers import Conv2d, Linear
 from sparsenet.models import BUNDLED
-from sparsenet_kernels.registry import kernels
 
 PLANNERS = ["predict", "predict", "predict", "measure"]
 
@@ -21,23 +20,8 @@ def problems(draw, exact):
     net = draw(networks(exact=exact))
     batch = draw(st.integers(1, 9))
     planner, threads = draw(st.sampled_from(PLANNERS)), draw(st.integers(1, 2))
-    settings = {"batch": batch, "threads": threads, "planner": planner, "kernels": draw(_chosen(net))}
+    settings = {"batch": batch, "threads": threads, "planner": planner, "kernels": draw(forced_kernels(net))}
     return net, settings, draw(inputs(net, exact=exact, batch=draw(st.integers(0, batch))))
-
-
-@st.composite
-def _chosen(draw, net):
-    chosen = {}
-    for node in sn.fold_batchnorm(net).nodes:
-        if isinstance(node.layer, Conv2d | Linear):
-            operation = "conv2d" if isinstance(node.layer, Conv2d) else "linear"
-            grouped = isinstance(node.layer, Conv2d) and node.layer.groups > 1
-            names = {name.partition("__")[0] for name in kernels() if name.startswith(f"{operation}_f32")}
-            possible = sorted(name for name in names if not (grouped and name.endswith("dense_active")))
-            kernel = draw(st.sampled_from([None, *possible]))
-            if kernel is not None:
-                chosen[node.name] = kernel
-    return chosen
 
 
 @given(problems(exact=True))

@@ -5,11 +5,14 @@ import os
 import pickle
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 import sparsenet as sn
+from sparsenet import storage
+from sparsenet.engine.again import compile_again, cpu_kind
 
 
 @pytest.fixture(scope="module")
@@ -34,10 +37,20 @@ def whole_numbers(samples, seed=1):
     return np.random.default_rng(seed).integers(-4, 5, (samples, 2, 6, 6)).astype(np.float32)
 
 
-@pytest.mark.parametrize("samples", [0, 1, 2, 15, 16, 17, 33, 40])
-def test_any_batch_up_to_the_largest(net, engine, samples):
+@pytest.mark.parametrize("samples", [0, 1, 2, 15, 16, 17, 33, 40, 41, 80, 97])
+def test_any_number_of_samples(net, engine, samples):
+    """Also more than it was compiled for."""
     x = whole_numbers(samples)
     np.testing.assert_array_equal(engine(x), net.reference(x))
+
+
+@pytest.mark.parametrize("batch", [1, 3, 64])
+@pytest.mark.parametrize("name", ["spoken-digits", "spoken-digits-float32"])
+def test_samples_get_the_same_bits_however_many_come_together(name, batch):
+    engine = sn.compile(sn.load(name), batch=batch, planner="predict", threads=2, progress=False)
+    x = np.random.default_rng(2).uniform(-1, 1, (67, 1, 32, 32)).astype(np.float32)
+    alone = np.concatenate([engine(x[i : i + 1]) for i in range(len(x))])
+    np.testing.assert_array_equal(engine(x), alone)
 
 
 @pytest.mark.parametrize(
@@ -82,7 +95,6 @@ def test_results_do_not_share_memory(engine):
         (np.zeros((1, 2, 6, 7), np.float32), r"expected input of shape \(B, 2, 6, 6\), got \(1, 2, 6, 7\)"),
         (np.zeros((2, 6, 6), np.float32), "add the batch axis"),
         (np.zeros(()), "expected input of shape"),
-        (np.zeros((41, 2, 6, 6), np.float32), "compile with batch=41"),
     ],
 )
 def test_shapes_that_do_not_fit(engine, x, message):
@@ -107,6 +119,13 @@ def test_numbers_that_are_not_finite(engine, bad, sample, place):
     assert np.isfinite(engine(whole_numbers(40))).all()
 
 
+def test_the_sample_is_numbered_within_the_whole_call(engine):
+    x = whole_numbers(100)
+    x[77, 1, 2, 3] = np.nan
+    with pytest.raises(sn.SparsenetError, match="first in sample 77 of 100"):
+        engine(x)
+
+
 @pytest.mark.parametrize(
     ("settings", "error", "message"),
     [
@@ -128,9 +147,34 @@ def test_settings_that_cannot_be(net, settings, error, message):
         sn.compile(net, **settings)
 
 
-def test_only_networks_are_compiled():
-    with pytest.raises(TypeError, match="expected a Network"):
-        sn.compile("spoken-digits")
+@pytest.mark.parametrize(
+    "take",
+    [sn.compile, sn.fold_batchnorm, sn.what_if, storage.to_bytes, lambda net: sn.quantize(net, np.zeros((1, 4)))],
+    ids=["compile", "fold_batchnorm", "what_if", "to_bytes", "quantize"],
+)
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ("spoken-digits", r"load it first: sn.load\('spoken-digits'\)"),
+        (Path("net.safetensors"), r"load it first: sn.load\('net.safetensors'\)"),
+        (None, "NoneType; sn.load, sn.from_torch and sn.Network.sequential make one"),
+    ],
+    ids=["name", "path", "nothing"],
+)
+def test_what_is_no_network_is_told_how_to_become_one(take, given, message):
+    with pytest.raises(TypeError, match=f"expected a Network, got .*{message}"):
+        take(given)
+
+
+def test_an_engine_is_compiled_already(engine):
+    with pytest.raises(TypeError, match=r"it is compiled already, and its .network is the Network"):
+        sn.compile(engine)
+
+
+def test_a_torch_module_has_to_be_imported_first():
+    nn = pytest.importorskip("torch.nn", reason="needs the extra train")
+    with pytest.raises(TypeError, match=r"got the torch Linear; import it first: sn.from_torch\(module, example\)"):
+        sn.compile(nn.Linear(2, 2))
 
 
 def test_a_compiler_that_is_turned_off_is_named():
@@ -144,11 +188,38 @@ def test_a_compiler_that_is_turned_off_is_named():
     assert "NUMBA_DISABLE_JIT is set; unset it" in done.stdout
 
 
-def test_a_pickled_engine_compiles_again(net, engine):
-    again = pickle.loads(pickle.dumps(engine))
-    x = whole_numbers(40)
-    np.testing.assert_array_equal(again(x), engine(x))
+def real_numbers(net, samples):
+    return np.random.default_rng(3).standard_normal((samples, *net.input_shape)).astype(np.float32)
+
+
+@pytest.mark.parametrize("planner", ["measure", "predict"])
+def test_a_pickled_engine_keeps_its_plan(net, planner, monkeypatch):
+    """The same kernels give the same bits, and nothing is timed again."""
+    forced = {"linear1": "linear_f32_csc_active"}
+    engine = sn.compile(net, batch=40, threads=2, planner=planner, kernels=forced, progress=False)
+    data, x = pickle.dumps(engine), real_numbers(net, 40)
+    monkeypatch.setattr("sparsenet.engine.compiling._measured", lambda *_: pytest.fail("it was timed"))
+    again = pickle.loads(data)
+    assert again.kernels == engine.kernels
     assert (again.batch, again.threads) == (engine.batch, engine.threads)
+    np.testing.assert_array_equal(again(x), engine(x))
+    assert again.__reduce__()[1][1:] == engine.__reduce__()[1][1:]
+
+
+def test_on_another_kind_of_cpu_a_pickled_engine_is_planned_anew(net):
+    slow = {"conv2d1": "conv2d_f32_dense_dense", "linear1": "linear_f32_dense_dense"}
+    planned = {"kernels": None, "planner": "predict", "batch": 2, "threads": 1}
+    fresh = sn.compile(net, **planned, progress=False)
+    assert compile_again(net, planned, fresh.kernels | slow, ("another", "cpu")).kernels == fresh.kernels
+    kept = compile_again(net, planned, fresh.kernels | slow, cpu_kind()).kernels
+    assert {layer: kernel.removesuffix("__single") for layer, kernel in kept.items()} == slow
+
+
+def test_a_plan_that_cannot_be_had_any_more_is_made_anew(net):
+    planned = {"kernels": None, "planner": "predict", "batch": 2, "threads": 1}
+    fresh = sn.compile(net, **planned, progress=False)
+    gone = fresh.kernels | {"linear1": "linear_f32_dense_dense__of_a_user"}
+    assert compile_again(net, planned, gone, cpu_kind()).kernels == fresh.kernels
 
 
 def test_every_layer_with_weights_has_its_plan(engine):

@@ -13,6 +13,8 @@ import numpy as np
 import pytest
 
 import sparsenet as sn
+from sparsenet.engine import threads
+from sparsenet.planner.threading_layer import ThreadingLayer
 
 
 @pytest.fixture(scope="module")
@@ -73,6 +75,7 @@ SCRIPT = """
     from concurrent.futures import ThreadPoolExecutor
     import numpy as np
     import sparsenet as sn
+    from sparsenet.engine.threads import ends_cleanly
     net = sn.Network.sequential((20,), [sn.Linear(np.ones((30, 20))), sn.KWinners(5)])
     try:
         engine = sn.compile(net, batch=200, threads=2, planner="predict", progress=False)
@@ -88,7 +91,7 @@ SCRIPT = """
         if child == 0:
             os._exit(0 if np.array_equal(engine(x), expected) else 1)
         assert os.waitpid(child, 0)[1] == 0
-    print(numba.threading_layer())
+    print(numba.threading_layer() if ends_cleanly() else sys.argv[1])
 """
 
 
@@ -101,6 +104,18 @@ def test_every_threading_layer(layer):
         pytest.skip(f"Numba finds no {layer} threading layer here")
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip() == layer
+
+
+def test_tbb_is_left_alone_where_it_makes_no_thread(net, monkeypatch):
+    """A thread that starts it there leaves a process that never ends: numba issue 10556."""
+    monkeypatch.setattr(threads, "whole_cores", lambda: 1)
+    monkeypatch.setattr(threads, "threading_layer", lambda: ThreadingLayer("tbb", thread_safe=True, fork_safe=True))
+    monkeypatch.setattr(threads, "claim_threads", lambda: pytest.fail("threads were started"))
+    engine = sn.compile(net, batch=200, threads=2, planner="predict", progress=False)
+    assert engine._parallel is engine._serial
+    monkeypatch.undo()
+    x = inputs(6, 200)
+    np.testing.assert_array_equal(engine(x), net.reference(x))
 
 
 KEEPS_TORCHS_THREADS = """

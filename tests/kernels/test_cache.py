@@ -1,5 +1,6 @@
 """Compiled kernels on disk: kept, found again, and never trusted where somebody else could have written them."""
 
+import json
 import os
 import shutil
 import stat
@@ -12,6 +13,7 @@ from pathlib import Path
 import pytest
 
 import sparsenet_kernels
+from sparsenet_kernels import cache
 
 PACKAGE = Path(sparsenet_kernels.__file__).parent
 
@@ -52,11 +54,11 @@ def run(place):
     return partial(run_with, place)
 
 
-def run_with(place, script, cache, **environment):
+def run_with(place, script, where, at="", **environment):
     """Run a script in a process of its own, which finds the package at a place, and return what it prints."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("NUMBA_")}
-    environment = {**kept, "SPARSENET_CACHE_DIR": str(cache), "PYTHONPATH": str(place), **environment}
-    ran = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True)
+    environment = {**kept, "SPARSENET_CACHE_DIR": str(where), "PYTHONPATH": str(place), **environment}
+    ran = subprocess.run([sys.executable, "-c", script, str(at)], env=environment, capture_output=True, text=True)
     assert ran.returncode == 0, ran.stderr
     return ran.stdout.strip()
 
@@ -80,13 +82,26 @@ def test_the_directory_is_the_users_own(run, tmp_path):
     assert stat.S_IMODE(directory.stat().st_mode) == 0o700
 
 
+@pytest.fixture(scope="module")
+def compiled(run, tmp_path_factory):
+    """Compile into a directory, once for the tests that begin with compiled kernels."""
+    cache = tmp_path_factory.mktemp("compiled")
+    run(COMPILE, cache)
+    return cache
+
+
+@pytest.fixture
+def kept(compiled, tmp_path):
+    """Give a copy of that directory."""
+    return Path(shutil.copytree(compiled, tmp_path / "kept"))
+
+
 @posix
 @pytest.mark.parametrize("mode", [0o720, 0o702])
-def test_a_directory_that_others_can_write_to_is_refused(run, tmp_path, mode):
-    run(COMPILE, tmp_path)
-    (directory,) = tmp_path.iterdir()
+def test_a_directory_that_others_can_write_to_is_refused(run, kept, mode):
+    (directory,) = kept.iterdir()
     directory.chmod(mode)
-    hits, warning = run(COMPILE, tmp_path).splitlines()
+    hits, warning = run(COMPILE, kept).splitlines()
     assert hits == "0 0"
     assert warning.startswith("RuntimeWarning: compiled kernels are not kept")
     assert f"others may write to {directory}" in warning
@@ -122,21 +137,36 @@ def test_without_a_wish_the_users_cache_directory_is_taken(run, tmp_path):
     assert Path(run(script, "", **places)).is_relative_to(tmp_path)
 
 
-@pytest.mark.parametrize("damage", ["emptied", "cut short", "another pickle", "zeros inside", "a bit"])
-def test_a_damaged_file_is_compiled_anew(run, tmp_path, damage):
-    run(COMPILE, tmp_path)
-    for path in files(tmp_path):
-        whole = (tmp_path / path).read_bytes()
-        spoilt = {
-            "emptied": b"",
-            "cut short": whole[: len(whole) // 2],
-            "another pickle": b"\x80\x04N.",
-            "zeros inside": whole[:2000] + bytes(len(whole) - 4000) + whole[-2000:],  # unpickles, and LLVM would abort
-            "a bit": whole[:-1000] + bytes([whole[-1000] ^ 1]) + whole[-999:],
-        }
-        (tmp_path / path).write_bytes(spoilt[damage])
-    assert run(COMPILE, tmp_path) == "0 0"
-    assert run(COMPILE, tmp_path) == "1 1"
+DAMAGED = """
+import json, sys
+from pathlib import Path
+from sparsenet_kernels.registry import kernels
+
+def hits():
+    return kernels()["relu_f32"].compile_step(kept=True).cache_hits
+
+(path,) = Path(sys.argv[1]).rglob("step_relu_f32-*")
+whole = path.read_bytes()
+spoilt = {
+    "emptied": b"",
+    "cut short": whole[: len(whole) // 2],
+    "another pickle": b"\\x80\\x04N.",
+    "zeros inside": whole[:2000] + bytes(len(whole) - 4000) + whole[-2000:],  # unpickles, and LLVM would abort
+    "a bit": whole[:-1000] + bytes([whole[-1000] ^ 1]) + whole[-999:],
+}
+found = {"whole": hits()}
+for damage, content in spoilt.items():
+    path.write_bytes(content)
+    found[damage] = hits(), hits()
+print(json.dumps(found))
+"""
+
+
+def test_damaged_files_are_compiled_anew(run, kept):
+    found = json.loads(run(DAMAGED, kept, at=kept))
+    assert found.pop("whole") == 1
+    assert set(found) == {"emptied", "cut short", "another pickle", "zeros inside", "a bit"}
+    assert all(hits == [0, 1] for hits in found.values()), found
 
 
 def test_two_processes_may_fill_a_directory_at_once(run, tmp_path):
@@ -147,50 +177,44 @@ def test_two_processes_may_fill_a_directory_at_once(run, tmp_path):
 
 
 @pytest.mark.parametrize(("setting", "value"), [("NUMBA_BOUNDSCHECK", "1"), ("NUMBA_CPU_NAME", "generic")])
-def test_code_for_other_settings_is_kept_apart(run, tmp_path, setting, value):
-    run(COMPILE, tmp_path)
-    assert run(COMPILE, tmp_path, **{setting: value}) == "0 0"
-    assert run(COMPILE, tmp_path, **{setting: value}) == "1 1"
-    assert run(COMPILE, tmp_path) == "1 1"
+def test_code_for_other_settings_is_kept_apart(run, kept, setting, value):
+    assert run(COMPILE, kept, **{setting: value}) == "0 0"
+    assert run(COMPILE, kept, **{setting: value}) == "1 1"
+    assert run(COMPILE, kept) == "1 1"
 
 
-def directory_with(change, place, tmp_path):
-    """Name the cache directory of a copy of the package in which one file is changed."""
-    shutil.copytree(place / PACKAGE.name, tmp_path / PACKAGE.name)
-    with (tmp_path / PACKAGE.name / change).open("a", encoding="utf-8") as source:
-        source.write("# changed\n")
-    return directory_of(partial(run_with, tmp_path), tmp_path / "cache")
+@pytest.fixture
+def fingerprint(place, tmp_path, monkeypatch):
+    """Give what tells the name of the cache directory for a copy of the package, changed or not."""
 
+    def fingerprint(change=None):
+        copy = Path(shutil.copytree(place / PACKAGE.name, tmp_path / str(change).replace("/", "-")))
+        if change:
+            with (copy / change).open("a", encoding="utf-8") as source:
+                source.write("# changed\n")
+        monkeypatch.setattr(cache, "__file__", str(copy / "cache.py"))
+        return cache._fingerprint.__wrapped__()
 
-def directory_of(run, cache):
-    return run("from sparsenet_kernels.cache import cache_directory; print(cache_directory().name)", cache)
-
-
-@pytest.fixture(scope="module")
-def unchanged(run, tmp_path_factory):
-    return directory_of(run, tmp_path_factory.mktemp("unchanged"))
+    return fingerprint
 
 
 @pytest.mark.parametrize("change", ["simd/ops.py", "cpu/linear.py", "native.py", "jit.py"])
-def test_a_change_of_any_source_leads_to_another_directory(place, tmp_path, unchanged, change):
-    assert directory_with(change, place, tmp_path) != unchanged
+def test_a_change_of_any_source_leads_to_another_directory(fingerprint, change):
+    assert fingerprint(change) != fingerprint()
 
 
 @pytest.mark.parametrize("change", ["testing/check.py", "reference/linear.py"])
-def test_a_change_of_what_is_never_compiled_does_not(place, tmp_path, unchanged, change):
-    assert directory_with(change, place, tmp_path) == unchanged
+def test_a_change_of_what_is_never_compiled_does_not(fingerprint, change):
+    assert fingerprint(change) == fingerprint()
 
 
 def test_no_compiled_module_imports_what_is_not_in_the_fingerprint():
-    from sparsenet_kernels.cache import NEVER_COMPILED
-
     compiled = [
         path for path in PACKAGE.rglob("*.py") if path.parent.name in ("cpu", "simd") or path.name == "driver.py"
     ]
     assert len(compiled) > 10
-    wrong = [
-        path.name for path in compiled for folder in NEVER_COMPILED if f"sparsenet_kernels.{folder}" in imports_of(path)
-    ]
+    never = [f"sparsenet_kernels.{folder}" for folder in cache.NEVER_COMPILED]
+    wrong = [path.name for path in compiled for module in never if module in imports_of(path)]
     assert wrong == []
 
 

@@ -5,6 +5,7 @@ import pytest
 from numba import config
 
 from sparsenet.planner.own_kernels import stand_ins
+from sparsenet_kernels.jit import compiled
 from sparsenet_kernels.registry import KernelCompileError, kernel, kernels, registered_temporarily
 from sparsenet_kernels.testing import check_kernel
 
@@ -89,7 +90,9 @@ def test_what_fails_in_a_reference_is_told_with_its_inputs():
     ("wrong", "error", "said"),
     [
         ({"arguments": "x f16[B, N]; out f32[B, N]"}, ValueError, "of f32, i32, i8, u8, with semicolons .* 'x f16"),
-        ({"arguments": "x f32[B, N], out f32[B, N]"}, ValueError, "with semicolons between"),
+        ({"arguments": "x f32[B, N], out f32[B, N]"}, ValueError, "did you mean 'x f32.B, N.; out f32.B, N.'?"),
+        ({"arguments": "x f32[B N]; out f32[B, N]"}, ValueError, r"got 'x f32.B N.'; did you mean 'x f32\[B, N\]'?"),
+        ({"arguments": "x: float32[B, N]; out f32[B, N]"}, ValueError, r"did you mean 'x f32\[B, N\]'?"),
         ({"arguments": "x f32[B, N]"}, ValueError, "to name what mine takes, x, out, got x$"),
         ({"arguments": "out f32[B, N]; x f32[B, N]"}, ValueError, "takes, x, out, got out, x"),
         ({"dtype": "f64"}, ValueError, "expected dtype among f32, i32, i8, u8, got 'f64'"),
@@ -150,6 +153,29 @@ def test_what_numba_cannot_compile_is_said_in_a_line():
     assert message.startswith("relu_f32__mine cannot be compiled: No implementation of function")
     assert message.endswith('out[b, 0] = x[b, 0] + "a"')
     assert "\n" not in message
+
+
+@compiled
+def smallest(numbers):
+    return sorted(numbers)[0]
+
+
+def test_what_allocates_is_told_with_the_line_of_the_kernel_or_of_what_it_calls():
+    def by_itself(x, out):
+        out[0, 0] = sorted(x[0])[0]
+
+    def by_another(x, out):
+        out[0, 0] = smallest(x[0])
+
+    def by_an_array(x, out):
+        out[0] = x[0] * 2
+
+    lines = {by_itself: "out[0, 0] = sorted(x[0])[0]", by_another: "return sorted(numbers)[0]"}
+    for function, line in (lines | {by_an_array: "out[0] = x[0] * 2"}).items():
+        kernel("relu", variant=function.__name__, arguments=RELU)(function)
+        with pytest.raises(KernelCompileError, match="kernels allocate nothing; write into outputs") as caught:
+            check_kernel(f"relu_f32__{function.__name__}")
+        assert str(caught.value).endswith(line)
 
 
 def test_a_name_that_nobody_knows_is_said_in_a_line():

@@ -67,10 +67,16 @@ def test_zeros_stay_zeros():
     np.testing.assert_array_equal(folded["linear1"].weight != 0, weight != 0)
 
 
-def test_a_weight_that_underflows_stays_kept():
-    net = sn.Network.sequential((1,), [sn.Linear([[1e-30]]), norm(1, variance=1e30)])
-    folded = sn.fold_batchnorm(net)
+def test_a_weight_that_has_died_stays_kept():
+    dead = sn.BatchNorm([0.0], [1.0], weight=[1e-40])
+    folded = sn.fold_batchnorm(sn.Network.sequential((1,), [sn.Linear([[1e-30]]), dead]))
+    assert folded["linear1"].weight == 0
     assert folded["linear1"].mask.all()
+
+
+def test_weights_that_would_lose_their_digits_are_left():
+    net = sn.Network.sequential((1,), [sn.Linear([[1e-30]]), norm(1, variance=1e30)])
+    assert count(sn.fold_batchnorm(net)) == 1
 
 
 def test_weights_that_would_overflow_are_left():

@@ -15,15 +15,13 @@ FILES = ("seven_allison.flac", "hundred_allison.flac", "three_flite_rms.flac", "
 
 
 def reference(waveform):
-    mel = librosa.feature.melspectrogram(
-        y=waveform.astype(np.float64),
-        sr=16_000,
-        n_fft=2_048,
-        hop_length=512,
-        n_mels=32,
-        center=True,
-        pad_mode="constant",
-    )
+    waveform = waveform.astype(np.float64)
+    sounds = np.flatnonzero(waveform)  # what is zero before and behind is padding
+    waveform[sounds[0] : sounds[-1] + 1] -= waveform[sounds[0] : sounds[-1] + 1].mean()
+    spectrum = librosa.stft(waveform, n_fft=2_048, hop_length=512, center=True, pad_mode="constant")
+    heard = np.clip((librosa.fft_frequencies(sr=16_000, n_fft=2_048) - 70) / 16, 0, 1)  # no mains hum
+    power = np.square(np.abs(spectrum)) * heard[:, None]
+    mel = librosa.feature.melspectrogram(S=power, sr=16_000, n_fft=2_048, n_mels=32)
     return ((librosa.power_to_db(mel, ref=np.max, top_db=80.0) + 40.0) / 40.0).astype(np.float32)
 
 

@@ -170,7 +170,7 @@ def test_the_limit_holds_for_files(tmp_path):
 
 
 def test_wrong_arguments_say_what_was_expected():
-    with pytest.raises(TypeError, match="expected a Network, got str"):
+    with pytest.raises(TypeError, match="expected a Network, got the str 'net'"):
         to_bytes("net")
     with pytest.raises(TypeError, match="expected bytes, got bytearray"):
         from_bytes(bytearray(to_bytes(speech_like())))

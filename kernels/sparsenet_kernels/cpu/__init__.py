@@ -35,4 +35,5 @@ def register_all() -> None:
         pool,
         pool_i8,
         quantize_i8,
+        watch,
     )

@@ -4,14 +4,14 @@ import numpy as np
 
 from sparsenet_kernels.jit import index
 from sparsenet_kernels.registry import kernel
-from sparsenet_kernels.simd.ops import compress, greater, lanes_from, load_first, popcount, splat, store_first
+from sparsenet_kernels.simd.ops import compress, lanes_from, load_first, not_equal, popcount, splat, store_first
 
 
 @kernel("compact", arguments="x f32[B, R, C]; columns i32[B, R, K]; values f32[B, R, K]")
 def compact_f32(x, columns, values):
     """List the non-zeros of each row.
 
-    x        (B, R, C)  f32
+    x        (B, R, C)  f32  NaN is no zero
     columns  (B, R, K)  i32  overwritten: columns of the non-zeros, rising; -1 ends a row of fewer than K
     values   (B, R, K)  f32  overwritten up to that end
 
@@ -27,8 +27,7 @@ def compact_f32(x, columns, values):
         for j in range(0, channels, 16):
             count = min(16, channels - j)
             value = load_first(x, row * channels + j, count, 0.0)
-            zero = splat(np.float32(0.0))
-            wanted = np.uint16(greater(value, zero) | greater(zero, value))
+            wanted = not_equal(value, splat(np.float32(0.0)))  # NaN is active: it must not pass for a zero
             found = min(popcount(wanted), end - at)
             store_first(columns, at, compress(lanes_from(j), wanted), found)
             store_first(values, at, compress(value, wanted), found)

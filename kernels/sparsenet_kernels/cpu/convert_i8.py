@@ -11,7 +11,7 @@ def quantize_rows_i8(x, reciprocal, zero, out):
 
         out[b, r, c] = clip(rint(x[b, r, c] * reciprocal) + zero, 0, 255)   for c < C, else 0
 
-    x           (B, R, C)  f32  no NaN
+    x           (B, R, C)  f32  NaN becomes 0
     reciprocal  (1,)       f32  1 / scale, rounded to float32
     zero                   int  0 <= zero <= 255
     out         (B, R, S)  u8   overwritten; S >= C
@@ -22,7 +22,7 @@ def quantize_rows_i8(x, reciprocal, zero, out):
         for r in range(positions):
             for c in range(channels):
                 value = np.float32(x[b, r, c] * factor)
-                value = min(max(value, np.float32(-255.0)), np.float32(511.0))
+                value = min(max(np.float32(-255.0), value), np.float32(511.0))  # in this order NaN becomes -255
                 value = np.float32(np.rint(value)) + offset
                 out[b, r, c] = np.uint8(min(max(value, np.float32(0.0)), np.float32(255.0)))
             for c in range(channels, out.shape[2]):

@@ -9,8 +9,9 @@ comparisons are faster: see :mod:`sparsenet_kernels.cpu.kwta_lanes`.
 
 import numpy as np
 
+from sparsenet_kernels.cpu.kwta_exact import is_boosted, keep_exactly, write_exactly
 from sparsenet_kernels.cpu.kwta_global import write_k_largest
-from sparsenet_kernels.cpu.kwta_keys import LOWEST_KEY, count_reaching, write_keys, write_winners
+from sparsenet_kernels.cpu.kwta_keys import LOWEST_KEY, count_reaching, write_first_tied, write_keys, write_reaching
 from sparsenet_kernels.jit import helper
 from sparsenet_kernels.registry import kernel
 from sparsenet_kernels.simd.ops import greater, largest_lane, load, maximum, popcount, splat
@@ -60,7 +61,7 @@ def kth_largest(keys, place, n, k):
 def kwta_f32(x, factor, keys, columns, values):
     """Select the K largest of the C values at each position and list them, one position after the other.
 
-    x        (B, R, C)  f32  finite
+    x        (B, R, C)  f32  NaN ranks by its sign and bits
     factor   (C,)       f32  positive; values are ranked by x * factor
     keys     (C16,)     i32  scratch, C rounded up to a multiple of 16
     columns  (B, R, K)  i32  overwritten: the winners' channels, rising; K <= C
@@ -81,14 +82,19 @@ def kwta_f32(x, factor, keys, columns, values):
         start = row * channels
         write_keys(x, start, channels, factor, keys, 0)
         threshold = kth_largest(keys, 0, channels, k)
-        write_winners(x, start, keys, 0, channels, k, threshold, columns, values, row * k)
+        if count_reaching(keys, 0, channels, threshold) == k:
+            write_reaching(x, start, keys, 0, channels, threshold, columns, values, row * k, row * k + k)
+        elif is_boosted(factor):
+            write_exactly(x, row, factor, k, threshold, columns, values)
+        else:
+            write_first_tied(x, start, keys, 0, channels, k, threshold, columns, values, row * k)
 
 
 @kernel("kwta_map", arguments="x f32[B, R, C]; factor f32[RC]; keys i32[RC16]; k int; out f32[B, R, C]")
 def kwta_map_f32(x, factor, keys, k, out):
     """Keep the k largest of all R * C values of a sample, set the others to zero.
 
-    x       (B, R, C)  f32  finite
+    x       (B, R, C)  f32  NaN ranks by its sign and bits
     factor  (RC,)      f32  positive, in the order of memory; values are ranked by x * factor
     keys    (RC16,)    i32  scratch, R * C rounded up to a multiple of 16
     k       int             0 <= k <= R * C
@@ -113,7 +119,10 @@ def kwta_map_f32(x, factor, keys, k, out):
         for p in range(positions):
             for c in range(channels):
                 out[b, p, c] = x[b, p, c] if keys[p * channels + c] > threshold else np.float32(0.0)
-        _keep_ties(x, b, keys, threshold, ties, out)
+        if count_reaching(keys, 0, n, threshold) != k and is_boosted(factor):
+            keep_exactly(x, b, factor, threshold, k, out)
+        else:
+            _keep_ties(x, b, keys, threshold, ties, out)
 
 
 @helper

@@ -13,6 +13,7 @@ from math import exp, log, sqrt
 
 import numpy as np
 
+from sparsenet_kernels.cpu.kwta_exact import is_boosted, write_exactly
 from sparsenet_kernels.cpu.kwta_keys import LOWEST_KEY, count_reaching, order_key, write_reaching, write_tied
 from sparsenet_kernels.jit import helper
 from sparsenet_kernels.simd.ops import (
@@ -144,5 +145,7 @@ def write_k_largest(x, factor, keys, columns, values):
             threshold, above = search(keys, n, k, mean, spread, np.float32(z), density)
         if above == k:
             write_reaching(x, start, keys, 0, n, threshold, columns, values, at, at + k)
+        elif is_boosted(factor):
+            write_exactly(x, row, factor, k, threshold, columns, values)
         else:
             write_tied(x, start, keys, 0, n, threshold, k - above, columns, values, at, at + k)

@@ -100,11 +100,8 @@ def write_tied(x, start, keys, place, n, threshold, ties, columns, values, at, e
 
 
 @helper
-def write_winners(x, start, keys, place, n, k, threshold, columns, values, at):
-    """List the winners of one row, in rising order of their columns, by the key that the k-th largest has."""
-    if count_reaching(keys, place, n, threshold) == k:
-        write_reaching(x, start, keys, place, n, threshold, columns, values, at, at + k)
-        return
+def write_first_tied(x, start, keys, place, n, k, threshold, columns, values, at):
+    """List the winners of one row by the key that the k-th largest has, and the first of those that tie with it."""
     limit, ties = splat(threshold), k
     for j in range(0, n, 16):
         ties -= popcount(greater(load(keys, place + j), limit))

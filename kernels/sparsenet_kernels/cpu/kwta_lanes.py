@@ -7,12 +7,16 @@ position compares its channels with its k-th largest.
 
 import numpy as np
 
+from sparsenet_kernels.cpu.kwta_exact import is_boosted, write_exactly
+from sparsenet_kernels.cpu.kwta_keys import order_key
 from sparsenet_kernels.jit import helper, index
 from sparsenet_kernels.registry import kernel
 from sparsenet_kernels.simd.ops import load, maximum, minimum, splat, store
 from sparsenet_kernels.simd.set_bits import exceeding64, list_set_bits, popcount64, reaching64
 from sparsenet_kernels.simd.sorted_lanes import put_in_order, ranks_in_lanes, run_at, sorted_largest, sorted_run
 from sparsenet_kernels.simd.tile import tile_store_all
+
+EVERY = np.uint64(2**64 - 1)
 
 
 @helper
@@ -100,19 +104,23 @@ def list_reaching(x, start, j, there, factor, limit, columns, values, at, left):
 @helper
 def list_rows_of_64(x, first, count, factor, limits, columns, values):
     """Do for rows of 64 channels what :func:`list_rows` does: without AVX-512, 4.5 instead of 5.2 µs for the kernel."""
-    k, tied = columns.shape[2], np.uint64(0)
+    k, uneven = columns.shape[2], np.uint64(0)
     for i in range(count):
         row = first + i
         mask = reaching64(x, row * 64, factor, 0, splat(limits[index(i)]), 64)
         list_set_bits(mask, x, row * 64, 0, 64, columns, values, row * k, k)
-        tied |= np.uint64(popcount64(mask) > k) << np.uint64(i)
-    return tied
+        uneven |= np.uint64(popcount64(mask) != k) << np.uint64(i)
+    return uneven
 
 
 @helper
 def list_rows(x, first, count, factor, limits, columns, values):
-    """List the first channels of each row that reach its limit; return the rows where more do than win, as bits."""
-    channels, k, tied = x.shape[2], columns.shape[2], np.uint64(0)
+    """List the first channels of each row that reach its limit; return the rows where not just k do, as bits.
+
+    More do where ranks tie. Fewer may where one is NaN: comparisons with it are false, so that the networks may lose a
+    rank, and the limit is any of them, or NaN itself.
+    """
+    channels, k, uneven = x.shape[2], columns.shape[2], np.uint64(0)
     whole, rest = channels // 64 * 64, channels % 64
     for i in range(count):
         start, end, left = (first + i) * channels, (first + i + 1) * k, k
@@ -121,8 +129,8 @@ def list_rows(x, first, count, factor, limits, columns, values):
             left = list_reaching(x, start, j, 64, factor, limit, columns, values, end, left)
         if rest > 0:
             left = list_reaching(x, start, whole, rest, factor, limit, columns, values, end, left)
-        tied |= np.uint64(left < 0) << np.uint64(i)
-    return tied
+        uneven |= np.uint64(left != 0) << np.uint64(i)
+    return uneven
 
 
 @helper
@@ -138,18 +146,37 @@ def first_set(mask, count):
 
 
 @helper
-def list_tied_row(x, row, factor, limit, columns, values):
-    """List the channels of a row that exceed its limit, and the first of those that equal it."""
+def count_against(x, start, factor, limit):
+    """Count the channels of a row that exceed a limit, and those that reach it."""
+    channels, exceeded, reached = x.shape[2], 0, 0
+    for j in range(0, channels, 64):
+        exceeded += popcount64(exceeding64(x, start + j, factor, j, limit, channels - j))
+        reached += popcount64(reaching64(x, start + j, factor, j, limit, channels - j))
+    return exceeded, reached
+
+
+@helper
+def list_uneven_row(x, row, factor, limit, columns, values):
+    """List the channels of a row that exceed its limit, and the first of those that equal it.
+
+    Where a rank is NaN, the limit may be too high, then the first of those below it win, too; or too low, then only
+    the first of those above it do. So it is always k that win.
+    """
     channels, k = x.shape[2], columns.shape[2]
-    start, at, ties = row * channels, row * k, k
+    start, at = row * channels, row * k
+    exceeded, reached = count_against(x, start, factor, limit)
+    too_low, too_high = exceeded > k, reached < k
+    left = k if too_low else k - reached if too_high else k - exceeded
     for j in range(0, channels, 64):
-        ties -= popcount64(exceeding64(x, start + j, factor, j, limit, channels - j))
-    for j in range(0, channels, 64):
-        above = exceeding64(x, start + j, factor, j, limit, channels - j)
-        equal = first_set(above ^ reaching64(x, start + j, factor, j, limit, channels - j), ties)
-        ties -= popcount64(equal)
-        listed = popcount64(above | equal)
-        list_set_bits(above | equal, x, start + j, j, channels - j, columns, values, at, listed)
+        there = channels - j
+        above = exceeding64(x, start + j, factor, j, limit, there)
+        reaching = reaching64(x, start + j, factor, j, limit, there)
+        sure = np.uint64(0) if too_low else reaching if too_high else above
+        possible = above if too_low else EVERY >> np.uint64(64 - min(there, 64)) if too_high else reaching
+        chosen = first_set(possible ^ sure, left)
+        left -= popcount64(chosen)
+        listed = popcount64(sure | chosen)
+        list_set_bits(sure | chosen, x, start + j, j, there, columns, values, at, listed)
         at += listed
 
 
@@ -163,7 +190,7 @@ def list_tied_row(x, row, factor, limit, columns, values):
 def kwta_f32__lanes(x, factor, ranks, limits, columns, values):
     """Select the K largest of the C values at each position and list them, 16 positions at a time.
 
-    x        (B, R, C)  f32  finite; C >= 8
+    x        (B, R, C)  f32  C >= 8; NaN may win or lose
     factor   (C,)       f32  positive; values are ranked by x * factor
     ranks    (80, 16)   f32  scratch
     limits   (64,)      f32  scratch
@@ -185,12 +212,14 @@ def kwta_f32__lanes(x, factor, ranks, limits, columns, values):
         count = min(rows - first, 64)
         write_limits(x, first, count, factor, k, ranks, limits)
         if channels == 64:
-            tied = list_rows_of_64(x, first, count, factor, limits, columns, values)
+            uneven = list_rows_of_64(x, first, count, factor, limits, columns, values)
         else:
-            tied = list_rows(x, first, count, factor, limits, columns, values)
+            uneven = list_rows(x, first, count, factor, limits, columns, values)
         i = 0
-        while tied != 0:
-            if tied & np.uint64(1):
-                list_tied_row(x, first + i, factor, splat(limits[index(i)]), columns, values)
-            tied >>= np.uint64(1)
+        while uneven != 0:
+            if uneven & np.uint64(1) and is_boosted(factor):
+                write_exactly(x, first + i, factor, k, order_key(limits[index(i)]), columns, values)
+            elif uneven & np.uint64(1):
+                list_uneven_row(x, first + i, factor, splat(limits[index(i)]), columns, values)
+            uneven >>= np.uint64(1)
             i += 1

@@ -26,7 +26,7 @@ def load_some(x, start, count):
 
 @kernel("max_pool2d", arguments=POOL)
 def max_pool2d_f32(x, kernel_height, kernel_width, stride_y, stride_x, pad_y, pad_x, out):
-    """Take the largest value of each window; padding never wins.
+    """Take the largest value of each window; padding never wins, and a window of NaN only is NaN.
 
     x    (B, H, W, C)    f32
     out  (B, OH, OW, C)  f32  overwritten
@@ -45,7 +45,7 @@ def max_pool2d_f32(x, kernel_height, kernel_width, stride_y, stride_x, pad_y, pa
                     for y in range(top, bottom):
                         row = (b * height + y) * width
                         for column in range(left, right):
-                            best = maximum(load_some(x, (row + column) * channels + c, count), best)
+                            best = maximum(best, load_some(x, (row + column) * channels + c, count))
                     store_first(out, place + c, best, count)
 
 

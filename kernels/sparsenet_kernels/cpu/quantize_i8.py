@@ -16,9 +16,12 @@ def steps(x, start, factor, zero):
 
 @helper
 def byte_of(number, factor, zero):
-    """Turn one float into a byte; it is clipped as a float, and adding ``zero`` is exact before."""
+    """Turn one float into a byte; it is clipped as a float, and adding ``zero`` is exact before.
+
+    ``max`` returns its first argument where one is NaN, so that NaN becomes 0 here, as in whole vectors.
+    """
     value = np.rint(number * factor) + np.float32(zero)
-    return np.uint8(min(max(value, np.float32(0.0)), np.float32(255.0)))
+    return np.uint8(min(max(np.float32(0.0), value), np.float32(255.0)))
 
 
 @kernel("quantize", dtype="i8", arguments="x f32[B, N]; reciprocal f32[1]; zero int; out u8[B, N]")
@@ -27,7 +30,7 @@ def quantize_i8(x, reciprocal, zero, out):
 
         out[b, j] = clip(rint(x[b, j] * reciprocal) + zero, 0, 255)        halves go to the even number
 
-    x           (B, N)  f32  no NaN
+    x           (B, N)  f32  NaN becomes 0
     reciprocal  (1,)    f32  1 / scale, rounded to float32
     zero                int  0 <= zero <= 255
     out         (B, N)  u8   overwritten

@@ -15,6 +15,7 @@ from numba import njit, prange, types
 from sparsenet_kernels.cache import KernelCache
 from sparsenet_kernels.cpu.limits import READ_FLOATS, reads
 from sparsenet_kernels.driver import FINISHED, run_samples
+from sparsenet_kernels.forks import compiling
 from sparsenet_kernels.jit import helper
 from sparsenet_kernels.simd.ticks import LINE_BYTES, fence, flush_line, ticks
 
@@ -100,6 +101,7 @@ def _ready(driver, name):
     floats, outputs = types.Array(types.float32, 2, "C"), types.Array(types.float32, 3, "C")
     pairs, numbers = types.Array(types.int64, 2, "C"), types.Array(types.float32, 1, "C")
     driver._cache = KernelCache(name)
-    driver.compile((floats, outputs, *[types.int64] * 3, numbers, pairs, types.int64, pairs))
+    with compiling():
+        driver.compile((floats, outputs, *[types.int64] * 3, numbers, pairs, types.int64, pairs))
     driver.disable_compile()
     return driver

@@ -25,4 +25,5 @@ def register_all() -> None:
         layout,
         linear,
         pool,
+        watch,
     )

@@ -5,11 +5,14 @@ from functools import partial
 from math import prod
 from typing import Any
 
+import numpy as np
+
 from sparsenet_kernels.cuda.api import cuda, is_simulated
+from sparsenet_kernels.indices import check_index
 from sparsenet_kernels.registry import Kernel
 from sparsenet_kernels.registry import kernel as register
 
-__all__ = ["BINS", "kernel", "launch", "prepared"]
+__all__ = ["BINS", "kernel", "launch", "prepared", "sizes_of"]
 
 MOST_THREADS = 256
 """Threads of a block, at most."""
@@ -47,14 +50,28 @@ def prepared(kernel: Kernel, arguments: Sequence[Any], stream: Any = 0) -> Any:
     return lambda: configured(*arguments)
 
 
-def geometry(kernel: Kernel, arguments: Sequence[Any]) -> tuple[int, int]:
-    """Count the blocks, and the threads of each, for arguments of these shapes."""
+def sizes_of(kernel: Kernel, shapes: Sequence[tuple[int, ...]]) -> dict[str, int]:
+    """Return how long each axis is, by its letter, for arguments of these shapes; those of integers are not looked at.
+
+    Raises
+    ------
+    IndexRangeError
+        If that makes more blocks than a launch can have, of which each has a number of 31 bits.
+    """
     sizes = {
         axis: size
-        for argument, value in zip(kernel.arguments, arguments, strict=True)
+        for argument, shape in zip(kernel.arguments, shapes, strict=True)
         if argument.is_array
-        for axis, size in zip(argument.axes, value.shape, strict=True)
+        for axis, size in zip(argument.axes, shape, strict=True)
     }
+    blocks = prod(sizes[axis] for axis in kernel.blocks.split())
+    check_index(blocks, np.int32, f"blocks of {kernel.name} ({kernel.blocks})", "compile for a smaller batch")
+    return sizes
+
+
+def geometry(kernel: Kernel, arguments: Sequence[Any]) -> tuple[int, int]:
+    """Count the blocks, and the threads of each, for arguments of these shapes."""
+    sizes = sizes_of(kernel, [getattr(value, "shape", ()) for value in arguments])
     blocks = prod(sizes[axis] for axis in kernel.blocks.split())
     wanted = max(1, sizes[kernel.threads])
     most = SIMULATED_THREADS if is_simulated() else MOST_THREADS

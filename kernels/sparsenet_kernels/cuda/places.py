@@ -24,7 +24,7 @@ def count_of(codes, first, end, code):
 
 @device_function
 def larger(a, b):
-    """Return the larger of two numbers: ``max``, which the CUDA target built into Numba 0.68 cannot compile."""
+    """Return the larger of two numbers, b where one is NaN: Numba 0.68's own CUDA target cannot compile ``max``."""
     return a if a > b else b
 
 

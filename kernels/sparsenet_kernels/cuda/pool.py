@@ -20,7 +20,7 @@ def window(start, size, limit):
 
 @kernel("max_pool2d", arguments=POOL, blocks="B OH OW", threads="C")
 def max_pool2d_f32(x, kernel_height, kernel_width, stride_y, stride_x, pad_y, pad_x, out):
-    """Take the largest value of each window; padding never wins.
+    """Take the largest value of each window; padding never wins, and a window of NaN only is NaN.
 
     x    (B, H, W, C)    f32
     out  (B, OH, OW, C)  f32  overwritten
@@ -34,7 +34,7 @@ def max_pool2d_f32(x, kernel_height, kernel_width, stride_y, stride_x, pad_y, pa
         best = np.float32(-np.inf)
         for y in range(top, bottom):
             for column in range(left, right):
-                best = larger(x[b, y, column, c], best)
+                best = larger(best, x[b, y, column, c])
         out[b, oy, ox, c] = best
 
 

@@ -6,13 +6,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+from sparsenet_kernels.indices import IndexRangeError
+
 Shape = tuple[int, ...]
 
 
 def check_shape(shape: tuple[int, int]) -> None:
     """Raise ValueError unless `shape` is (outputs, inputs), each from 1 to what int32 can count."""
-    if len(shape) != 2 or not all(1 <= size < 2**31 for size in shape):
-        raise ValueError(f"expected shape to be (outputs, inputs), each from 1 to 2**31 - 1, got {shape}")
+    if len(shape) != 2 or min(shape) < 1 or max(shape) >= 2**31:
+        raise IndexRangeError(f"expected shape to be (outputs, inputs), each from 1 to 2**31 - 1, got {shape}")
 
 
 def check_array(name: str, array: Any, dtype: DTypeLike, shape: Shape) -> None:

@@ -6,6 +6,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from sparsenet_kernels.indices import narrowed
+
 from .arrays import check_array, check_finite, check_shape, lock_arrays, rebuild, total_bytes
 from .blocks4x16 import check_run_ends, check_steps
 from .bytes import TILE, padded_size
@@ -78,7 +80,7 @@ class Blocks:
         """Which 16 outputs each block has, in as few bytes (1, 2 or 4; the lowest first) as all tiles need: (Z, T)."""
         count = padded_size(self.shape[0], TILE) // TILE
         size = 1 if count <= 2**8 else 2 if count <= 2**16 else 4
-        numbers = (self.starts // TILE).astype(f"<u{size}")
+        numbers = narrowed(self.starts // TILE, f"<u{size}", "tiles")
         return numbers.view(np.uint8).reshape(-1, size)
 
     def by_tile(self) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.float32]]:
@@ -93,9 +95,9 @@ class Blocks:
         values : (Z, 16) float32
         """
         order = np.argsort(self.starts, kind="stable")
-        tiles = (self.starts[order] // TILE).astype(np.int32)
+        tiles = self.starts[order] // TILE
         pointers = run_pointers(tiles, padded_size(self.shape[0], TILE) // TILE)
-        return pointers, lines_of(self.indptr)[order].astype(np.int32), self.values[order]
+        return pointers, lines_of(self.indptr)[order], self.values[order]
 
 
 def pack_blocks(weight: ArrayLike, mask: ArrayLike | None = None) -> Blocks:
@@ -206,5 +208,5 @@ def _lay_out(entries: Entries) -> Blocks:
     values = np.zeros((np.count_nonzero(begins), TILE), np.float32)
     values[np.cumsum(begins) - 1, entries.rows % TILE] = entries.values
     columns, kept_tiles = np.divmod(places[begins], tiles)
-    starts = (kept_tiles * TILE).astype(np.int32)
-    return Blocks(entries.shape, entries.values.size, run_pointers(columns.astype(np.int32), D), starts, values)
+    starts = narrowed(kept_tiles * TILE, np.int32, "first outputs of blocks")
+    return Blocks(entries.shape, entries.values.size, run_pointers(columns, D), starts, values)

@@ -6,6 +6,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from sparsenet_kernels.indices import narrowed
+
 from .arrays import check_array, check_range, check_shape, lock_arrays, rebuild, total_bytes
 from .bytes import TABLE, TILE, byte_weights, check_sums, padded_size, tiled
 from .compressed import lines_of, run_pointers
@@ -96,7 +98,7 @@ def pack_blocks4x16(weight: ArrayLike, mask: ArrayLike | None = None) -> Blocks4
     blocks = tiled(weights).swapaxes(0, 1)  # by group, then tile
     groups, tiles = np.nonzero(tiled(kept).swapaxes(0, 1).any(axis=2))
     shape = (weights.shape[0], weights.shape[1])
-    starts = (tiles * TILE).astype(np.int32)
+    starts = narrowed(tiles * TILE, np.int32, "first outputs of blocks")
     return Blocks4x16(shape, int(kept.sum()), run_pointers(groups, len(blocks)), starts, blocks[groups, tiles])
 
 

@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from sparsenet_kernels.indices import IndexRangeError, narrowed
+
 from .arrays import check_shape
 
 TABLE = 64
@@ -116,11 +118,10 @@ def tiled(matrix: NDArray[Any]) -> NDArray[Any]:
 
 
 def _as_int8(given: NDArray[Any]) -> NDArray[np.int8]:
-    with np.errstate(invalid="ignore"):  # what int8 cannot hold differs afterwards
-        weights = given.astype(np.int8)
-    if not np.array_equal(weights, given):
-        raise ValueError("expected weights to be whole numbers from -128 to 127; quantize them first")
-    return weights
+    try:
+        return narrowed(given, np.int8, "weights")
+    except IndexRangeError:
+        raise ValueError("expected weights to be whole numbers from -128 to 127; quantize them first") from None
 
 
 def _checked_mask(weights: NDArray[np.int8], mask: NDArray[Any]) -> NDArray[np.bool_]:

@@ -6,6 +6,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from sparsenet_kernels.indices import narrowed
+
 from .arrays import check_array, check_finite, check_range, check_shape, first_of, lock_arrays, rebuild, total_bytes
 from .entries import Entries, conv2d_entries, linear_entries
 from .first_fit import fit_sets, overlapping_inputs
@@ -238,4 +240,4 @@ def _checked_sets(sets: ArrayLike, N: int) -> NDArray[np.int32]:
     if sets.shape != (N,) or not np.issubdtype(sets.dtype, np.integer):
         raise ValueError(f"expected one integer set for each of {N} outputs, got {sets.dtype} of shape {sets.shape}")
     check_range("sets", sets, 0, N)
-    return sets.astype(np.int32)
+    return narrowed(sets, np.int32, "sets")

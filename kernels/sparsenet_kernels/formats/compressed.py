@@ -3,6 +3,8 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from sparsenet_kernels.indices import narrowed
+
 from .arrays import check_array, check_finite, check_range
 
 
@@ -11,14 +13,13 @@ def run_pointers(lines: NDArray[np.int32], count: int) -> NDArray[np.int32]:
 
     lines  (nnz,)  int32  the line (row or column) of each entry, rising
     """
-    pointers = np.zeros(count + 1, dtype=np.int32)
-    pointers[1:] = np.cumsum(np.bincount(lines, minlength=count))
-    return pointers
+    ends = np.cumsum(np.bincount(lines, minlength=count))
+    return narrowed(np.concatenate([[0], ends]), np.int32, "stored weights or blocks")
 
 
 def lines_of(indptr: NDArray[np.int32]) -> NDArray[np.int32]:
     """Return the line of each entry, the inverse of `run_pointers`: (nnz,) int32."""
-    return np.repeat(np.arange(indptr.size - 1, dtype=np.int32), np.diff(indptr))
+    return np.repeat(narrowed(np.arange(indptr.size - 1), np.int32, "lines"), np.diff(indptr))
 
 
 def check_runs(

@@ -10,6 +10,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from sparsenet_kernels.indices import IndexRangeError, narrowed
+
 from .conv2d_columns import check_conv2d
 
 Order = Literal["row", "column"]
@@ -56,13 +58,20 @@ def conv2d_entries(weight: ArrayLike, groups: int, mask: ArrayLike | None, by: O
     """
     weight, kept = np.asarray(weight), None if mask is None else np.asarray(mask)
     check_conv2d(weight.shape, groups)
-    _check_size(weight)
+    check_weight_count(weight.size)
     with np.errstate(over="ignore"):  # what overflows float32 is refused as not finite when the format is validated
         weight = weight.astype(np.float32, copy=False)
     if kept is not None:
         _check_mask_shape(weight, kept)
         _check_nothing_lost(weight, kept)
     return _by_row(weight, groups, kept) if by == "row" else _by_column(weight, groups, kept)
+
+
+def check_weight_count(count: int) -> None:
+    """Raise IndexRangeError unless the positions of so many weights, zeros too, fit int32."""
+    if count >= 2**31:
+        what = f"expected fewer than 2**31 weights where zeros are skipped (positions are int32), got {count}"
+        raise IndexRangeError(f"{what}; split the layer, or use a dense kernel")
 
 
 def _by_column(weight: NDArray[np.float32], groups: int, kept: NDArray[np.bool_] | None) -> Entries:
@@ -99,11 +108,6 @@ def _flat(array: NDArray[Any], groups: int, order: tuple[int, ...]) -> NDArray[A
     return array.reshape(groups, N // groups, channels, kh, kw).transpose(order).reshape(-1)
 
 
-def _check_size(weight: NDArray[Any]) -> None:
-    if weight.size >= 2**31:
-        raise ValueError(f"expected fewer than 2**31 weights (positions are int32), got {weight.size}; split the layer")
-
-
 def _check_mask_shape(weight: NDArray[Any], mask: NDArray[Any]) -> None:
     if mask.dtype != np.bool_ or mask.shape != weight.shape:
         raise ValueError(f"expected a bool mask of the weights' shape {weight.shape}, got {mask.dtype} {mask.shape}")
@@ -118,4 +122,4 @@ def _check_nothing_lost(weight: NDArray[np.float32], mask: NDArray[np.bool_]) ->
 def _entries(
     shape: tuple[int, int], rows: NDArray[np.int64], columns: NDArray[np.int64], values: NDArray[np.float32]
 ) -> Entries:
-    return Entries(shape, rows.astype(np.int32), columns.astype(np.int32), values)
+    return Entries(shape, narrowed(rows, np.int32, "outputs"), narrowed(columns, np.int32, "inputs"), values)

@@ -6,6 +6,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from sparsenet_kernels.indices import narrowed
+
 from .arrays import check_array, check_shape, lock_arrays, rebuild, total_bytes
 from .blocks4x16 import check_run_ends, check_steps
 from .bytes import TABLE, TILE, byte_weights, check_sums, padded_size
@@ -112,8 +114,9 @@ def pack_lookup(weight: ArrayLike, mask: ArrayLike | None = None) -> Lookup:
     indices, packed = (np.zeros((int(depth.sum()), 4 * TILE), dtype) for dtype in (np.uint8, np.int8))
     indices[group, slot] = index
     packed[group, slot] = weights[tile * TILE + output, table * TABLE + index]
-    offsets = np.repeat(np.tile(np.arange(tables) * TABLE, tiles), depth.ravel()).astype(np.int32)
+    offsets = np.repeat(np.tile(np.arange(tables) * TABLE, tiles), depth.ravel())
     of_tile = np.repeat(np.arange(tiles), depth.sum(axis=1))
+    offsets = narrowed(offsets, np.int32, "first inputs of tables")
     return Lookup((N, D), int(kept.sum()), run_pointers(of_tile, tiles), offsets, indices, packed)
 
 
@@ -127,7 +130,7 @@ def unpack_lookup(packed: Lookup) -> NDArray[np.int8]:
            [ 0, -2]], dtype=int8)
     """
     N, D = packed.shape
-    return _wide(packed)[:N, :D].astype(np.int8)
+    return _wide(packed)[:N, :D]
 
 
 def validate_lookup(packed: Lookup) -> None:

@@ -19,6 +19,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from sparsenet_kernels.indices import check_index, narrowed
+
 from .arrays import check_array, check_range, lock_arrays, rebuild, total_bytes
 from .compressed import lines_of, run_pointers
 from .shown import shown
@@ -137,7 +139,8 @@ def pack_octets(weight: ArrayLike, channels: int, groups: int = 1) -> Octets:
     runs = np.repeat(np.arange(P), [len(part[0]) for part in parts])
     places, rows, weights = (np.concatenate([part[i] for part in parts]) for i in range(3))
     pointers = run_pointers(runs, P)
-    return Octets(N, (kh, kw), tables, chosen, pointers, places.astype(np.int32), rows.astype(np.int32), weights)
+    places, rows = narrowed(places, np.int32, "sets"), narrowed(rows, np.int32, "rows of filters")
+    return Octets(N, (kh, kw), tables, chosen, pointers, places, rows, weights)
 
 
 def unpack_octets(packed: Octets, channels: int) -> NDArray[np.int8]:
@@ -181,7 +184,13 @@ def octet_offsets(packed: Octets, image: tuple[int, int], dilation: int = 1) -> 
     """
     height, width = image
     places = packed.sets.astype(np.int64) * (height * width) + packed.rows.astype(np.int64) * (dilation * width)
-    return (places * OCTET).astype(np.int32)
+    return narrowed(places * OCTET, np.int32, "bytes from the first set to a filter's row")
+
+
+def check_sets(count: int, image: tuple[int, int]) -> None:
+    """Raise IndexRangeError unless every byte of so many sets of an image, its padding included, fits int32."""
+    what = f"bytes in {count} sets of eight channels"
+    check_index(count * image[0] * image[1] * OCTET, np.int32, what, "use another kernel, or a smaller image")
 
 
 def validate_octets(packed: Octets) -> None:
@@ -249,7 +258,7 @@ def _eights(sets: list[list[Set]]) -> tuple[NDArray[np.int32], NDArray[np.uint8]
     for one, number in numbers.items():
         filled = one + one[:1] * (OCTET - len(one))
         chosen[number] = [channel % CHANNEL_PADDING for channel in filled]
-    return np.array(tables, np.int32), chosen.reshape(-1, CHANNEL_PADDING), numbers
+    return narrowed(tables, np.int32, "first channels of tables"), chosen.reshape(-1, CHANNEL_PADDING), numbers
 
 
 def _tiles_of(

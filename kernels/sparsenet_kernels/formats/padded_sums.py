@@ -5,6 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from sparsenet_kernels.indices import check_index, narrowed
+
 from .blocks import Blocks
 from .bytes import TILE, padded_size
 from .compressed import lines_of
@@ -94,6 +96,11 @@ class PaddedSums:
         """Numbers of the sums of a part."""
         return self.places * self.lanes
 
+    def check_offsets(self) -> None:
+        """Raise IndexRangeError unless every place among the sums fits int32, which kernels keep in their lists."""
+        what = f"numbers of sums, {self.places} places of {self.lanes} outputs"
+        check_index(self.total_size, np.int32, what, "use another kernel, or a smaller image")
+
     @property
     def _before(self) -> Pair:
         """Rows above the outputs and places to their left that the products of an input may reach."""
@@ -131,10 +138,11 @@ class PaddedSums:
         chosen = np.argsort(part * channels + channel, kind="stable")[taken]
         distance = tap // kw * self.dilation[0] * self.row + tap % kw * self.dilation[1]
         origin = self.first + self.padding[0] * self.row + self.padding[1]
-        offsets = (start + (origin - distance) * self.lanes)[chosen].astype(np.int32)
+        offsets = narrowed((start + (origin - distance) * self.lanes)[chosen], np.int32, "numbers from input to sum")
         counts = [[np.count_nonzero(size[line // channels == p] == n) for n in GROUP_SIZES] for p in range(self.parts)]
-        members = (line % channels)[order].astype(np.int32)
-        return np.array(counts, np.int32), members, offsets, packed.values[chosen]
+        members = narrowed((line % channels)[order], np.int32, "channels")
+        groups = narrowed(counts, np.int32, "groups").reshape(-1, len(GROUP_SIZES))
+        return groups, members, offsets, packed.values[chosen]
 
 
 def _groups(blocks: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:

@@ -11,6 +11,8 @@ from math import prod
 import numpy as np
 from numpy.typing import NDArray
 
+from sparsenet_kernels.indices import check_index, narrowed
+
 Pair = tuple[int, int]
 
 LANES = 16
@@ -69,7 +71,12 @@ class Planes:
         y, x = (place // kernel_width) * dy, (place % kernel_width) * dx
         plane = ((y % sy) * sx + x % sx) * self.channels + channel
         offsets = plane * self.rows * self.row + (y // sy) * self.row + x // sx
-        return offsets.astype(np.int32)
+        return narrowed(offsets, np.int32, "numbers in front of a tap's plane")
+
+    def check_offsets(self, out: Pair) -> None:
+        """Raise IndexRangeError unless every place in the planes of one sample fits int32."""
+        what = f"numbers in {self.count} planes of {self.rows} x {self.row}"
+        check_index(self.total_size(out), np.int32, what, "use another kernel, or a smaller image")
 
     def sums_size(self, out: Pair) -> int:
         """Return the positions that are computed for outputs of this height and width, in whole vectors."""

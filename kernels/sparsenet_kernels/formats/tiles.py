@@ -18,6 +18,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from sparsenet_kernels.indices import narrowed
+
 from .arrays import check_array, check_range, check_shape, lock_arrays, rebuild, total_bytes
 from .compressed import lines_of, run_pointers
 from .shown import shown
@@ -128,8 +130,8 @@ def pack_tiles(weight: ArrayLike, depth: int) -> Tiles:
     padded[:N] = weight
     tiles = padded.reshape(output_blocks(N), TILE_OUTPUTS, D // depth, depth // 4, 4).transpose(0, 2, 3, 1, 4)
     block, tile = np.nonzero(tiles.any(axis=(2, 3, 4)))
-    pointers = run_pointers(block.astype(np.int32), output_blocks(N))
-    columns = (tile * depth).astype(np.int32)
+    pointers = run_pointers(block, output_blocks(N))
+    columns = narrowed(tile * depth, np.int32, "first inputs of tiles")
     return Tiles((N, D), depth, pointers, columns, np.ascontiguousarray(tiles[block, tile]))
 
 

@@ -3,9 +3,13 @@
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from sparsenet_kernels.indices import check_index, narrowed
+
 from .conv2d_columns import conv2d_matrix
 from .lookup import Lookup, pack_lookup
 from .tiles import CHANNEL_PADDING, TILE_OUTPUTS, Tiles, output_blocks, pack_tiles
+
+Pair = tuple[int, int]
 
 
 def pack_tiles_conv2d(weight: ArrayLike, channels: int, depth: int, groups: int = 1) -> Tiles:
@@ -133,7 +137,35 @@ def tap_offsets(
     """
     tap, channel = np.divmod(columns.astype(np.int64), channels)
     y, x = (tap // kernel_width) * dilation[0], (tap % kernel_width) * dilation[1]
-    return ((y * image_width + x) * channels + channel).astype(np.int32)
+    return narrowed((y * image_width + x) * channels + channel, np.int32, "bytes from a window's corner to its inputs")
+
+
+def check_window(kernel: Pair, channels: int, image_width: int, dilation: Pair = (1, 1)) -> None:
+    """Prove that every offset which `tap_offsets` may return for a window fits int32, before anything is packed.
+
+    Parameters
+    ----------
+    kernel : (int, int)
+        Height and width of the filters.
+    channels : int
+        Channels of the image in memory.
+    image_width : int
+        The image's width with its padding.
+    dilation : (int, int)
+
+    Raises
+    ------
+    IndexRangeError
+        If one does not.
+
+    Examples
+    --------
+    >>> check_window((3, 3), channels=64, image_width=14, dilation=(2, 2))
+    """
+    below, right = ((size - 1) * step for size, step in zip(kernel, dilation, strict=True))
+    largest = (below * image_width + right + 1) * channels - 1
+    what = f"bytes from the first to the last input of a window, {channels} for each pixel"
+    check_index(largest, np.int32, what, "use a smaller dilation or image, or keep this layer in float32")
 
 
 def pack_bias(bias: NDArray[np.int32], weight: NDArray[np.int8], shift: int) -> NDArray[np.int32]:

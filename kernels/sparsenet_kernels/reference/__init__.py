@@ -13,7 +13,7 @@ Letters: B batch, C channels, H W height and width, D inputs, N outputs, K activ
 from .compact import compact, expand, flatten_active
 from .conv2d import conv2d, conv2d_shape
 from .conv2d_pool2 import conv2d_pool2
-from .elementwise import add, affine, batch_norm, concat, log_softmax, relu, softmax
+from .elementwise import add, affine, batch_norm, concat, log_softmax, relu, softmax, watch
 from .integer import conv2d_i8, dequantize, k_winners_i8, linear_i8, quantize, requantize
 from .kwta import k_winners, k_winners_all, k_winners_channels
 from .linear import linear
@@ -47,4 +47,5 @@ __all__ = [
     "relu",
     "requantize",
     "softmax",
+    "watch",
 ]

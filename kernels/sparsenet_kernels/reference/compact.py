@@ -5,6 +5,8 @@ from operator import index
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from sparsenet_kernels.indices import check_index, narrowed
+
 ActiveLists = tuple[NDArray[np.int32], NDArray[np.float64]]
 
 
@@ -31,7 +33,7 @@ def compact(x: ArrayLike, width: int) -> ActiveLists:
     ([[[1, 3, -1]]], [[[7.0, 9.0, 0.0]]])
     """
     x = np.asarray(x, np.float64)
-    position = np.broadcast_to(np.arange(x.shape[-1], dtype=np.int32), x.shape)
+    position = np.broadcast_to(narrowed(np.arange(x.shape[-1]), np.int32, "columns"), x.shape)
     return _close_up(x != 0, position, x, index(width))
 
 
@@ -79,9 +81,10 @@ def flatten_active(columns: ArrayLike, values: ArrayLike, D: int) -> ActiveLists
     >>> columns.tolist(), values.tolist()
     ([[[1, 3, 5, -1]]], [[[5.0, 6.0, 7.0, 0.0]]])
     """
-    columns, values = np.asarray(columns, np.int32), np.asarray(values, np.float64)
+    columns, values = narrowed(columns, np.int32, "columns"), np.asarray(values, np.float64)
     B, R, K = columns.shape
-    position = columns + np.arange(R, dtype=np.int32)[:, None] * D
+    check_index(R * D, np.int32, f"places in {R} rows of {D}", "list fewer rows at once")
+    position = columns + narrowed(np.arange(R) * D, np.int32, "places")[:, None]
     one_row = (B, 1, R * K)
     return _close_up(_listed(columns).reshape(one_row), position.reshape(one_row), values.reshape(one_row), R * K)
 

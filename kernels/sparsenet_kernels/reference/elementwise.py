@@ -162,6 +162,24 @@ def log_softmax(x: ArrayLike, axis: int = 1) -> NDArray[np.float64]:
     return logarithm
 
 
+def watch(x: ArrayLike, limit: float) -> NDArray[np.bool_]:
+    """Tell which samples hold a number beyond a limit, or one that is no number. This is the specification.
+
+        out[b] = not all(abs(x[b]) <= limit)
+
+    x      (B, ...)  any float
+    limit  float     0 or more, finite
+    out    (B,)      bool
+
+    Examples
+    --------
+    >>> watch([[1.0, -3.0], [2.0, 0.0], [0.0, float("nan")]], 2.0)
+    array([ True, False,  True])
+    """
+    x = np.asarray(x, np.float64)
+    return np.array([not (np.abs(sample) <= limit).all() for sample in x], bool)
+
+
 def _two_or_more(inputs: tuple[ArrayLike, ...]) -> list[NDArray[np.float64]]:
     if len(inputs) < 2:
         raise ValueError(f"expected two or more arrays, got {len(inputs)}; pass them as separate arguments")

@@ -19,7 +19,7 @@ def quantize(x: ArrayLike, scale: float, zero: int = 0) -> Integers:
 
         out = clip(rint(x * (1 / scale)) + zero, 0, 255)
 
-    x      any shape  float32; infinities become 0 or 255; no NaN
+    x      any shape  float32; infinities become 0 or 255, NaN becomes 0
     scale  float      positive; the reciprocal and the product are rounded to float32, halves then go to the even number
     zero   integer    0 to 255
     out    int64      the shape of x
@@ -37,7 +37,8 @@ def quantize(x: ArrayLike, scale: float, zero: int = 0) -> Integers:
     _check_byte(zero)
     with np.errstate(over="ignore"):  # infinity is clipped like any other large number
         steps = np.rint(np.asarray(x, np.float32) * _reciprocal(scale))
-    return np.clip(steps.astype(np.float64) + zero, 0, 255).astype(np.int64)
+    clipped = np.clip(steps.astype(np.float64) + zero, 0, 255)
+    return np.where(np.isnan(clipped), 0, clipped).astype(np.int64)
 
 
 def dequantize(x: ArrayLike, scale: float, zero: int = 0) -> NDArray[np.float64]:

@@ -23,8 +23,8 @@ def k_winners(x: ArrayLike, k: int, factor: ArrayLike | None = None) -> NDArray[
     factor  (n,)       any float, or one number for all; boosts the rank, never the output; None is all ones
     out     (B, R, n)  float64
 
-    The product of two float32 numbers is exact in float64: a kernel that ranks by float32 products may see a tie where
-    there is none here.
+    The product of two float32 numbers is exact in float64: a kernel that ranks by float32 products, which may round,
+    vanish or become infinite, must look at those that tie with the last winner's once more.
 
     Raises
     ------

@@ -128,7 +128,7 @@ def lookup_in_memory(builder, table, indices):
 
 
 def kept_lowest(context, builder, mask, count):
-    """Emit the ``count`` lowest set bits of a 64-bit mask; all of them where there are fewer."""
+    """Emit the ``count`` lowest set bits of a 64-bit mask, 0 <= count <= 64; all of them where there are fewer."""
     if has(context, "bmi2"):
         ones = call(builder, "llvm.x86.bmi.bzhi.64", INT64, INT64(-1), count)
         return call(builder, "llvm.x86.bmi.pdep.64", INT64, ones, mask)

@@ -202,12 +202,17 @@ def popcount64(typing_context, mask):
 
 @intrinsic
 def lowest_bits(typing_context, mask, count):
-    """Keep the ``count`` lowest set bits of a uint64, 0 <= count <= 64; all of them where there are fewer."""
+    """Keep the ``count`` lowest set bits of a uint64; all of them where there are fewer, none for a count below 0.
+
+    Any count, because the processor's instruction (bzhi) reads 8 bits of it: with 256 it kept none.
+    """
 
     def emit(context, builder, signature, args):
         bits = context.cast(builder, args[0], signature.args[0], types.uint64)
         wanted = context.cast(builder, args[1], signature.args[1], types.int64)
-        return kept_lowest(context, builder, bits, wanted)
+        positive = builder.select(builder.icmp_signed("<", wanted, INT64(0)), INT64(0), wanted)
+        within = builder.select(builder.icmp_signed(">", positive, INT64(64)), INT64(64), positive)
+        return kept_lowest(context, builder, bits, within)
 
     return types.uint64(mask, count), emit
 
@@ -259,7 +264,7 @@ def to_float(typing_context, value):
 def to_int(typing_context, value):
     """``np.rint(np.clip(value, -(2.0**30), 2.0**30)).astype(np.int32)`` of 16 float32; halves go to the even number.
 
-    Clipping comes first because converting what int32 cannot hold is undefined.
+    Clipping comes first because converting what int32 cannot hold is undefined; NaN becomes the lower limit.
     """
 
     def emit(context, builder, signature, args):

@@ -15,6 +15,7 @@ __all__ = [
     "add",
     "bits_of",
     "compress",
+    "double_bits_of",
     "fused_multiply_add",
     "greater",
     "greater_equal",
@@ -22,10 +23,12 @@ __all__ = [
     "largest_lane",
     "load",
     "load_first",
+    "magnitudes",
     "maximum",
     "minimum",
     "multiply",
     "multiply_add",
+    "not_equal",
     "number_of",
     "order_keys",
     "popcount",
@@ -167,7 +170,7 @@ def multiply(typing_context, a, b):
 
 @intrinsic
 def maximum(typing_context, a, b):
-    """``np.where(a > b, a, b)``."""
+    """``np.where(a > b, a, b)``: b where one of them is NaN."""
 
     def emit(context, builder, signature, args):
         larger = builder.fcmp_ordered if a.element is types.float32 else builder.icmp_signed
@@ -178,7 +181,7 @@ def maximum(typing_context, a, b):
 
 @intrinsic
 def minimum(typing_context, a, b):
-    """``np.where(a < b, a, b)``."""
+    """``np.where(a < b, a, b)``: b where one of them is NaN."""
 
     def emit(context, builder, signature, args):
         smaller = builder.fcmp_ordered if a.element is types.float32 else builder.icmp_signed
@@ -197,6 +200,16 @@ def greater(typing_context, a, b):
 def greater_equal(typing_context, a, b):
     """Mask of ``a >= b``."""
     return _compare(">=", a, b)
+
+
+@intrinsic
+def not_equal(typing_context, a, b):
+    """Mask of ``a != b``, of float32; NaN differs from everything."""
+
+    def emit(context, builder, signature, args):
+        return builder.bitcast(builder.fcmp_unordered("!=", *args), ir.IntType(16))
+
+    return types.uint16(a, b), emit
 
 
 @intrinsic
@@ -244,6 +257,17 @@ def order_keys(typing_context, value):
 
 
 @intrinsic
+def magnitudes(typing_context, value):
+    """``value.view(np.int32) & 0x7FFFFFFF``: int32 that compare as sizes do; infinity is above all others, NaN above it."""
+
+    def emit(context, builder, signature, args):
+        bits = builder.bitcast(args[0], i32x16.llvm)
+        return builder.and_(bits, ir.Constant(i32x16.llvm, [0x7FFFFFFF] * 16))
+
+    return i32x16(value), emit
+
+
+@intrinsic
 def bits_of(typing_context, number):
     """``np.float32(number).view(np.int32)`` of a single float32."""
 
@@ -251,6 +275,16 @@ def bits_of(typing_context, number):
         return builder.bitcast(args[0], INT32)
 
     return types.int32(number), emit
+
+
+@intrinsic
+def double_bits_of(typing_context, number):
+    """``np.float64(number).view(np.int64)`` of a single float64."""
+
+    def emit(context, builder, signature, args):
+        return builder.bitcast(args[0], INT64)
+
+    return types.int64(types.float64), emit
 
 
 @intrinsic

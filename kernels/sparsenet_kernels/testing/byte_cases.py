@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from sparsenet_kernels import reference
 from sparsenet_kernels.registry import Kernel
 from sparsenet_kernels.testing.case import Argument, Case, Expected, leftovers
-from sparsenet_kernels.testing.contents import ALL, numbers
-from sparsenet_kernels.testing.pool_cases import PoolProblem, pool_edges
+from sparsenet_kernels.testing.contents import ALL, SPOILED, numbers
+from sparsenet_kernels.testing.pool_cases import PoolProblem, pool_edges, pool_sized
 
 Bytes = NDArray[np.uint8]
 BYTES = ("random", "ties", "zeros", "largest", "sparse", "ends")
@@ -50,15 +50,20 @@ WINNERS = ByteWinnersProblem(samples=2, positions=9, channels=64, k=6)
 def quantize_edges(kernel: Kernel) -> Mapping[str, QuantizeProblem]:
     """Return the problems that every such kernel must solve, by what is special about them."""
     sizes = {f"{n} numbers": replace(QUANTIZE, size=n) for n in (1, 7, 8, 15, 16, 17, 63, 64, 65, 1024)}
-    held = {f"{content} numbers": replace(QUANTIZE, content=content) for content in (*ALL, "halves")}
+    held = {f"{content} numbers": replace(QUANTIZE, content=content) for content in (*ALL, *SPOILED, "halves")}
     zeros = {f"zero at {zero}": replace(QUANTIZE, zero=zero, content="wide") for zero in (0, 1, 255)}
     return sizes | held | zeros | {"no samples": replace(QUANTIZE, samples=0)}
+
+
+def quantize_sized(kernel: Kernel, sizes: Mapping[str, int]) -> QuantizeProblem:
+    """Return B samples of N numbers."""
+    return replace(QUANTIZE, samples=sizes["B"], size=sizes["N"])
 
 
 def quantize_problems(kernel: Kernel) -> st.SearchStrategy[QuantizeProblem]:
     """Draw numbers, scales and zeros."""
     scales = st.floats(2.0**-20, 2.0**20, width=32)
-    contents, seeds = st.sampled_from([*ALL, "halves"]), st.integers(0, 2**16)
+    contents, seeds = st.sampled_from([*ALL, *SPOILED, "halves"]), st.integers(0, 2**16)
     return st.builds(
         QuantizeProblem, st.integers(0, 3), st.integers(1, 70), scales, st.integers(0, 255), contents, seeds
     )
@@ -94,8 +99,15 @@ def winners_edges(kernel: Kernel) -> Mapping[str, ByteWinnersProblem]:
             "in place": replace(WINNERS, in_place=True),
             "in place, ties": replace(WINNERS, in_place=True, content="ties", channels=192, k=70),
             "eight together, over two samples": replace(WINNERS, positions=4),
+            "more ties than a byte counts": replace(WINNERS, content="ties", channels=960, k=700),
         }
     )
+
+
+def winners_sized(kernel: Kernel, sizes: Mapping[str, int]) -> ByteWinnersProblem:
+    """Return B samples of R positions, with whole vectors of channels, of which K win."""
+    channels = whole_vectors(sizes["C"], rows=sizes["B"] * sizes["R"])
+    return ByteWinnersProblem(sizes["B"], sizes["R"], channels, sizes["K"])
 
 
 def winners_problems(kernel: Kernel) -> st.SearchStrategy[ByteWinnersProblem]:
@@ -129,6 +141,12 @@ def byte_pool_edges(kernel: Kernel) -> Mapping[str, PoolProblem]:
     return named | held | {"more channels": replace(edges["padding"], channels=192)}
 
 
+def byte_pool_sized(kernel: Kernel, sizes: Mapping[str, int]) -> PoolProblem:
+    """Return an image as :func:`~sparsenet_kernels.testing.pool_cases.pool_sized`, with whole vectors of channels."""
+    channels = whole_vectors(sizes["C"], rows=sizes["B"] * sizes["H"] * sizes["W"])
+    return replace(pool_sized(kernel, sizes), channels=channels, content="random")
+
+
 def byte_pool_problems(problems: st.SearchStrategy[PoolProblem]) -> st.SearchStrategy[PoolProblem]:
     """Draw bytes and whole vectors of channels for any pooling's problems."""
     return st.builds(
@@ -152,6 +170,16 @@ def byte_max_pool2d_case(kernel: Kernel, problem: PoolProblem) -> Case:
     best = reference.max_pool2d(np.moveaxis(x, -1, 1), problem.kernel, problem.stride, problem.padding)
     out = np.moveaxis(best, 1, -1)
     return Case({"x": x, **settings, "out": leftovers(out.shape, np.uint8)}, {"out": Expected(out)})
+
+
+def whole_vectors(size: int, rows: int = 1) -> int:
+    """Return a multiple of 64: so many vectors of 64 bytes for small sizes, at least ``size`` bytes for others.
+
+    It is one vector where there are very many rows of them.
+    """
+    if rows > 1000:
+        return 64
+    return 64 * size if size < 12 else -(-size // 64) * 64
 
 
 def byte_numbers(rng: np.random.Generator, shape: tuple[int, ...], content: str) -> Bytes:

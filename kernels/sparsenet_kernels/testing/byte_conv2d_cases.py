@@ -84,6 +84,15 @@ def byte_conv2d_edges(kernel: Kernel) -> Mapping[str, ByteConv2dProblem]:
     return {name: problem for problem, name in names.items()}
 
 
+def byte_conv2d_sized(kernel: Kernel, sizes: Mapping[str, int]) -> ByteConv2dProblem:
+    """Return a convolution of B images with C channels to H rows of W positions of N outputs, before pooling."""
+    of_window = 2 if kernel.operation == "conv2d_pool2" else 1
+    size = (of_window * sizes["H"], of_window * (sizes["W"] + 3))
+    return _fitted(
+        kernel, replace(PLAIN, samples=sizes["B"], channels=sizes["C"], outputs=sizes["N"], size=size, kernel=(2, 2))
+    )
+
+
 def byte_conv2d_problems(kernel: Kernel) -> st.SearchStrategy[ByteConv2dProblem]:
     """Draw convolutions."""
     pairs = st.tuples(st.integers(1, 2), st.integers(1, 3))

@@ -19,14 +19,19 @@ from sparsenet_kernels.formats import (
     padded_to_tiles,
 )
 from sparsenet_kernels.registry import Kernel
-from sparsenet_kernels.testing.byte_cases import BYTES, Bytes, byte_numbers
+from sparsenet_kernels.testing.byte_cases import BYTES, Bytes, byte_numbers, whole_vectors
 from sparsenet_kernels.testing.case import Argument, Case, Expected, leftovers
+from sparsenet_kernels.testing.comparable import beyond_float32
+from sparsenet_kernels.testing.contents import SPOILED, numbers
 from sparsenet_kernels.testing.tolerance import gamma
 
 
 @dataclass(frozen=True)
 class ByteLinearProblem:
-    """A layer and its inputs. ``density`` is the fraction of weights kept, of whole blocks where ``blocky``."""
+    """A layer and its inputs. ``density`` is the fraction of weights kept, of whole blocks where ``blocky``.
+
+    ``floats`` are the contents of scales and biases.
+    """
 
     samples: int
     inputs: int
@@ -36,6 +41,7 @@ class ByteLinearProblem:
     content: str = "sparse"
     weights: str = "random"
     keep_zeros: bool = False
+    floats: str = "ordinary"
     seed: int = 0
 
 
@@ -58,6 +64,8 @@ def byte_linear_edges(kernel: Kernel) -> Mapping[str, ByteLinearProblem]:
         | held
         | extremes
         | {
+            "scales not finite": replace(LINEAR, floats="not finite"),
+            "scales overflowing": replace(LINEAR, floats="overflowing"),
             "64 inputs": replace(LINEAR, inputs=64),
             "many inputs": replace(LINEAR, inputs=960, outputs=20, density=0.05),
             "sums beyond exact floats": replace(LINEAR, inputs=1024, content="largest", weights="highest", density=1.0),
@@ -67,6 +75,11 @@ def byte_linear_edges(kernel: Kernel) -> Mapping[str, ByteLinearProblem]:
             "kept zeros": replace(LINEAR, keep_zeros=True, weights="few"),
         }
     )
+
+
+def byte_linear_sized(kernel: Kernel, sizes: Mapping[str, int]) -> ByteLinearProblem:
+    """Return a layer of B samples and N outputs; inputs are D whole vectors, or at least D numbers."""
+    return ByteLinearProblem(sizes["B"], whole_vectors(sizes["D"]), sizes["N"], 0.5, content="random")
 
 
 def byte_linear_problems(kernel: Kernel) -> st.SearchStrategy[ByteLinearProblem]:
@@ -81,6 +94,7 @@ def byte_linear_problems(kernel: Kernel) -> st.SearchStrategy[ByteLinearProblem]
         content=st.sampled_from(BYTES),
         weights=st.sampled_from(["random", "few", "lowest", "highest"]),
         keep_zeros=st.booleans(),
+        floats=st.sampled_from(["ordinary", "ordinary", *SPOILED]),
         seed=st.integers(0, 2**16),
     )
 
@@ -104,7 +118,8 @@ def _linear_expected(x: Bytes, weight: NDArray[np.int8], scale: NDArray, bias: N
     sums = reference.linear_i8(x, weight, np.ones_like(scale), np.zeros_like(bias))
     magnitude = np.abs(sums) * np.abs(scale) + np.abs(bias)
     exact = (np.abs(sums) <= 2**24) & (scale == 1.0) & (bias == 0.0)
-    return Expected(values, np.where(exact, 0.0, gamma(3) * magnitude))
+    unknown = beyond_float32((1.0 + gamma(3)) * magnitude)
+    return Expected(values, np.where(exact, 0.0, gamma(3) * magnitude), unknown=unknown)
 
 
 def _weights(rng: np.random.Generator, problem: ByteLinearProblem) -> tuple[NDArray[np.int8], NDArray[np.bool_] | None]:
@@ -126,6 +141,8 @@ def _weights(rng: np.random.Generator, problem: ByteLinearProblem) -> tuple[NDAr
 def _scales(rng: np.random.Generator, problem: ByteLinearProblem) -> tuple[NDArray, NDArray]:
     """Draw scales and biases; every second output has neither, so that its sum shows."""
     N = problem.outputs
+    if problem.floats != "ordinary":
+        return numbers(rng, (N,), problem.floats), numbers(rng, (N,), problem.floats)
     plain = np.arange(N) % 2 == 0
     scale = np.where(plain, 1.0, rng.uniform(0.001, 0.1, N)).astype(np.float32)
     return scale, np.where(plain, 0.0, rng.standard_normal(N)).astype(np.float32)

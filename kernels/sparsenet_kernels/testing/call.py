@@ -13,7 +13,7 @@ from sparsenet_kernels.arguments import Argument as Declared
 from sparsenet_kernels.native import SAMPLES, address_of, array_words, run_step
 from sparsenet_kernels.registry import Kernel
 from sparsenet_kernels.simd.amx import amx_available
-from sparsenet_kernels.testing.case import Argument, Case, mismatch
+from sparsenet_kernels.testing.case import Argument, Array, Case, mismatch, unwritten
 from sparsenet_kernels.testing.device import call_on_device, can_launch
 from sparsenet_kernels.testing.memory import Guarded, guarded
 
@@ -28,20 +28,32 @@ def complaints(kernel: Kernel, case: Case) -> list[str]:
     """
     if _is_unproven(kernel) and (outside := _outside(kernel, case)):
         return [outside]
+    try:
+        trespasses, arrays = _called(kernel, case)
+        wrong = [mismatch(name, wanted, arrays[name]) for name, wanted in case.expected.items()]
+        if case.holds is not None:
+            wrong += case.holds(arrays)
+        if any(wanted.has_unknown for wanted in case.expected.values()):
+            _, again = _called(kernel, case.with_other_leftovers())
+            threads = kernel.device == "cuda"
+            for name, wanted in case.expected.items():
+                wrong.append(unwritten(name, wanted, arrays[name], again[name], any_order=threads))
+    except (IndexError, RuntimeError) as error:
+        return [_said_outside(error)]
+    return [*trespasses, *filter(None, wrong)]
+
+
+def _called(kernel: Kernel, case: Case) -> tuple[list[str], dict[str, Array]]:
+    """Call a kernel on copies between guards; return where it wrote what it must not, and the arrays."""
     written = {case.aliases.get(name, name) for name in case.expected} | case.scratch
     blocks = _blocks(kernel, case, written)
     given = _given(blocks, case)
-    try:
-        if kernel.device == "cuda":
-            integers = {name: value for name, value in given.items() if isinstance(value, int)}
-            call_on_device(kernel, blocks, case.aliases, integers)
-        else:
-            _call(kernel, given)
-    except (IndexError, RuntimeError) as error:
-        return [_said_outside(error)]
-    arrays = {name: value for name, value in given.items() if not isinstance(value, int)}
-    wrong = [mismatch(name, wanted, arrays[name]) for name, wanted in case.expected.items()]
-    return [*_trespasses(blocks, written), *filter(None, wrong)]
+    if kernel.device == "cuda":
+        integers = {name: value for name, value in given.items() if isinstance(value, int)}
+        call_on_device(kernel, blocks, case.aliases, integers)
+    else:
+        _call(kernel, given)
+    return _trespasses(blocks, written), {name: value for name, value in given.items() if not isinstance(value, int)}
 
 
 def _is_unproven(kernel: Kernel) -> bool:
@@ -98,7 +110,7 @@ def can_run(kernel: Kernel) -> bool:
 
 def uses_vectors(function: FunctionType) -> bool:
     """Tell whether a function, or one that it calls, uses Numba intrinsics, which only compiled code can call."""
-    return any(_is_intrinsic(value) for value in _reached(function, set()))
+    return any(_is_intrinsic(value) for value in reached(function, set()))
 
 
 def _own_arrays(kernel: Kernel, case: Case) -> list[str]:
@@ -175,7 +187,7 @@ def _features() -> frozenset[str]:
     return frozenset(feature[1:] for feature in features.split(",") if feature.startswith("+"))
 
 
-def _reached(function: FunctionType, seen: set[FunctionType]) -> Iterator[Any]:
+def reached(function: FunctionType, seen: set[FunctionType]) -> Iterator[Any]:
     """Yield the global and closed-over values that a function names, and those that functions among them name."""
     names = {name for code in _codes(function.__code__) for name in code.co_names}
     cells = [cell.cell_contents for cell in function.__closure__ or ()]
@@ -184,7 +196,7 @@ def _reached(function: FunctionType, seen: set[FunctionType]) -> Iterator[Any]:
         called = getattr(value, "py_func", value)
         if isinstance(called, FunctionType) and called not in seen:
             seen.add(called)
-            yield from _reached(called, seen)
+            yield from reached(called, seen)
 
 
 def _codes(code: CodeType) -> Iterator[CodeType]:

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from sparsenet_kernels.registry import Kernel, kernels, note_finding
 from sparsenet_kernels.testing.call import complaints
 from sparsenet_kernels.testing.case import Case
-from sparsenet_kernels.testing.suites import suite_of
+from sparsenet_kernels.testing.report import CheckReport, Tried
+from sparsenet_kernels.testing.suites import Suite, suite_of
 
 MOST_SHOWN, MOST_OF_ONE = 200, 12
 """Numbers that a report writes out: of larger problems none, of larger arguments the shape."""
@@ -21,18 +22,21 @@ def check_kernel(
     kernel: Kernel | str,
     *,
     case: st.SearchStrategy[Case] | None = None,
+    sizes: bool = True,
     max_examples: int | None = None,
     seed: int | None = None,
-) -> None:
+) -> CheckReport:
     """Test a registered kernel against the meaning of its operation; works for your own kernels, too.
 
     What an operation means, :mod:`sparsenet_kernels.reference` says, or the ``reference`` that a kernel for an
     operation of your own was registered with.
 
-    The kernel is called as the engine calls it: first on the edges (an empty batch, one element, one more and one fewer
-    than a vector holds, nothing active, everything active, ties, ...), then on problems that hypothesis draws. Its
-    outputs must agree with :mod:`sparsenet_kernels.reference`: sums within the error that float32 sums of so many
-    products may have, everything else exactly. Its inputs must stay as they were, and so must the memory around all
+    The kernel is called as the engine calls it: first on the edges (an empty batch, one element, nothing active,
+    everything active, ties, NaN, sums that overflow, ...), then on ordinary problems of many sizes (see
+    :mod:`sparsenet_kernels.testing.sizes`), then on problems that hypothesis draws. Its outputs must agree with
+    :mod:`sparsenet_kernels.reference`: sums within the error that float32 sums of so many products may have, everything
+    else exactly; where NaN, infinities or overflow reach them, they must be written (see
+    :mod:`sparsenet_kernels.testing.comparable`). Its inputs must stay as they were, and so must the memory around all
     arrays. A kernel of your own is first called with checked bounds, because one that reaches far outside of its arrays
     could end the process; functions that it calls are checked with ``NUMBA_BOUNDSCHECK=1`` in the environment only. The
     planner leaves out what was found wrong, until it is registered anew or found right.
@@ -43,10 +47,17 @@ def check_kernel(
         A registered kernel, or its name.
     case : strategy of Case, optional
         Cases of your own, for an operation, a format or arguments that this package does not know.
+    sizes : bool
+        Whether the many sizes are tried; without them it takes a third of the time.
     max_examples : int, optional
         How many problems are drawn; hypothesis's profile decides when left out. The edges are always tried.
     seed : int, optional
         Draw the same problems each time.
+
+    Returns
+    -------
+    CheckReport
+        What was tried, with the sizes of every dimension, and what was not; it prints itself.
 
     Raises
     ------
@@ -81,28 +92,37 @@ def check_kernel(
       ...
     """
     found = kernel if isinstance(kernel, Kernel) else _find(kernel)
-    complaint = _complaint(found, case, max_examples, seed)
+    tried = Tried(found)
+    complaint = _complaint(tried, case, sizes, max_examples, seed)
     note_finding(found, wrong=bool(complaint))
     if complaint:
         raise AssertionError(complaint)
+    return tried.report(swept=case is None and sizes)
 
 
-def _complaint(found: Kernel, case: st.SearchStrategy[Case] | None, max_examples: int | None, seed: int | None) -> str:
+def _complaint(
+    tried: Tried, case: st.SearchStrategy[Case] | None, sizes: bool, max_examples: int | None, seed: int | None
+) -> str:
     """Say what is wrong with a kernel; nothing where it is right."""
     if case is not None:
-        try:
-            _search(found, case, lambda drawn: drawn, max_examples, seed)
-        except AssertionError as error:
-            return str(error)
-        return ""
-    suite = suite_of(found)
-    edges = suite.edges(found)
-    broken = {edge: wrong for edge, problem in edges.items() if (wrong := _wrong(found, suite.case, problem))}
+        return _searched(tried, case, lambda drawn: drawn, max_examples, seed)
+    kernel, suite = tried.kernel, suite_of(tried.kernel)
+    edges = suite.edges(kernel)
+    swept = {str(problem): problem for problem in suite.sizes(kernel)} if sizes else {}
+    broken = _all_wrong(tried, suite, "edges", edges)
+    of_sizes = _all_wrong(tried, suite, "sizes", swept)
+    found = _searched(tried, suite.problems(kernel), lambda problem: suite.case(kernel, problem), max_examples, seed)
+    first = found or next(iter((broken | of_sizes).values()), "")
+    return f"{first}\n{_edges(edges, broken)}{_sizes(swept, of_sizes)}" if first else ""
+
+
+def _searched(tried: Tried, *search: Any) -> str:
+    """Return the report of the smallest problem that hypothesis finds, or nothing."""
     try:
-        _search(found, suite.problems(found), lambda problem: suite.case(found, problem), max_examples, seed)
+        _search(tried, *search)
     except AssertionError as error:
-        return f"{error}\n{_edges(edges, broken)}"
-    return f"{next(iter(broken.values()))}\n{_edges(edges, broken)}" if broken else ""
+        return str(error)
+    return ""
 
 
 def cases(kernel: Kernel) -> st.SearchStrategy[Case]:
@@ -129,7 +149,7 @@ def _find(name: str) -> Kernel:
 
 
 def _search(
-    kernel: Kernel,
+    tried: Tried,
     problems: st.SearchStrategy[Any],
     case: Callable[[Any], Case],
     max_examples: int | None,
@@ -142,17 +162,25 @@ def _search(
     @quiet
     @hypothesis.given(problems)
     def agrees(problem: Any) -> None:
-        drawn = case(problem)
-        wrong = complaints(kernel, drawn)
-        assert not wrong, _report(kernel, wrong, problem, drawn)
+        wrong = _wrong(tried, "drawn", case(problem), problem)
+        assert not wrong, wrong
 
     (agrees if seed is None else hypothesis.seed(seed)(agrees))()
 
 
-def _wrong(kernel: Kernel, case: Callable[[Kernel, Any], Case], problem: Any) -> str:
-    drawn = case(kernel, problem)
-    wrong = complaints(kernel, drawn)
-    return _report(kernel, wrong, problem, drawn) if wrong else ""
+def _all_wrong(tried: Tried, suite: Suite, origin: str, problems: Mapping[str, Any]) -> dict[str, str]:
+    """Try problems; return the reports of those that the kernel gets wrong, by their names."""
+    reports = {
+        name: _wrong(tried, origin, suite.case(tried.kernel, problem), problem) for name, problem in problems.items()
+    }
+    return {name: report for name, report in reports.items() if report}
+
+
+def _wrong(tried: Tried, origin: str, case: Case, problem: Any) -> str:
+    """Try a problem; report what is wrong, or nothing."""
+    tried.note(origin, case)
+    wrong = complaints(tried.kernel, case)
+    return _report(tried.kernel, wrong, problem, case) if wrong else ""
 
 
 def _report(kernel: Kernel, wrong: list[str], problem: Any, case: Case) -> str:
@@ -170,6 +198,13 @@ def _inputs(case: Case) -> str:
         f"{name} = {array.tolist()}" if array.size <= MOST_OF_ONE else f"{name} has shape {array.shape}"
         for name, array in given.items()
     )
+
+
+def _sizes(swept: Mapping[str, Any], broken: Mapping[str, str]) -> str:
+    """Count the ordinary problems that break, which differ in their sizes only."""
+    if not broken:
+        return ""
+    return f"\n  sizes that break: {len(broken)} of {len(swept)}, the first for {next(iter(broken))}"
 
 
 def _edges(edges: Iterable[str], broken: Mapping[str, str]) -> str:

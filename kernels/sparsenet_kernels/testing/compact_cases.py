@@ -10,7 +10,7 @@ from sparsenet_kernels import reference
 from sparsenet_kernels.registry import Kernel
 from sparsenet_kernels.testing.activity import Activity, active_rows
 from sparsenet_kernels.testing.case import Case, Expected, leftovers, listed
-from sparsenet_kernels.testing.contents import ALL
+from sparsenet_kernels.testing.contents import ALL, SPOILED
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,10 @@ BASE = ListsProblem(samples=2, positions=3, channels=20, activity=Activity(6))
 def lists_edges(kernel: Kernel) -> Mapping[str, ListsProblem]:
     """Return the problems that every such kernel must solve, by what is special about them."""
     sizes = {f"{n} channels": replace(BASE, channels=n, activity=Activity(n)) for n in (1, 15, 16, 17, 31, 32, 33, 70)}
-    held = {f"{content} numbers": replace(BASE, channels=40, content=content, activity=Activity(30)) for content in ALL}
+    contents = (*ALL, *SPOILED)
+    held = {
+        f"{content} numbers": replace(BASE, channels=40, content=content, activity=Activity(30)) for content in contents
+    }
     return (
         sizes
         | held
@@ -53,6 +56,11 @@ def lists_edges(kernel: Kernel) -> Mapping[str, ListsProblem]:
     )
 
 
+def lists_sized(kernel: Kernel, sizes: Mapping[str, int]) -> ListsProblem:
+    """Return B samples of R positions with C channels, of which any number is active."""
+    return ListsProblem(sizes["B"], sizes["R"], sizes["C"], Activity(sizes["C"], ragged=True))
+
+
 def lists_problems(kernel: Kernel) -> st.SearchStrategy[ListsProblem]:
     """Draw activations."""
     return st.builds(
@@ -61,7 +69,7 @@ def lists_problems(kernel: Kernel) -> st.SearchStrategy[ListsProblem]:
         positions=st.integers(1, 5),
         channels=st.integers(1, 70),
         activity=st.builds(Activity, st.integers(0, 70), st.booleans(), st.integers(0, 2)),
-        content=st.sampled_from(ALL),
+        content=st.sampled_from([*ALL, *SPOILED]),
         short=st.booleans(),
         seed=st.integers(0, 2**16),
     )

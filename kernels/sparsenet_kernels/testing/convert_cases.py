@@ -10,7 +10,7 @@ from sparsenet_kernels import reference
 from sparsenet_kernels.registry import Kernel
 from sparsenet_kernels.testing.byte_cases import BYTES, byte_numbers
 from sparsenet_kernels.testing.case import Case, Expected, leftovers
-from sparsenet_kernels.testing.contents import ALL, numbers
+from sparsenet_kernels.testing.contents import ALL, SPOILED, numbers
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ BASE = ConvertProblem(samples=2, size=(3, 5), channels=5, padding=3)
 
 def convert_edges(kernel: Kernel) -> Mapping[str, ConvertProblem]:
     """Return the problems that every such kernel must solve, by what is special about them."""
-    held = {f"{content} numbers": replace(BASE, content=content) for content in (*ALL, "halves")}
+    held = {f"{content} numbers": replace(BASE, content=content) for content in (*ALL, *SPOILED, "halves")}
     bytes_held = {f"bytes: {content}": replace(BASE, bytes_content=content) for content in BYTES}
     zeros = {f"zero at {zero}": replace(BASE, zero=zero, content="wide") for zero in (0, 1, 255)}
     return (
@@ -46,11 +46,18 @@ def convert_edges(kernel: Kernel) -> Mapping[str, ConvertProblem]:
         | zeros
         | {
             "no samples": replace(BASE, samples=0),
+            "products beyond float32": replace(BASE, scale=1e37, content="overflowing"),
             "no padding": replace(BASE, padding=0, frame=(0, 0)),
             "one of everything": ConvertProblem(1, (1, 1), 1, 63),
             "whole vectors": replace(BASE, channels=64, padding=64),
         }
     )
+
+
+def convert_sized(kernel: Kernel, sizes: Mapping[str, int]) -> ConvertProblem:
+    """Return B images of H rows, or one, W columns and C channels, padded to whole vectors of 16."""
+    channels = sizes["C"]
+    return ConvertProblem(sizes["B"], (sizes.get("H", 1), sizes["W"]), channels, -channels % 16)
 
 
 def convert_problems(kernel: Kernel) -> st.SearchStrategy[ConvertProblem]:
@@ -64,7 +71,7 @@ def convert_problems(kernel: Kernel) -> st.SearchStrategy[ConvertProblem]:
         scale=st.floats(2.0**-20, 2.0**20, width=32),
         zero=st.integers(0, 255),
         frame=st.tuples(st.integers(0, 3), st.integers(0, 3)),
-        content=st.sampled_from([*ALL, "halves"]),
+        content=st.sampled_from([*ALL, *SPOILED, "halves"]),
         bytes_content=st.sampled_from(BYTES),
         seed=st.integers(0, 2**16),
     )

@@ -1,8 +1,9 @@
 """Cases of k-winners-take-all: the winners must be exact, ties included.
 
-Kernels rank by the float32 product of value and factor; the reference ranks by the exact product. Where the two agree,
-as they do for factors that are powers of two unless a product leaves float32's range, the reference is asked directly.
-Elsewhere it is asked with the float32 products' places among each other: 1 for the smallest, equal for equal ones.
+Winners are those of the largest exact products of value and factor, which float64 holds; a kernel that ranks by float32
+products must look again where these tie. The reference is asked with the products' places among each other, too: 1 for
+the smallest, equal for equal ones, so that winners whose value is zero are seen.
+Where a product is NaN, any of its row may win; but as many as shall win, and in order.
 """
 
 from collections.abc import Mapping
@@ -15,10 +16,11 @@ from numpy.typing import NDArray
 from sparsenet_kernels import reference
 from sparsenet_kernels.registry import Kernel
 from sparsenet_kernels.testing.case import Case, Expected, leftovers, listed
-from sparsenet_kernels.testing.contents import FINITE, numbers
+from sparsenet_kernels.testing.contents import FINITE, SPOILED, numbers
 
 Floats = NDArray[np.float32]
 FACTORS = ("ones", "powers of two", "near one", "extreme")
+CONTENTS = (*FINITE, "infinite", *SPOILED)
 
 
 @dataclass(frozen=True)
@@ -53,17 +55,17 @@ def k_winners_edges(kernel: Kernel) -> Mapping[str, KWinnersProblem]:
             1, n, channels, k, content
         )
         for n, channels, k in LANES
-        for content in FINITE
+        for content in CONTENTS
     }
     ranked = {
         f"factors {factor}, {content} numbers": replace(BASE, channels=40, k=17, factor=factor, content=content)
-        for factor in FACTORS
-        for content in FINITE
+        for factor in (*FACTORS, *SPOILED)
+        for content in CONTENTS
     }
     many = {
         f"{k} of {n} win, {content} numbers": KWinnersProblem(2, 1, n, k, content)
         for n, k in ((512, 1), (527, 200), (1500, 150), (1503, 1502), (545, 545))
-        for content in FINITE
+        for content in CONTENTS
     }
     edges = (
         sizes
@@ -90,6 +92,13 @@ def k_winners_edges(kernel: Kernel) -> Mapping[str, KWinnersProblem]:
     return {what: edge for what, edge in edges.items() if _takes(kernel, edge.channels, edge.k)}
 
 
+def k_winners_sized(kernel: Kernel, sizes: Mapping[str, int]) -> KWinnersProblem:
+    """Return B samples of R positions with C channels, of which K win, as far as there are so many."""
+    fewest, most = LIMITS if kernel.variant == "lanes" else (1, sizes["K"])
+    channels = sizes["C"] + fewest - 1
+    return KWinnersProblem(sizes["B"], sizes["R"], channels, min(sizes["K"], channels, most))
+
+
 def k_winners_problems(kernel: Kernel) -> st.SearchStrategy[KWinnersProblem]:
     """Draw activations and numbers of winners."""
     eights = st.integers(1, 10).map(lambda eight: 8 * eight)
@@ -101,8 +110,8 @@ def k_winners_problems(kernel: Kernel) -> st.SearchStrategy[KWinnersProblem]:
             positions=st.integers(1, 9) | st.integers(16, 70),
             channels=st.just(channels),
             k=st.integers(0, min(channels, most)) | st.integers(0, min(channels, 8)),
-            content=st.sampled_from(FINITE),
-            factor=st.sampled_from(FACTORS),
+            content=st.sampled_from(CONTENTS),
+            factor=st.sampled_from([*FACTORS, *SPOILED]),
             seed=st.integers(0, 2**16),
         )
     )
@@ -118,8 +127,27 @@ def kwta_case(kernel: Kernel, problem: KWinnersProblem) -> Case:
         scratch = {"ranks": leftovers((80, 16)), "limits": leftovers((64,))}
     else:
         scratch = {"keys": leftovers((_whole_vectors(problem.channels),), np.int32)}
-    expected = dict(zip(("columns", "values"), listed(columns, values), strict=True))
-    return Case({"x": x, "factor": factor, **scratch, **outputs}, expected, frozenset(scratch))
+    unknown = np.broadcast_to(np.isnan(x * factor).any(axis=-1, keepdims=True), columns.shape)
+    wanted = (replace(each, unknown=unknown) for each in listed(columns, values))
+    expected = dict(zip(("columns", "values"), wanted, strict=True))
+    arguments = {"x": x, "factor": factor, **scratch, **outputs}
+    return Case(arguments, expected, frozenset(scratch), holds=lambda arrays: _invalid_lists(x, arrays))
+
+
+def _invalid_lists(x: Floats, arrays: Mapping[str, NDArray]) -> list[str]:
+    """Say where lists of winners are not lists of x's channels, each with its value, in rising order."""
+    columns, values = arrays["columns"], arrays["values"]
+    inside = (columns >= 0) & (columns < x.shape[-1])
+    rising = np.diff(columns, axis=-1, prepend=-1) > 0
+    there = np.take_along_axis(x, np.where(inside, columns, 0), axis=-1)
+    wrong = np.argwhere(~(inside & rising & (there.view(np.int32) == values.view(np.int32))))
+    if not len(wrong):
+        return []
+    b, r, j = map(int, wrong[0])
+    return [
+        f"columns[{b}, {r}] = {columns[b, r].tolist()}, values[{b}, {r}, {j}] = {values[b, r, j]}: expected "
+        f"{columns.shape[-1]} winners, whatever the values are, rising and below {x.shape[-1]}, each with its value"
+    ]
 
 
 def kwta_map_case(kernel: Kernel, problem: KWinnersProblem) -> Case:
@@ -133,23 +161,37 @@ def kwta_map_case(kernel: Kernel, problem: KWinnersProblem) -> Case:
     out = np.where(wins, x, np.float32(0.0))
     keys = leftovers((_whole_vectors(R * C),), np.int32)
     arguments = {"x": x, "factor": factor, "keys": keys, "k": k, "out": leftovers(out.shape)}
-    return Case(arguments, {"out": Expected(out, 0.0)}, frozenset(["keys"]))
+    unknown = np.broadcast_to(np.isnan(x * factor.reshape(R, C)).any(axis=(1, 2), keepdims=True), out.shape)
+    expected = {"out": Expected(out, 0.0, unknown=unknown)}
+    return Case(arguments, expected, frozenset(["keys"]), holds=lambda arrays: _invalid_map(x, k, arrays["out"]))
+
+
+def _invalid_map(x: Floats, k: int, out: Floats) -> list[str]:
+    """Say where a map holds anything but x and zeros, or more winners than k."""
+    strange = np.argwhere((out != 0) & (out.view(np.int32) != x.view(np.int32)))
+    if len(strange):
+        b, r, c = map(int, strange[0])
+        return [f"out[{b}, {r}, {c}]: expected {x[b, r, c]} or 0, got {out[b, r, c]}"]
+    counts = (out != 0).sum(axis=(1, 2))
+    fewest = k - (x == 0).sum(axis=(1, 2))  # winners may be zero
+    wrong = np.flatnonzero((counts > k) | (counts < fewest))
+    return [f"out[{b}]: expected {k} winners, whatever the values are, got {counts[b]}" for b in map(int, wrong[:1])]
 
 
 def k_winning(x: Floats, factor: Floats, k: int) -> NDArray[np.bool_]:
-    """Mark the winners along the last axis, ranked by float32 products; see the text of this module.
+    """Mark the winners along the last axis, ranked by exact products; see the text of this module.
 
     Examples
     --------
     >>> k_winning(np.float32([[2.0, 3.0, 3.0]]), np.float32([1.0, 0.5, 1.0]), 1)
     array([[False, False,  True]])
     """
-    with np.errstate(over="ignore", under="ignore"):
-        ranks = x * factor
+    with np.errstate(invalid="ignore"):
+        ranks = x.astype(np.float64) * factor
     _, places = np.unique(ranks, return_inverse=True)
     places = places.reshape(x.shape) + 1
     wins: NDArray[np.bool_] = reference.k_winners(places, k) != 0
-    if np.array_equal(ranks, x.astype(np.float64) * factor):
+    if not np.isnan(ranks).any():
         meant = reference.k_winners(x, k, factor)
         assert np.array_equal(np.where(wins, x, 0.0), meant), "the reference contradicts itself"
     return wins
@@ -169,6 +211,7 @@ def _factor(rng: np.random.Generator, size: int, kind: str) -> Floats:
         "powers of two": np.ldexp(1.0, rng.integers(-3, 4, size)),
         "near one": rng.uniform(0.5, 2.0, size),
         "extreme": np.ldexp(1.0, rng.integers(-100, 100, size)),
+        **{content: np.abs(numbers(rng, (size,), content)) for content in SPOILED},
     }
     return drawn[kind].astype(np.float32)
 

@@ -12,7 +12,7 @@ from sparsenet_kernels import reference
 from sparsenet_kernels.formats import Planes
 from sparsenet_kernels.registry import Kernel
 from sparsenet_kernels.testing.case import Case, Expected, leftovers
-from sparsenet_kernels.testing.contents import ALL, numbers
+from sparsenet_kernels.testing.contents import ALL, SPOILED, numbers
 
 Pair = tuple[int, int]
 
@@ -46,6 +46,7 @@ def layout_edges(kernel: Kernel) -> Mapping[str, LayoutProblem]:
         "image of one pixel": replace(BASE, size=(1, 1)),
         "one of everything": LayoutProblem(1, (1, 1), 1),
         "signed zeros": replace(BASE, content="signed zeros"),
+        "not finite numbers": replace(BASE, content="not finite"),
         "something before": replace(BASE, before=(2, 1)),
         "something behind": replace(BASE, behind=(1, 2)),
         "something on either side": replace(BASE, before=(1, 3), behind=(2, 1)),
@@ -53,6 +54,11 @@ def layout_edges(kernel: Kernel) -> Mapping[str, LayoutProblem]:
         "stride beyond the image": replace(BASE, stride=(4, 6)),
         "long side": replace(BASE, size=(1, 40)),
     }
+
+
+def layout_sized(kernel: Kernel, sizes: Mapping[str, int]) -> LayoutProblem:
+    """Return B images of H rows, or one, W columns and C channels, padded and with a stride."""
+    return LayoutProblem(sizes["B"], (sizes.get("H", 1), sizes["W"]), sizes["C"], (1, 2), (2, 1), (1, 2), "normal")
 
 
 def layout_problems(kernel: Kernel) -> st.SearchStrategy[LayoutProblem]:
@@ -65,7 +71,7 @@ def layout_problems(kernel: Kernel) -> st.SearchStrategy[LayoutProblem]:
         before=_pairs(0, 3),
         behind=_pairs(0, 3),
         stride=_pairs(1, 3),
-        content=st.sampled_from(ALL),
+        content=st.sampled_from([*ALL, *SPOILED]),
         seed=st.integers(0, 2**16),
     )
 

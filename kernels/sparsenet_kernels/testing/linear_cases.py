@@ -18,9 +18,9 @@ from sparsenet_kernels.formats import (
 )
 from sparsenet_kernels.registry import Kernel
 from sparsenet_kernels.testing.activity import Activity, active_rows
-from sparsenet_kernels.testing.case import Argument, Case, Expected, leftovers
-from sparsenet_kernels.testing.contents import ORDINARY, numbers
-from sparsenet_kernels.testing.tolerance import sum_error
+from sparsenet_kernels.testing.case import Argument, Case, leftovers
+from sparsenet_kernels.testing.comparable import expected_sum
+from sparsenet_kernels.testing.contents import ORDINARY, SPOILED, numbers, weight_content
 
 
 @dataclass(frozen=True)
@@ -48,9 +48,17 @@ def linear_edges(kernel: Kernel) -> Mapping[str, LinearProblem]:
     """Return the problems that every kernel for fully connected layers must solve, by what is special about them."""
     sizes = {f"{n} samples": replace(BASE, samples=n) for n in (0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 15, 16, 17, 33)}
     outputs = {f"{n} outputs": replace(BASE, outputs=n) for n in (1, 15, 16, 17, 31, 32, 33, 48, 63, 64, 65, 129)}
+    spoiled = {
+        f"{content} numbers, {most} active": replace(
+            BASE, samples=9, content=content, activity=Activity(most), seed=most
+        )
+        for content in SPOILED
+        for most in (1, 6, 20)
+    }
     return (
         sizes
         | outputs
+        | spoiled
         | {
             "one of everything": LinearProblem(1, 1, 1, 1.0, Activity(1)),
             "no weights": replace(BASE, density=0.0),
@@ -71,6 +79,12 @@ def linear_edges(kernel: Kernel) -> Mapping[str, LinearProblem]:
     )
 
 
+def linear_sized(kernel: Kernel, sizes: Mapping[str, int]) -> LinearProblem:
+    """Return a layer of B samples, D inputs, of which half are active, and N outputs."""
+    inputs = sizes["D"]
+    return LinearProblem(sizes["B"], inputs, sizes["N"], 0.5, Activity(inputs // 2 + 1))
+
+
 def linear_problems(kernel: Kernel) -> st.SearchStrategy[LinearProblem]:
     """Draw fully connected layers."""
     return st.builds(
@@ -80,7 +94,7 @@ def linear_problems(kernel: Kernel) -> st.SearchStrategy[LinearProblem]:
         outputs=st.integers(1, 140),
         density=st.sampled_from([1.0, 0.0, 0.05, 0.3, 0.7]),
         activity=st.builds(Activity, st.integers(0, 40), st.booleans(), st.integers(0, 2)),
-        content=st.sampled_from(ORDINARY),
+        content=st.sampled_from([*ORDINARY, *SPOILED]),
         keep_zeros=st.booleans(),
         seed=st.integers(0, 2**16),
     )
@@ -92,13 +106,13 @@ def linear_case(kernel: Kernel, problem: LinearProblem) -> Case:
     B, D, N = problem.samples, problem.inputs, problem.outputs
     x, columns, values = (rows[:, 0] for rows in active_rows(rng, (B, 1, D), problem.activity, problem.content))
     mask = rng.random((N, D)) < problem.density
-    weight = np.where(mask, numbers(rng, (N, D), problem.content), np.float32(0.0))
+    weight = np.where(mask, numbers(rng, (N, D), weight_content(problem.content)), np.float32(0.0))
     bias = numbers(rng, (N,), problem.content)
     packed = FORMATS[kernel.weights](kernel, weight, bias, mask if problem.keep_zeros else None)
     inputs = {"columns": columns, "values": values} if kernel.inputs == "active" else {"x": x}
     scratch = {"turned": leftovers((D, 16)), "lanes": leftovers((16,)), "sums": leftovers((-(-N // 16) * 16,))}
     magnitude = reference.linear(np.abs(x), np.abs(weight), np.abs(bias))
-    expected = Expected(reference.linear(x, weight, bias), sum_error(D, magnitude))
+    expected = expected_sum(reference.linear(x, weight, bias), magnitude, D)
     arguments = inputs | packed | scratch | {"out": leftovers((B, N))}
     return Case(arguments, {"out": expected}, frozenset(scratch))
 

@@ -1,18 +1,20 @@
 """Cases of operations that are not this package's: from the kernel's line of arguments and the reference beside it."""
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from sparsenet_kernels.registry import Argument, Kernel
 from sparsenet_kernels.testing.case import Array, Case, Expected, leftovers
-from sparsenet_kernels.testing.contents import ORDINARY, numbers
+from sparsenet_kernels.testing.contents import ORDINARY, SPOILED, numbers, spoiled_places, spoiling
 from sparsenet_kernels.testing.tolerance import gamma
 
 SIZES = (1, 2, 3, 7, 8, 9, 15, 16, 17, 31, 32, 33, 65)
+CONTENTS = (*ORDINARY, *SPOILED)
 DRAWN = ("f32", "u8", "i8")
 """Inputs that can be drawn; what integers mean, only whoever wrote the kernel knows."""
 
@@ -28,20 +30,36 @@ class OwnProblem:
 
 def own_edges(kernel: Kernel) -> Mapping[str, OwnProblem]:
     """Return the problems that are always tried: one letter after the other at every size around a vector's."""
-    base = OwnProblem(tuple((letter, 3 if letter == "B" else 20) for letter in _letters(kernel)))
+    base = OwnProblem(tuple((letter, 3 if letter == "B" else 20) for letter in own_letters(kernel)))
     sizes = {
         f"{letter} = {size}": replace(base, sizes=tuple({**dict(base.sizes), letter: size}.items()))
-        for letter in _letters(kernel)
+        for letter in own_letters(kernel)
         for size in ((0, *SIZES) if letter == "B" else SIZES)
     }
-    contents = {f"content: {content}": replace(base, content=content) for content in ORDINARY if content != "normal"}
+    contents = {f"content: {content}": replace(base, content=content) for content in CONTENTS if content != "normal"}
+    contents |= {
+        f"content: {content}, again ({seed})": replace(base, content=content, seed=seed)
+        for content in SPOILED
+        for seed in (1, 2, 3)
+    }
     return sizes | {"one of everything": replace(base, sizes=tuple((letter, 1) for letter, _ in base.sizes))} | contents
+
+
+def own_letters(kernel: Kernel) -> tuple[str, ...]:
+    """Return the letters of a kernel's arguments, in their order."""
+    axes = [axis for argument in kernel.arguments for axis in argument.axes if not axis.isdigit()]
+    return tuple(dict.fromkeys(axes))
+
+
+def own_sized(kernel: Kernel, sizes: Mapping[str, int]) -> OwnProblem:
+    """Return a problem of these sizes."""
+    return OwnProblem(tuple(sizes.items()))
 
 
 def own_problems(kernel: Kernel) -> st.SearchStrategy[OwnProblem]:
     """Draw sizes and contents."""
-    sizes = st.tuples(*(st.tuples(st.just(letter), st.integers(letter != "B", 40)) for letter in _letters(kernel)))
-    return st.builds(OwnProblem, sizes, st.sampled_from(ORDINARY), st.integers(0, 2**16))
+    sizes = st.tuples(*(st.tuples(st.just(letter), st.integers(letter != "B", 40)) for letter in own_letters(kernel)))
+    return st.builds(OwnProblem, sizes, st.sampled_from(CONTENTS), st.integers(0, 2**16))
 
 
 def own_case(kernel: Kernel, problem: OwnProblem) -> Case:
@@ -51,7 +69,9 @@ def own_case(kernel: Kernel, problem: OwnProblem) -> Case:
     has elements in a sample, of the largest number that goes in or comes out.
     """
     rng, sizes = np.random.default_rng(problem.seed), dict(problem.sizes)
-    inputs = {argument.name: _drawn(rng, argument, sizes, problem.content) for argument in _inputs(kernel)}
+    spoiled = problem.content in SPOILED
+    plain = "normal" if spoiled else problem.content
+    inputs = {argument.name: _drawn(rng, argument, sizes, plain) for argument in _inputs(kernel)}
     rest = [argument for argument in kernel.arguments if argument.name not in inputs]
     written = {argument.name: leftovers(_shape(argument, sizes), argument.numpy_dtype) for argument in rest}
     values = _meant(kernel, {name: _wide(array) for name, array in inputs.items()})
@@ -62,7 +82,31 @@ def own_case(kernel: Kernel, problem: OwnProblem) -> Case:
         )
     allowed = _allowed(kernel, sizes, [*inputs.values(), values]) if out.dtype == "f32" else 0
     scratch = frozenset(argument.name for argument in rest[:-1])
-    return Case(inputs | written, {out.name: Expected(values, allowed)}, scratch)
+    unknown = None
+    if spoiled:
+        inputs, unknown = _spoil(rng, kernel, inputs, values, problem.content)
+    return Case(inputs | written, {out.name: Expected(values, allowed, unknown=unknown)}, scratch)
+
+
+def _spoil(
+    rng: np.random.Generator, kernel: Kernel, inputs: Mapping[str, Array], values: Array, content: str
+) -> tuple[dict[str, Array], NDArray[np.bool_]]:
+    """Replace some of the floats; return the inputs, and which outputs depend on what was replaced.
+
+    What depends on it, the reference is asked: with the numbers replaced by others, of either sign, it changes.
+    """
+    floats = {name: array for name, array in inputs.items() if array.dtype == np.float32}
+    places = {name: spoiled_places(rng, array.shape) for name, array in floats.items()}
+
+    def replaced(by: Callable[[tuple[int, ...]], Array]) -> dict[str, Array]:
+        new = {name: np.where(places[name], by(array.shape), array) for name, array in floats.items()}
+        return {**inputs, **{name: array.astype(np.float32) for name, array in new.items()}}
+
+    unknown = ~np.isfinite(values)
+    for size in (-1e3, 1e3):
+        other = replaced(lambda shape, size=size: size * rng.uniform(1.0, 2.0, shape))
+        unknown |= _meant(kernel, {name: _wide(array) for name, array in other.items()}) != values
+    return replaced(lambda shape: spoiling(rng, shape, content)), unknown
 
 
 def _meant(kernel: Kernel, inputs: Mapping[str, Array]) -> Array:
@@ -87,11 +131,6 @@ def _inputs(kernel: Kernel) -> list[Argument]:
             f"for the last, and no integers, got {', '.join(strange or named)}; pass cases of your own as case="
         )
     return inputs
-
-
-def _letters(kernel: Kernel) -> list[str]:
-    axes = [axis for argument in kernel.arguments for axis in argument.axes if not axis.isdigit()]
-    return list(dict.fromkeys(axes))
 
 
 def _shape(argument: Argument, sizes: Mapping[str, int]) -> tuple[int, ...]:

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from sparsenet_kernels import reference
 from sparsenet_kernels.registry import Kernel
 from sparsenet_kernels.testing.case import Argument, Case, Expected, leftovers
-from sparsenet_kernels.testing.contents import ALL, ORDINARY, numbers
-from sparsenet_kernels.testing.tolerance import sum_error
+from sparsenet_kernels.testing.comparable import beyond_float32, expected_sum
+from sparsenet_kernels.testing.contents import ALL, ORDINARY, SPOILED, numbers
 
 Pair = tuple[int, int]
 
@@ -52,6 +52,12 @@ def pool_edges(kernel: Kernel) -> Mapping[str, PoolProblem]:
     )
 
 
+def pool_sized(kernel: Kernel, sizes: Mapping[str, int]) -> PoolProblem:
+    """Return an image of B samples and C channels, whose output has H rows of W positions."""
+    size = (2 * sizes["H"], 2 * sizes["W"] + 1)
+    return PoolProblem(sizes["B"], size, sizes["C"], (2, 3), (2, 2))
+
+
 @st.composite
 def pool_problems(draw: Callable, kernel: Kernel) -> PoolProblem:
     """Draw poolings; the padding is at most half the window, as the reference asks."""
@@ -73,15 +79,17 @@ def pool_problems(draw: Callable, kernel: Kernel) -> PoolProblem:
 def max_pool2d_case(kernel: Kernel, problem: PoolProblem) -> Case:
     """Build the arguments of a largest value; infinities are allowed, and of two zeros either may come."""
     x, geometry = _draw(problem), (problem.kernel, problem.stride, problem.padding)
-    return _case(problem, x, Expected(np.moveaxis(reference.max_pool2d(np.moveaxis(x, -1, 1), *geometry), 1, -1), 0.0))
+    values = np.moveaxis(reference.max_pool2d(np.moveaxis(x, -1, 1), *geometry), 1, -1)
+    return _case(problem, x, Expected(values, 0.0, unknown=np.isnan(values)))
 
 
 def avg_pool2d_case(kernel: Kernel, problem: PoolProblem) -> Case:
     """Build the arguments of a mean: a sum of as many terms as the window has, and two roundings for the divisor."""
     x, geometry = _draw(problem), (problem.kernel, problem.stride, problem.padding)
     values, magnitude = (reference.avg_pool2d(np.moveaxis(image, -1, 1), *geometry) for image in (x, np.abs(x)))
-    allowed = sum_error(problem.kernel[0] * problem.kernel[1], magnitude)
-    return _case(problem, x, Expected(np.moveaxis(values, 1, -1), np.moveaxis(allowed, 1, -1)))
+    terms = problem.kernel[0] * problem.kernel[1]
+    values, magnitude = (np.moveaxis(each, 1, -1) for each in (values, magnitude))
+    return _case(problem, x, replace(expected_sum(values, magnitude, terms), unknown=beyond_float32(terms * magnitude)))
 
 
 def _case(problem: PoolProblem, x: np.ndarray, expected: Expected) -> Case:
@@ -97,7 +105,7 @@ def _case(problem: PoolProblem, x: np.ndarray, expected: Expected) -> Case:
 
 
 def _contents(kernel: Kernel) -> tuple[str, ...]:
-    return ALL if kernel.operation == "max_pool2d" else ORDINARY
+    return (*(ALL if kernel.operation == "max_pool2d" else ORDINARY), *SPOILED)
 
 
 def _pairs(low: int, high: int) -> st.SearchStrategy[Pair]:

@@ -1,9 +1,11 @@
 """Which cases a kernel must pass: for each operation the problems that are tried, and the way from problem to case."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from types import ModuleType
 from typing import Any
 
+import numpy as np
 from hypothesis import strategies as st
 
 from sparsenet_kernels.registry import Kernel
@@ -22,6 +24,7 @@ from sparsenet_kernels.testing import (
     pool_cases,
 )
 from sparsenet_kernels.testing.case import Case
+from sparsenet_kernels.testing.sizes import sizes_to_try
 
 
 @dataclass(frozen=True)
@@ -34,88 +37,87 @@ class Suite:
         Problems that are always tried, by what is special about them.
     problems : function of a kernel
         Strategy for more problems.
-    case : function of a kernel and a problem
+    build : function of a kernel and a problem
         The kernel's arguments, and what it must write.
+    letters : function of a kernel
+        The dimensions whose sizes may be anything.
+    sized : function of a kernel and a mapping of letters to sizes
+        An ordinary problem of these sizes.
     """
 
     edges: Callable[[Kernel], Mapping[str, Any]]
     problems: Callable[[Kernel], st.SearchStrategy[Any]]
-    case: Callable[[Kernel, Any], Case]
+    build: Callable[[Kernel, Any], Case]
+    letters: Callable[[Kernel], Sequence[str]]
+    sized: Callable[[Kernel, Mapping[str, int]], Any]
+
+    def case(self, kernel: Kernel, problem: Any) -> Case:
+        """Build the case of a problem; NumPy warns of nothing, because overflow and NaN are drawn on purpose."""
+        with np.errstate(all="ignore"):
+            return self.build(kernel, problem)
+
+    def sizes(self, kernel: Kernel) -> list[Any]:
+        """Return ordinary problems of all sizes that are always tried, each once."""
+        sizes = sizes_to_try(kernel, self.letters(kernel))
+        return list(dict.fromkeys(self.sized(kernel, each) for each in sizes))
 
 
-def _elementwise(case: Callable[[Kernel, Any], Case]) -> Suite:
-    return Suite(elementwise_cases.elementwise_edges, elementwise_cases.elementwise_problems, case)
+def _suites(module: ModuleType, family: str, letters: str, cases: Mapping[str, str]) -> dict[str, Suite]:
+    """Return a suite for each operation of a module's family of problems, from the name of its case."""
+    edges, problems, sized = (getattr(module, f"{family}_{part}") for part in ("edges", "problems", "sized"))
+    return {
+        operation: Suite(edges, problems, getattr(module, case), lambda kernel: letters, sized)
+        for operation, case in cases.items()
+    }
 
 
-def _layout(case: Callable[[Kernel, Any], Case]) -> Suite:
-    return Suite(layout_cases.layout_edges, layout_cases.layout_problems, case)
-
-
-def _pool(case: Callable[[Kernel, Any], Case]) -> Suite:
-    return Suite(pool_cases.pool_edges, pool_cases.pool_problems, case)
+def _by_name(*operations: str) -> dict[str, str]:
+    """Return the names of the cases that are called as their operations are."""
+    return {operation: f"{operation.rpartition('_')[0]}_case" for operation in operations}
 
 
 def _byte_pool(kernel: Kernel) -> st.SearchStrategy[Any]:
     return byte_cases.byte_pool_problems(pool_cases.pool_problems(kernel))
 
 
-def _convert(case: Callable[[Kernel, Any], Case]) -> Suite:
-    return Suite(convert_cases.convert_edges, convert_cases.convert_problems, case)
-
-
-def _k_winners(case: Callable[[Kernel, Any], Case]) -> Suite:
-    return Suite(kwta_cases.k_winners_edges, kwta_cases.k_winners_problems, case)
-
-
-def _lists(case: Callable[[Kernel, Any], Case]) -> Suite:
-    return Suite(compact_cases.lists_edges, compact_cases.lists_problems, case)
-
-
-_BYTE_CONV2D = Suite(
-    byte_conv2d_cases.byte_conv2d_edges,
-    byte_conv2d_cases.byte_conv2d_problems,
-    byte_conv2d_cases.byte_conv2d_case,
-)
-
-_CONV2D = Suite(conv2d_cases.conv2d_edges, conv2d_cases.conv2d_problems, conv2d_cases.conv2d_case)
-
 SUITES: Mapping[str, Suite] = {
-    "add_f32": _elementwise(elementwise_cases.add_case),
-    "affine_f32": _elementwise(elementwise_cases.affine_case),
-    "avg_pool2d_f32": _pool(pool_cases.avg_pool2d_case),
-    "compact_f32": _lists(compact_cases.compact_case),
-    "conv2d_i8": _BYTE_CONV2D,
-    "conv2d_pool2_i8": _BYTE_CONV2D,
-    "conv2d_f32": _CONV2D,
-    "conv2d_pool2_f32": _CONV2D,
-    "dequantize_i8": _convert(convert_cases.dequantize_case),
-    "expand_f32": _lists(compact_cases.expand_case),
-    "expand_phases_f32": _layout(layout_cases.expand_phases_case),
-    "flatten_active_f32": _lists(compact_cases.flatten_active_case),
-    "kwta_f32": _k_winners(kwta_cases.kwta_case),
-    "kwta_i8": Suite(byte_cases.winners_edges, byte_cases.winners_problems, byte_cases.winners_case),
-    "kwta_map_f32": _k_winners(kwta_cases.kwta_map_case),
-    "linear_f32": Suite(linear_cases.linear_edges, linear_cases.linear_problems, linear_cases.linear_case),
-    "linear_i8": Suite(
-        byte_linear_cases.byte_linear_edges, byte_linear_cases.byte_linear_problems, byte_linear_cases.byte_linear_case
+    **_suites(elementwise_cases, "elementwise", "BC", _by_name("add_f32", "relu_f32", "watch_f32")),
+    **_suites(elementwise_cases, "elementwise", "BRC", _by_name("affine_f32", "softmax_f32")),
+    **_suites(pool_cases, "pool", "BHWC", _by_name("avg_pool2d_f32", "max_pool2d_f32")),
+    **_suites(compact_cases, "lists", "BRC", _by_name("compact_f32", "expand_f32", "flatten_active_f32")),
+    **_suites(layout_cases, "layout", "BHWC", _by_name("expand_phases_f32", "pad2d_f32", "split_phases_f32")),
+    **_suites(layout_cases, "layout", "BWC", _by_name("place_f32", "swap_axes_f32")),
+    **_suites(
+        convert_cases,
+        "convert",
+        "BWC",
+        _by_name("dequantize_i8", "quantize_rows_i8", "spread_channels_i8"),
     ),
-    "max_pool2d_f32": _pool(pool_cases.max_pool2d_case),
-    "max_pool2d_i8": Suite(byte_cases.byte_pool_edges, _byte_pool, byte_cases.byte_max_pool2d_case),
-    "pad2d_f32": _layout(layout_cases.pad2d_case),
-    "pad2d_i8": _convert(convert_cases.byte_pad2d_case),
-    "place_f32": _layout(layout_cases.place_case),
-    "quantize_i8": Suite(byte_cases.quantize_edges, byte_cases.quantize_problems, byte_cases.quantize_case),
-    "quantize_rows_i8": _convert(convert_cases.quantize_rows_case),
-    "relu_f32": _elementwise(elementwise_cases.relu_case),
-    "softmax_f32": _elementwise(elementwise_cases.softmax_case),
-    "split_phases_f32": _layout(layout_cases.split_phases_case),
-    "spread_channels_i8": _convert(convert_cases.spread_channels_case),
-    "swap_axes_f32": _layout(layout_cases.swap_axes_case),
+    **_suites(convert_cases, "convert", "BHWC", {"pad2d_i8": "byte_pad2d_case"}),
+    **_suites(kwta_cases, "k_winners", "BRCK", _by_name("kwta_f32", "kwta_map_f32")),
+    **_suites(linear_cases, "linear", "BDN", _by_name("linear_f32")),
+    **_suites(byte_linear_cases, "byte_linear", "BDN", {"linear_i8": "byte_linear_case"}),
+    **_suites(conv2d_cases, "conv2d", "BHWCN", dict.fromkeys(("conv2d_f32", "conv2d_pool2_f32"), "conv2d_case")),
+    **_suites(
+        byte_conv2d_cases,
+        "byte_conv2d",
+        "BHWCN",
+        dict.fromkeys(("conv2d_i8", "conv2d_pool2_i8"), "byte_conv2d_case"),
+    ),
+    **_suites(byte_cases, "quantize", "BN", _by_name("quantize_i8")),
+    **_suites(byte_cases, "winners", "BRCK", {"kwta_i8": "winners_case"}),
+    "max_pool2d_i8": Suite(
+        byte_cases.byte_pool_edges,
+        _byte_pool,
+        byte_cases.byte_max_pool2d_case,
+        lambda kernel: "BHWC",
+        byte_cases.byte_pool_sized,
+    ),
 }
 """The suite of each operation in each number type: ``<operation>_<dtype>``, as kernels' names begin."""
 
 
-OWN = Suite(own_cases.own_edges, own_cases.own_problems, own_cases.own_case)
+OWN = Suite(own_cases.own_edges, own_cases.own_problems, own_cases.own_case, own_cases.own_letters, own_cases.own_sized)
 """For operations that are registered with a reference of their own."""
 
 FORMATS = {

@@ -10,7 +10,7 @@ from sparsenet.bench.gpu.layer import Layer
 from sparsenet.bench.gpu.limits import advantage, best_of, binding
 from sparsenet.bench.gpu.peers import DENSE, PEERS
 from sparsenet.errors import SparsenetError
-from sparsenet.figures import new_figure, write_figure
+from sparsenet.figures import for_any_page, new_figure, write_figure
 
 __all__ = ["as_markdown", "counted_at_real_sizes", "plot_crossover"]
 
@@ -155,6 +155,7 @@ def _text(cell: object) -> str:
     return f"{cell:,}" if isinstance(cell, int) else f"{cell:.2f}" if isinstance(cell, float) else str(cell)
 
 
+@for_any_page
 def plot_crossover(record: Record, path: str | PathLike[str]) -> None:
     """Draw the crossover map and write it to a file: a panel for each batch and share of active inputs.
 
@@ -186,7 +187,7 @@ def plot_crossover(record: Record, path: str | PathLike[str]) -> None:
         axis = axes[batches.index(layer["batch"])][actives.index(layer["active"])]
         place = densities.index(layer["density"]), sizes.index(layer["size"])
         shown = axis.scatter(*place, c=[advantage(point)], cmap="RdBu", norm=norm, marker="s", s=300)
-        axis.text(*place, f"{advantage(point):.1f}", ha="center", va="center", fontsize=6)
+        axis.text(*place, f"{advantage(point):.1f}", ha="center", va="center", fontsize=6, color="black")
         axis.set_title(f"batch {layer['batch']}, {layer['active']:.0%} active", fontsize=8)
         axis.set_xticks(range(len(densities)), [f"{density:.0%}" for density in densities])
         axis.set_yticks(range(len(sizes)), [str(size) for size in sizes])

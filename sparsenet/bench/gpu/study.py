@@ -17,6 +17,7 @@ from sparsenet.bench.gpu.network import network_times
 from sparsenet.bench.gpu.peers import PEERS, cublas_rates, has_torch_on_a_gpu, peer_call
 from sparsenet.errors import CompileError, SparsenetError
 from sparsenet.planner.hardware import here_line
+from sparsenet.whole_files import write_whole
 
 __all__ = ["gpu_study"]
 
@@ -102,10 +103,7 @@ def _begun(path: Path, about: Record) -> Record:
 
 
 def _write(path: Path, record: Record) -> None:
-    """Replace the file at once, so that an interruption leaves the old one or the new one."""
-    beside = path.with_name(path.name + ".new")
-    beside.write_text(json.dumps(record, indent=1, allow_nan=False) + "\n", encoding="utf-8")
-    beside.replace(path)
+    write_whole(path, json.dumps(record, indent=1, allow_nan=False) + "\n")
 
 
 def _torch_version() -> dict[str, str]:

@@ -14,9 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sparsenet.errors import AudioError
-from sparsenet.speech.audio import read_audio, windows
+from sparsenet.speech.audio import read_audio
 from sparsenet.speech.dataset import LABELS
 from sparsenet.speech.features import log_mel
+from sparsenet.speech.windowing import windows
 
 __all__ = ["LEVELS", "noisy_features", "people_waveforms"]
 

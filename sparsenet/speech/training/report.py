@@ -9,7 +9,7 @@ from pathlib import Path
 from statistics import mean, stdev
 from typing import Any
 
-from sparsenet.figures import new_figure, write_figure
+from sparsenet.figures import for_any_page, new_figure, write_figure
 from sparsenet.speech.training.plan import Run
 from sparsenet.speech.training.recipe import MaskChoice
 from sparsenet.speech.training.run_files import RESULTS_FILE, TIMES_FILE
@@ -92,6 +92,7 @@ def folds_as_markdown(rows: Sequence[Row]) -> str:
     return "\n".join(lines)
 
 
+@for_any_page
 def draw_front(rows: Sequence[Row], path: Path) -> None:
     """Draw accuracy on the held-out person against µs a word, in int8, with 95 % intervals; runs with times only.
 

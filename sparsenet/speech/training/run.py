@@ -27,6 +27,7 @@ from sparsenet.speech.training.model import as_network
 from sparsenet.speech.training.recipe import Recipe
 from sparsenet.speech.training.run_files import FLOAT32_FILE, INT8_FILE, RESULTS_FILE, SCORES_FILE
 from sparsenet.storage import load
+from sparsenet.whole_files import write_whole
 
 __all__ = ["train"]
 
@@ -82,6 +83,4 @@ def _details(recipe: Recipe) -> dict[str, Any]:
 
 
 def _write(path: Path, results: dict[str, Any]) -> None:
-    partial = path.with_name(f"{path.name}.partial")
-    partial.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
-    partial.replace(path)
+    write_whole(path, json.dumps(results, indent=1) + "\n")

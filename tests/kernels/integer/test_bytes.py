@@ -104,9 +104,9 @@ def run_lowest_bits(mask, count):
     return simd.lowest_bits(mask, count)
 
 
-@given(MASKS, st.integers(0, 64))
+@given(MASKS, st.integers(0, 64) | st.integers(-(2**40), 2**40) | st.sampled_from([255, 256, 257, 2**32, -1]))
 def test_lowest_bits(mask, count):
-    kept = np.flatnonzero(bits(mask))[:count]
+    kept = np.flatnonzero(bits(mask))[: max(count, 0)]
     assert run_lowest_bits(np.uint64(mask), count) == sum(1 << int(lane) for lane in kept)
 
 

@@ -1,5 +1,6 @@
 """With NUMBA_BOUNDSCHECK=1, vector operations that leave their array raise IndexError; those at its very end do not."""
 
+import json
 import os
 import subprocess
 import sys
@@ -10,7 +11,8 @@ pytestmark = pytest.mark.skipif(
     "SPARSENET_INNER" in os.environ, reason="these tests set their processes up themselves; once is enough"
 )
 
-SCRIPT = """
+BEGIN = """
+import json
 import numpy as np
 from sparsenet_kernels.jit import compiled
 from sparsenet_kernels.simd.ops import load, load_first, splat, store, store_first
@@ -18,19 +20,23 @@ from sparsenet_kernels.simd.tile import (
     tile_add_outer, tile_add_scaled, tile_from_row, tile_store, tile_store_all
 )
 
-@compiled
-def access(x, scales, out, at):
-    {statement}
-
-def outcome(at):
+def outcome(access, at):
     out = np.zeros(32, np.float32)
     try:
         access(np.ones(32, np.float32), np.ones(3, np.float32), out, at)
     except IndexError as error:
-        return f"IndexError: {{error}}"
+        return f"IndexError: {error}"
     return "fine"
 
-print(outcome({inside}), outcome({outside}), outcome({before}), sep="; ")
+found = {}
+"""
+
+CASE = """
+@compiled
+def access_{number}(x, scales, out, at):
+    {statement}
+
+found[{call!r}] = [outcome(access_{number}, at) for at in {places}]
 """
 
 ROW = "tile = tile_from_row(2, 1, x, 0); "
@@ -58,20 +64,27 @@ NEVER = {
 }
 
 
-def outcomes(statement, inside, outside, before):
-    script = SCRIPT.format(statement=statement, inside=inside, outside=outside, before=before)
+@pytest.fixture(scope="module")
+def outcomes():
+    """Run all calls, in one process that checks bounds."""
+    cases = CALLS | {call: (statement, 0, 1000, -1000) for call, statement in NEVER.items()}
+    parts = [
+        CASE.format(number=number, statement=statement, call=call, places=places)
+        for number, (call, (statement, *places)) in enumerate(cases.items())
+    ]
+    script = "".join([BEGIN, *parts, "print(json.dumps(found))"])
     environment = {**os.environ, "NUMBA_BOUNDSCHECK": "1", "NUMBA_DISABLE_JIT": "0"}
     ran = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True)
     assert ran.returncode == 0, ran.stderr
-    return ran.stdout.strip()
+    return json.loads(ran.stdout)
 
 
 @pytest.mark.parametrize("call", CALLS)
-def test_access_outside_raises(call):
+def test_access_outside_raises(outcomes, call):
     wrong = "IndexError: vector access outside of the array"
-    assert outcomes(*CALLS[call]) == f"fine; {wrong}; {wrong}"
+    assert outcomes[call] == ["fine", wrong, wrong]
 
 
 @pytest.mark.parametrize("call", NEVER)
-def test_access_to_nothing_is_never_outside(call):
-    assert outcomes(NEVER[call], 0, 1000, -1000) == "fine; fine; fine"
+def test_access_to_nothing_is_never_outside(outcomes, call):
+    assert outcomes[call] == ["fine", "fine", "fine"]

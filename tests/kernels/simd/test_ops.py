@@ -320,6 +320,28 @@ def test_order_keys_of_a_product_that_underflows_is_that_of_zero():
 
 
 @compiled
+def magnitudes_of(array, out):
+    ops.store(out, 0, ops.magnitudes(ops.load(array, 0)))
+
+
+@given(float_lanes())
+def test_magnitudes_compare_as_sizes_do(array):
+    sizes = np.zeros(16, np.int32)
+    magnitudes_of(array, sizes)
+    np.testing.assert_array_equal(sizes, np.abs(array).view(np.int32))
+
+
+@compiled
+def double_bits(number):
+    return ops.double_bits_of(number)
+
+
+@given(st.floats())
+def test_double_bits_of(number):
+    assert double_bits(number) == np.float64(number).view(np.int64)
+
+
+@compiled
 def bits(number):
     return ops.bits_of(number)
 

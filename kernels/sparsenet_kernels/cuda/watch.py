@@ -1,0 +1,26 @@
+"""Watching values: whether any of a sample is beyond a limit, or no number at all."""
+
+from sparsenet_kernels.cuda.api import cuda
+from sparsenet_kernels.cuda.launch import kernel
+
+
+@kernel("watch", arguments="x f32[B, N]; limit f32[1]; place int; trips i32[B, W]", blocks="B", threads="N")
+def watch_f32(x, limit, place, trips):
+    """Note which samples hold a number beyond a limit, or infinity, or NaN.
+
+        trips[b, place] = 0 if all(abs(x[b]) <= limit) else 1
+
+    x      (B, N)  f32
+    limit  (1,)    f32  0 or more, finite
+    place          int  0 <= place < W
+    trips  (B, W)  i32  column ``place`` is overwritten
+
+    All threads that find one write the same number, so they need not agree who does.
+    """
+    b = cuda.blockIdx.x
+    if cuda.threadIdx.x == 0:
+        trips[b, place] = 0
+    cuda.syncthreads()
+    for n in range(cuda.threadIdx.x, x.shape[1], cuda.blockDim.x):
+        if not abs(x[b, n]) <= limit[0]:  # NaN is not
+            trips[b, place] = 1

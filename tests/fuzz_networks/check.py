@@ -1,0 +1,118 @@
+"""What must hold of a case: the right answer or, only where a value leaves float32, a SparsenetError.
+
+* Every answer is finite. Where arithmetic is exact it is the reference's to the bit, elsewhere within the bound that
+  ``error_bound`` derives.
+* An error is right only where the value of a layer leaves float32, or comes as near to that as rounding errors reach.
+* A batch has the same answer however it is split, a network that was saved and loaded gives it too, and so do all
+  kernels for bytes.
+"""
+
+import numpy as np
+from error_bound import bounded_output
+
+import sparsenet as sn
+from fuzz_networks.networks import case_of
+from sparsenet.meaning import evaluate
+from sparsenet.planner.machine import machine
+from sparsenet.storage import from_bytes, to_bytes
+from sparsenet_kernels.registry import kernels
+
+LARGEST = float(np.finfo(np.float32).max)
+ROUNDS_BY_SAMPLES = {"linear_f32_blocks_dense"}
+"""Kernels that add up in another order for few samples than for many, within the same bound."""
+
+NEARLY = LARGEST * (1 - 1e-5)
+"""Values from here on may be said to have left float32: rounding errors may take them there."""
+
+
+def failure_of(seed):
+    """Try a seed; return what is wrong, or how it ended well: ("failed", why), ("right", ""), ("raised", "")."""
+    case = case_of(seed)
+    with np.errstate(all="ignore"):  # values that leave float64 are met on purpose
+        leaves = leaves_float32(case.net, case.x)
+    try:
+        engine = sn.compile(case.net, **case.settings, progress=False)
+        engine = with_other_kernels(case, engine)
+        y = engine(case.x)
+    except sn.SparsenetError as error:
+        return ("raised", "") if leaves else ("failed", f"nothing leaves float32, but: {error}")
+    with np.errstate(all="ignore"):
+        wrong = wrong_in(case, y) or wrong_elsewhere(case, engine, y)
+    if not wrong:
+        return "right", ""
+    where = "values leave float32" if leaves else "all values stay within float32"
+    return "failed", f"{wrong}; {where}; kernels {engine.kernels}"
+
+
+def leaves_float32(net, x):
+    """Tell whether the value of any layer is beyond float32, or nearly."""
+    values = evaluate(net, x)
+    return any(not (np.abs(value) < NEARLY).all() for value in values.values())
+
+
+def with_other_kernels(case, engine):
+    """Compile once more with kernels chosen by chance for some layers, for four cases in ten."""
+    r = case.chooser
+    if r.random() > 0.4:
+        return engine
+    chosen = {}
+    for choice in engine.plan:
+        possible = sorted(choice.predicted_us)
+        if "_f32_" in choice.kernel:
+            possible = float_kernels(case.net, choice)
+        if r.random() < 0.7:
+            chosen[choice.layer] = possible[int(r.integers(len(possible)))]
+    return sn.compile(case.net, **case.settings, kernels=chosen, progress=False)
+
+
+def float_kernels(net, choice):
+    """List the kernels of every variant that may run a layer of floats here."""
+    layer, pooled = net[choice.layer], choice.kernel.startswith("conv2d_pool2")
+    operations = ["linear"] if isinstance(layer, sn.Linear) else ["conv2d", *["conv2d_pool2"] * pooled]
+    present = set(machine().features)
+    grouped = getattr(layer, "groups", 1) > 1
+    return sorted(
+        name
+        for name, kernel in kernels().items()
+        if kernel.operation in operations
+        and kernel.dtype == "f32"
+        and kernel.features <= present
+        and not (grouped and "dense_active" in name)
+    )
+
+
+def wrong_in(case, y):
+    """Compare an answer with the reference's."""
+    if y.shape != (len(case.x), *case.net.output_shape):
+        return f"the answer has shape {y.shape}"
+    if not np.isfinite(y).all():
+        return f"{np.count_nonzero(~np.isfinite(y))} numbers of {y.size} are NaN or infinite"
+    if case.exact:
+        wanted = case.net.reference(case.x).astype(np.float32)
+        beyond = y != wanted
+    else:
+        expected = bounded_output(case.net, case.x)
+        wanted = expected.value
+        beyond = np.abs(y - wanted) > expected.error + np.abs(wanted) * 2.0**-24
+        beyond[~expected.decided] = False
+    if not beyond.any():
+        return ""
+    at = tuple(int(axis[0]) for axis in np.nonzero(beyond))
+    return f"{np.count_nonzero(beyond)} of {y.size} numbers are wrong, first y{list(at)} = {y[at]}, not {wanted[at]}"
+
+
+def wrong_elsewhere(case, engine, y):
+    """Compare the answer with those of the parts of the batch, and of the network that was saved and loaded."""
+    parts = np.concatenate([engine(part) for part in np.split(case.x, case.cuts)])
+    if not same_bits(parts, y) and (case.exact or ROUNDS_BY_SAMPLES.isdisjoint(engine.kernels.values())):
+        return f"split at {case.cuts} of {len(case.x)} samples the answer is another"
+    if case.chooser.random() < 0.2:
+        loaded = from_bytes(to_bytes(case.net))
+        again = sn.compile(loaded, **case.settings, kernels=engine.kernels, progress=False)
+        if not np.array_equal(again(case.x), y):  # files do not keep the sign of weights that are zero
+            return "saved and loaded, the answer is another"
+    return ""
+
+
+def same_bits(a, b):
+    return a.shape == b.shape and np.array_equal(a.view(np.int32), b.view(np.int32))
