@@ -20,6 +20,7 @@ from sparsenet.errors import (
     RangeError,
     SparsenetError,
     UnsupportedLayerError,
+    did_you_mean,
 )
 from sparsenet.importers import from_torch, import_report
 from sparsenet.insight.crossover import crossover
@@ -123,8 +124,6 @@ if not TYPE_CHECKING:  # type checkers should miss what is not there
 
 def _hint(name: str) -> str:
     """Say which public name may have been meant, or what there is instead of an importer that others have."""
-    from difflib import get_close_matches
-
     if name in ("from_onnx", "from_tflite", "from_keras"):
         return "; only torch modules can be imported yet: sn.from_torch(module, example)"
-    return f"; did you mean {found[0]!r}?" if (found := get_close_matches(name, __all__, 1)) else ""
+    return did_you_mean(name, __all__)
