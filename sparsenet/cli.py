@@ -60,14 +60,14 @@ def inspect(
 @app.command(epilog="Example: sparsenet bench --layers resnet50 --density 0.05,0.2")
 def bench(
     model: Annotated[
-        str,
+        str | None,
         typer.Argument(
             help="Name of a bundled network, or path of a file; with --layers linear, conv3x3, resnet50, bert, or a "
             "file of shapes, one a line.",
             metavar="MODEL|FILE",
             show_default=False,
         ),
-    ] = "",
+    ] = None,
     batch: Annotated[str, typer.Option(help="Batch sizes, with commas between.", show_default=False)] = "",
     threads: Annotated[str, typer.Option(help="Numbers of threads, with commas between; N for all cores.")] = "1,N",
     rounds: Annotated[int, typer.Option(min=1, max=100_000, help="Rounds of each interleaved run, at most.")] = 50,
@@ -99,11 +99,11 @@ def bench(
         raise typer.BadParameter("expected --layers or --mlperf, got both")
     wishes = Wishes(batch or ("1,16" if layers else "1,8,64,256"), threads, rounds, seconds, json, record, plot)
     if layers:
-        bench_layers(model or "linear", density, active, mask, wishes)
+        bench_layers("linear" if model is None else model, density, active, mask, wishes)
     elif mlperf:
-        bench_mlperf(model or "spoken-digits", wishes)
+        bench_mlperf("spoken-digits" if model is None else model, wishes)
     else:
-        bench_network(model or "spoken-digits", wishes)
+        bench_network("spoken-digits" if model is None else model, wishes)
 
 
 @app.command("gpu-study", epilog="Example: sparsenet gpu-study --record h100.json --page h100.md --plot h100.svg")
@@ -198,9 +198,9 @@ def energy(
 @app.command(epilog="Example: sparsenet kernels linear_f32_blocks_active")
 def kernels(
     name: Annotated[
-        str,
+        str | None,
         typer.Argument(help="A kernel to look at; all are listed when left out.", metavar="NAME", show_default=False),
-    ] = "",
+    ] = None,
     use: Use = None,
     json: Json = False,
 ) -> None:

@@ -4,14 +4,14 @@ import json
 import os
 import sys
 from collections.abc import Callable, Sequence
-from contextlib import suppress
+from errno import EPIPE
 from typing import Annotated, Any, NoReturn
 
 import typer
 
 from sparsenet.errors import SparsenetError
 from sparsenet.tables import plain
-from sparsenet.terminal import forget_senseless_sizes
+from sparsenet.terminal import forget_senseless_sizes, open_what_is_closed, write_nowhere
 
 __all__ = ["SETTINGS", "Json", "as_json", "complain", "print_json", "run"]
 
@@ -44,7 +44,7 @@ def run(what: typer.Typer | Callable[..., None], name: str, arguments: Sequence[
     arguments : sequence of str, optional
         Those of the process when left out.
     """
-    _open_what_is_closed()
+    open_what_is_closed()
     forget_senseless_sizes(os.environ)
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
@@ -77,22 +77,7 @@ def complain(name: str, message: str) -> None:
     try:
         print(f"{name.removeprefix('python -m ')}: {sentence}", file=sys.stderr, flush=True)
     except OSError:  # a full disk, a pipe that nobody reads: there is no other place to say it
-        _write_nowhere("stderr")
-
-
-def _open_what_is_closed() -> None:
-    """Let a daemon, whose standard output or error is closed, run commands: what they print goes nowhere."""
-    for stream in ("stdout", "stderr"):
-        if getattr(sys, stream) is None:
-            _write_nowhere(stream)
-
-
-def _write_nowhere(stream: str) -> None:
-    """Let what is written to a stream from now on go nowhere, and what waits in its buffer too."""
-    nowhere = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - until the process ends
-    with suppress(AttributeError, OSError, ValueError):  # it is closed, or no file
-        os.dup2(nowhere.fileno(), getattr(sys, stream).fileno())
-    setattr(sys, stream, nowhere)
+        write_nowhere("stderr")
 
 
 def _code_of(what: typer.Typer | Callable[..., None], name: str, arguments: list[str]) -> int:
@@ -101,7 +86,7 @@ def _code_of(what: typer.Typer | Callable[..., None], name: str, arguments: list
         # what is still in a buffer may not fit the disk; the interpreter would say so with a traceback as it ends
         sys.stdout.flush()
     except OSError as error:
-        _write_nowhere("stdout")
+        write_nowhere("stdout")
         return code or _code_after(name, error)
     return code
 
@@ -112,7 +97,10 @@ def _run(what: typer.Typer | Callable[..., None], name: str, arguments: list[str
     else:
         app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, context_settings=SETTINGS)
         app.command()(what)
-    code: int = typer.main.get_command(app).main(arguments, prog_name=name, standalone_mode=False) or 0
+    try:
+        code: int = typer.main.get_command(app).main(arguments, prog_name=name, standalone_mode=False) or 0
+    except SystemExit:  # which typer raises for one reason only, and not with the code that shells have for it
+        raise BrokenPipeError(EPIPE, os.strerror(EPIPE)) from None
     return _sorry(name, "stopped", STOPPED) if code == STOPPED else code
 
 
@@ -132,7 +120,7 @@ def _sorted_out(name: str, call: Callable[[], int | None]) -> int:
 
 def _code_after(name: str, error: Exception) -> int:
     if isinstance(error, BrokenPipeError):
-        _write_nowhere("stdout")
+        write_nowhere("stdout")
         return PIPE_CLOSED
     return _sorry(name, _message(error))
 

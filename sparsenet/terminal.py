@@ -1,8 +1,12 @@
-"""How large the terminal is said to be, whatever nonsense the environment holds."""
+"""The terminal as programs meet it: closed streams, sizes that no terminal has."""
 
+import io
+import os
+import sys
 from collections.abc import MutableMapping
+from contextlib import suppress
 
-__all__ = ["forget_senseless_sizes"]
+__all__ = ["forget_senseless_sizes", "open_what_is_closed", "write_nowhere"]
 
 SIZES = ("COLUMNS", "LINES")
 LARGEST = 10_000
@@ -29,3 +33,50 @@ def forget_senseless_sizes(environment: MutableMapping[str, str]) -> None:
         text = environment.get(name)
         if text is not None and not (text.isascii() and text.isdigit() and 0 < int(text[:6]) <= LARGEST):
             del environment[name]
+
+
+class Nowhere(io.TextIOBase):
+    """A stream that takes everything and keeps nothing."""
+
+    encoding = "utf-8"
+    errors = "replace"
+
+    def write(self, text: str) -> int:
+        """Take a text."""
+        return len(text)
+
+    def writable(self) -> bool:
+        """Say that it may be written to."""
+        return True
+
+
+def open_what_is_closed() -> None:
+    """Let a daemon, whose standard output or error is closed, run: what is printed goes nowhere.
+
+    Otherwise Python would print errors among the results, where there are results, and the next file that is opened
+    would take the place of the stream.
+    """
+    for stream, number in (("stdout", 1), ("stderr", 2)):
+        if getattr(sys, stream) is None:
+            _occupy(number)
+            setattr(sys, stream, Nowhere())
+
+
+def write_nowhere(stream: str) -> None:
+    """Let what is written to ``"stdout"`` or ``"stderr"`` from now on go nowhere, and what waits in its buffer too."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    with suppress(AttributeError, OSError, ValueError):  # it is no file
+        os.dup2(nowhere, getattr(sys, stream).fileno())
+    os.close(nowhere)
+    setattr(sys, stream, Nowhere())
+
+
+def _occupy(number: int) -> None:
+    """Open the null device under the number of a stream that is closed."""
+    try:
+        os.fstat(number)
+    except OSError:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        if nowhere != number:
+            os.dup2(nowhere, number)
+            os.close(nowhere)

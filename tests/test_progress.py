@@ -4,8 +4,10 @@ import importlib
 import time
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
+import sparsenet as sn
 from sparsenet import progress
 
 
@@ -95,3 +97,12 @@ def test_steps_that_nobody_counted_can_be_told(notebook):
     with progress.telling(None) as tell:
         tell(3, "measuring L2")
     assert notebook == [["", "<progress></progress> measuring L2 3, 0 s", ""]]
+
+
+def test_the_planner_says_how_many_of_how_many_layers_are_timed(notebook):
+    layers = [sn.Linear(np.eye(n + 1, n)) for n in (8, 9, 10)]
+    sn.compile(sn.Network.sequential((8,), [*layers, sn.Linear(np.eye(11)), sn.Linear(np.eye(11))]), threads=1)
+    places = [html.partition("</progress> ")[2] for place in notebook for html in place]
+    shown = [text.partition("/4,")[0].removeprefix("timing kernels for ") for text in places if "timing" in text]
+    assert sorted(text.rpartition(" ")[2] for text in shown) == ["0", "1", "2", "3"]
+    assert sum(" and 1 like it, kinds of layers" in text for text in shown) == 1

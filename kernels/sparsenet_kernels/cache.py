@@ -47,6 +47,7 @@ def cache_directory() -> Path | None:
         root.mkdir(mode=0o700, parents=True, exist_ok=True)
         if chosen and not _is_own(root.stat()):
             root /= f"user-{os.geteuid()}"
+            root.mkdir(mode=0o700, exist_ok=True)
         path = root / f"kernels-{_fingerprint()}"
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
         _refuse_shared(path)

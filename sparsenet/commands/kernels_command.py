@@ -14,14 +14,14 @@ from sparsenet_kernels.registry import kernels
 __all__ = ["show_kernels", "use_file"]
 
 
-def show_kernels(name: str, use: Path | None, as_json: bool) -> None:
+def show_kernels(name: str | None, use: Path | None, as_json: bool) -> None:
     """Print the list of kernels, or one of them."""
     use_file(use)
     if as_json:
-        print_json(show_kernel(name).to_dict() if name else kernel_rows())
+        print_json(kernel_rows() if name is None else show_kernel(name).to_dict())
         return
     console = results()
-    console.print(show_kernel(name) if name else kernel_table(console.width))
+    console.print(kernel_table(console.width) if name is None else show_kernel(name))
 
 
 def use_file(path: Path | None) -> None:

@@ -2,7 +2,8 @@
 
 import os
 import sys
-from typing import TYPE_CHECKING
+from errno import EPIPE
+from typing import TYPE_CHECKING, NoReturn
 
 from sparsenet.info import info, machine_line
 from sparsenet.tables import printable
@@ -23,7 +24,13 @@ def results() -> "Console":
     from rich.console import Console
 
     watched = sys.stdout.isatty() or "COLUMNS" in os.environ
-    return Console(highlight=False, width=None if watched else WIDTH_OF_FILES)
+    console = Console(highlight=False, width=None if watched else WIDTH_OF_FILES)
+    vars(console)["on_broken_pipe"] = _nobody_reads  # rich would leave with exit code 1
+    return console
+
+
+def _nobody_reads() -> NoReturn:
+    raise BrokenPipeError(EPIPE, os.strerror(EPIPE))
 
 
 def measured_on(measured: bool = True) -> str:

@@ -51,7 +51,7 @@ def recognize_files(paths: Sequence[str], model: str, as_json: bool) -> None:
     engine = compiled_for_sound(model)
     heard: Iterable[Heard] = listen(files, engine)
     if len(files) == 1:  # whose failure is the command's
-        heard = map(_or_refuse, list(heard))
+        heard = [_or_refuse(one) for one in heard]
     with _as_array() if as_json else _as_rows(files, engine.network.labels) as show:
         printed = _print_all(heard, len(files), show)
     if not as_json and any(one.windows > 1 for one in printed):

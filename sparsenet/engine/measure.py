@@ -5,7 +5,7 @@ fast the clock runs.
 """
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import zip_longest
 from typing import Any
@@ -92,7 +92,8 @@ def choose_by_measuring(
     """
     best, chosen, budget = first, dict(forced), Budget(first)
     measured: dict[str, dict[str, float]] = {}
-    for alike in _alike(choice for choice in first.plan.choices if choice.layer not in forced):
+    groups = _alike(choice for choice in first.plan.choices if choice.layer not in forced)
+    for alike in tracked(groups, _doing, progress, len(groups)):
         names = worth_trying(alike[0])
         if not budget.allows(len(names)):
             break
@@ -101,16 +102,18 @@ def choose_by_measuring(
         for name in names:
             lowered = lower_with({**chosen, **dict.fromkeys(layers, name)})
             trials.append(Trial(name, lowered, runner(lowered)))
-        doing = f"timing {len(trials)} kernels for {layers[0]}"
-        times_us = [
-            time_us / first.draft.batch for time_us in least_us([trial.run for trial in trials], doing, progress)
-        ]
+        times_us = [time_us / first.draft.batch for time_us in least_us([trial.run for trial in trials])]
         fastest = min(range(len(trials)), key=times_us.__getitem__)
         winner = fastest if times_us[fastest] < BETTER * times_us[0] else 0
         chosen |= dict.fromkeys(layers, names[winner])
         best = trials[winner].lowered
         measured |= {layer: dict(zip(names, times_us, strict=True)) for layer in layers}
     return _with_reasons(best, first, measured, forced)
+
+
+def _doing(alike: Sequence[Choice]) -> str:
+    others = f" and {len(alike) - 1} like it" if len(alike) > 1 else ""
+    return f"timing kernels for {alike[0].layer}{others}, kinds of layers"
 
 
 class Budget:
@@ -180,8 +183,8 @@ def worth_trying(choice: Choice) -> list[str]:
 
 def least_us(
     runs: list[Callable[[], object]],
-    doing: str,
-    progress: bool | None,
+    doing: str = "",
+    progress: bool | None = False,
     longest_s: float = LONGEST_S,
     row_s: float = 0.0,
 ) -> list[float]:

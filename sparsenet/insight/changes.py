@@ -11,7 +11,7 @@ from sparsenet.insight.variants import image_channels, mask_for, masked, with_la
 from sparsenet.layers import KWinners, QuantizedConv2d, QuantizedLinear, Weighted, kept_count
 from sparsenet.network import INPUT, Network, Node
 from sparsenet.packing import Mask
-from sparsenet.passes import quantize
+from sparsenet.passes.quantize import rounded_network
 from sparsenet.planner.choose import Choice
 from sparsenet.tables import as_share
 
@@ -103,7 +103,7 @@ def fuller_mask(question: Question, choice: Choice) -> Advice | None:
 def rounding_advice(net: Network, now: Forecast, batch: int, measured_us: float | None) -> Advice | None:
     """Predict the network rounded to 8 bits; None where it is already, no layer could be, or that would not help."""
     try:
-        rounded = quantize(net, made_up_inputs(net, 1)[:1], progress=False)
+        rounded, _ = rounded_network(net, made_up_inputs(net, 1)[:1])
     except SparsenetError:  # rounded already, or sums that could leave int32
         return None
     if not any(isinstance(node.layer, QuantizedConv2d | QuantizedLinear) for node in rounded.nodes):

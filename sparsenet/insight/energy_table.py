@@ -48,9 +48,7 @@ def energy_lines(found: Sequence[Energy]) -> Iterator[str]:
     yield from _ratios(found)
     yield from dict.fromkeys(line for one in found for line in _origin(one))
     yield "Published, source: " + "; ".join(figure.source for figure in FIGURES) + "."
-    yield (
-        "An FPGA's watts are its board's specification, not a measurement; a whole chip runs many copies of the network."
-    )
+    yield "An FPGA's watts are its board's specification, not a measurement; a chip runs many copies of the network."
     yield f"Measured on {here_line()}."
 
 

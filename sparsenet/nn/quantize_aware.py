@@ -10,10 +10,12 @@ import torch
 from torch import fx, nn
 
 from sparsenet.errors import QuantizationWarning
+from sparsenet.nn.byte_paths import loses_negatives, tail_of, works_on_bytes
 from sparsenet.nn.fake_quantize import ByteSteps, FakeQuantizedConv2d, FakeQuantizedLinear
 from sparsenet.nn.graph import fold_norms, kind_of, module_of, readers_of
 from sparsenet.nn.observing import Observed, batches_of, observe, ranks_of
 from sparsenet.nn.tracing import traced
+from sparsenet.passes.extents import told_of
 from sparsenet.passes.search import REACHES
 from sparsenet.passes.steps import Steps, steps_for
 
@@ -147,7 +149,7 @@ def _watched(graph: fx.GraphModule) -> set[fx.Node]:
     """List what may become bytes: what layers with weights are given, and what comes out of convolutions' tails."""
     weighted = [node for node in graph.graph.nodes if kind_of(graph, node) in ROUNDED]
     convolutions = [node for node in weighted if kind_of(graph, node) == "conv2d"]
-    return {node.args[0] for node in weighted} | {_tail(graph, node)[-1] for node in convolutions}
+    return {node.args[0] for node in weighted} | {tail_of(graph, node)[-1] for node in convolutions}
 
 
 ROUNDED = ("conv2d", "linear")
@@ -164,7 +166,7 @@ def _round(draft: _Draft, node: fx.Node) -> None:
         graph.add_submodule(node.target, FakeQuantizedLinear(module_of(graph, node)))
     else:
         before = draft.steps.get(node.args[0]) if node.args and isinstance(node.args[0], fx.Node) else None
-        if before is not None and _works_on_bytes(graph, node, kind, before.zero):
+        if before is not None and works_on_bytes(graph, node, kind, before.zero):
             draft.steps[node] = before
 
 
@@ -183,9 +185,9 @@ def _first(graph: fx.GraphModule) -> fx.Node:
 def _round_conv2d(draft: _Draft, node: fx.Node) -> None:
     """Have a convolution round: of a few reaches, the one with the least squared error after its tail."""
     graph, before = draft.graph, draft.steps[node.args[0]]
-    tail = _tail(graph, node)
+    tail = tail_of(graph, node)
     lowest, highest = draft.range_of(tail[-1])
-    lowest = 0.0 if _loses_negatives(graph, node) else lowest
+    lowest = 0.0 if loses_negatives(graph, node) else lowest
     layer = module_of(graph, node)
     tried = [FakeQuantizedConv2d(layer, before, steps_for(lowest, highest, reach)) for reach in REACHES]
     errors = [_error_after(draft, one, tail) for one in tried]
@@ -224,45 +226,6 @@ def _error_after(draft: _Draft, convolution: FakeQuantizedConv2d, tail: list[fx.
 
 
 def _warn(draft: _Draft) -> None:
-    told = []
-    for node in draft.clipped:
-        one = draft.observed.extents[node]
-        told.append(
-            f"{one.left_out} of {draft.observed.count} calibration samples reach far beyond all others at "
-            f"{node.name!r}, to {one.seen[0]:.4g} and {one.seen[1]:.4g}; its bytes cover {one.lowest:.4g} to "
-            f"{one.highest:.4g}, and clip what lies beyond"
-        )
+    told = told_of({node.name: draft.observed.extents[node] for node in draft.clipped}, draft.observed.count)
     if told:
-        told.append("if such values are real, give more samples that have them")
         warnings.warn("; ".join(told), QuantizationWarning, stacklevel=3)
-
-
-def _tail(graph: fx.GraphModule, node: fx.Node) -> list[fx.Node]:
-    """Return a convolution and the pooling, ReLU and k-winners that follow, as far as each has one reader."""
-    tail = [node]
-    while len(readers := readers_of(graph, tail[-1])) == 1 and kind_of(graph, readers[0]) in TAIL:
-        tail.append(readers[0])
-    return tail
-
-
-TAIL = ("maxpool", "relu", "winners")
-
-
-def _loses_negatives(graph: fx.GraphModule, node: fx.Node) -> bool:
-    """Say whether, in the end, nothing but ReLU and k-winners among channels reads a value."""
-    waiting = [node]
-    while waiting:
-        for reader in readers_of(graph, waiting.pop()):
-            kind = kind_of(graph, reader)
-            if kind == "maxpool":
-                waiting.append(reader)
-            elif kind not in ("relu", "winners"):
-                return False
-    return True
-
-
-def _works_on_bytes(graph: fx.GraphModule, node: fx.Node, kind: str, zero: int) -> bool:
-    """Say whether a call is done on bytes of this zero point (see sparsenet.passes.byte_paths)."""
-    if kind == "flatten":
-        return all(kind_of(graph, reader) == "linear" for reader in readers_of(graph, node))
-    return kind == "maxpool" or (kind in ("relu", "winners") and zero == 0)

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import fx, nn
 from torch.nn import functional
+from torch.nn.parameter import is_lazy
 from torch.nn.utils import prune
 
 from sparsenet.errors import SparsenetError
@@ -37,6 +38,7 @@ def traced(module: nn.Module) -> fx.GraphModule:
     SparsenetError
         When the forward pass cannot be traced, or has parts that cannot be rounded; it names all of them.
     """
+    module = getattr(module, "_orig_mod", module)  # what torch.compile was given
     problems = _hooks(module)
     try:
         graph = _graph(_copied(module).eval())
@@ -115,6 +117,8 @@ def _layers(graph: fx.GraphModule) -> list[str]:
 def _odd(layer: Any, kind: str) -> list[str]:
     """Say what of a layer's settings rounding has no place for."""
     found = []
+    if any(is_lazy(one) or one.is_meta for one in layer.parameters()):
+        return ["weights that are not there yet; run the module once, or load them"]
     if getattr(layer, "padding_mode", "zeros") != "zeros":
         found.append(f"padding_mode={layer.padding_mode!r}; pad with zeros")
     if kind == "norm" and layer.running_mean is None:

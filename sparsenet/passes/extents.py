@@ -6,6 +6,7 @@ rounding all others coarsely. So the samples' own extremes are compared: a few o
 unless most of such a sample lies there, which then is merely louder.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from math import floor, log2
 from typing import Any
@@ -13,7 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Extent", "Extremes"]
+__all__ = ["Extent", "Extremes", "told_of"]
 
 BINS_PER_OCTAVE = 4
 
@@ -154,3 +155,13 @@ def _odd(one: _Bin, reach: float, known: frozenset[int]) -> bool:
 
 def _range(bins: list[_Bin]) -> tuple[float, float]:
     return min((one.lowest for one in bins), default=0.0), max((one.highest for one in bins), default=0.0)
+
+
+def told_of(extents: Mapping[str, Extent], count: int) -> list[str]:
+    """Say, for a warning, which ranges leave out how many of the samples, and what to do; nothing where none does."""
+    told = [
+        f"{one.left_out} of {count} calibration samples reach far beyond all others at {name!r}, to {one.seen[0]:.4g} "
+        f"and {one.seen[1]:.4g}; its bytes cover {one.lowest:.4g} to {one.highest:.4g}, and clip what lies beyond"
+        for name, one in extents.items()
+    ]
+    return [*told, "if such values are real, give more samples that have them"] if told else []

@@ -13,12 +13,13 @@ from sparsenet.network_parts import expect_network
 from sparsenet.passes.byte_paths import loses_negatives, tail_of, works_on_bytes
 from sparsenet.passes.calibration import observe
 from sparsenet.passes.draft import Draft, Value, append, as_bytes, as_float, leading_to, steps_of
+from sparsenet.passes.extents import told_of
 from sparsenet.passes.fold_batchnorm import fold_batchnorm
 from sparsenet.passes.search import Wanted, best_conv2d, conv2d_report, relative_error
 from sparsenet.passes.steps import quantized_linear, weights_lost
 from sparsenet.progress import tracked
 
-__all__ = ["quantize"]
+__all__ = ["quantize", "rounded_network"]
 
 ASKED = "it was asked to stay so"
 
@@ -91,6 +92,19 @@ def quantize(
     >>> [type(node.layer).__name__ for node in quantized.nodes]
     ['Quantize', 'QuantizedConv2d', 'Flatten', 'QuantizedLinear']
     """
+    rounded, warning = rounded_network(net, calibration, keep_float32, progress)
+    if warning:
+        warnings.warn(warning, QuantizationWarning, stacklevel=2)
+    return rounded
+
+
+def rounded_network(
+    net: Network,
+    calibration: npt.ArrayLike | Iterable[npt.ArrayLike],
+    keep_float32: Collection[str] = (),
+    progress: bool | None = False,
+) -> tuple[Network, str]:
+    """Do what :func:`quantize` does, and return what it would warn of, or nothing."""
     expect_network(net)
     _refuse_quantized(net)
     _check_kept(net, keep_float32)
@@ -105,10 +119,8 @@ def quantize(
     said: dict[str, Any] = {"samples": draft.observed.count, "layers": draft.report}
     if draft.clipped:
         said["outliers"] = _outliers(draft)
-    _warn(draft)
-    return Network(
-        net.input_shape, leading_to(draft.nodes, output), output, net.labels, {**net.details, "quantization": said}
-    )
+    details = {**net.details, "quantization": said}
+    return Network(net.input_shape, leading_to(draft.nodes, output), output, net.labels, details), _warning(draft)
 
 
 def _refuse_quantized(net: Network) -> None:
@@ -194,17 +206,9 @@ def _outliers(draft: Draft) -> dict[str, dict[str, Any]]:
     }
 
 
-def _warn(draft: Draft) -> None:
-    """Warn, once, of what is not as one would expect of a network in 8 bits."""
+def _warning(draft: Draft) -> str:
+    """Say what is not as one would expect of a network in 8 bits; nothing, where all is."""
     kept = {name: said["reason"] for name, said in draft.report.items() if said.get("arithmetic") == "float32"}
     unasked = [f"layer {name!r} stays float32: {reason}" for name, reason in kept.items() if reason != ASKED]
-    outliers = [
-        f"{one['samples']} of {draft.observed.count} calibration samples reach far beyond all others at {name!r}, to "
-        f"{one['seen'][0]:.4g} and {one['seen'][1]:.4g}; its bytes cover {one['range'][0]:.4g} to "
-        f"{one['range'][1]:.4g}, and clip what lies beyond"
-        for name, one in _outliers(draft).items()
-    ]
-    if outliers:
-        outliers.append("if such values are real, give more samples that have them")
-    if unasked or outliers:
-        warnings.warn("; ".join([*unasked, *outliers]), QuantizationWarning, stacklevel=3)
+    clipped = {name: draft.observed.extents[name] for name in draft.clipped}
+    return "; ".join([*unasked, *told_of(clipped, draft.observed.count)])

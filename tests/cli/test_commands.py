@@ -51,7 +51,7 @@ def test_recognize_prints_exactly_the_promised_json(run, by_meaning):
     assert (outcome.code, outcome.err) == (0, "")
     assert len(answers) == len(recordings())
     for answer in answers:
-        assert set(answer) == {"file", "heard", "confidence", "time_us"}
+        assert set(answer) == {"file", "heard", "confidence", "time_us", "at_s"}
         assert 0 < answer["confidence"] <= 1
         assert answer["time_us"] > 0
     by_file = {answer["file"]: answer["heard"] for answer in answers}

@@ -46,9 +46,9 @@ class Case:
 
 
 def case_of(seed):
-    """Draw a case: half exact to the bit, three in ten with numbers that may leave float32."""
+    """Draw a case: with odd seeds numbers may leave float32, with even ones none does, and most are exact."""
     r = np.random.default_rng(seed)
-    how = pick(r, ["exact"] * 5 + ["calm"] * 2 + ["wild"] * 3)
+    how = "wild" if seed % 2 else pick(r, ["exact", "exact", "calm"])
     style = Style(how == "exact", CALM if how == "calm" else WILD)
     net = network(r, style)
     count = int(r.integers(1, MOST_SAMPLES + 1)) if chance(r, 0.4) else int(r.integers(0, 6))

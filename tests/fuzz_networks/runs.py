@@ -22,7 +22,9 @@ TARGETS = {
 }
 """Settings of Numba by the name of a target, as CONTRIBUTING lists them; the second and third need an x86-64."""
 
-LONGEST_S = 300.0
+CHILD = [sys.executable, "-m", "fuzz_networks.child"]
+
+LONGEST_S = 600.0
 """A seed that takes this long hangs. Compiling a network's kernels for the first time is part of it."""
 
 
@@ -59,7 +61,7 @@ def try_seeds(target, seeds, said=print, longest_s=LONGEST_S):
 
 def _one_process(target, seeds, longest_s, outcome, said):
     """Run a child until it ends; return the seed that it died at and why, or the last one and nothing."""
-    command = [sys.executable, "-m", "fuzz_networks.child", *map(str, (seeds.start, seeds.stop, seeds.step))]
+    command = [*CHILD, *map(str, (seeds.start, seeds.stop, seeds.step))]
     with subprocess.Popen(
         command, cwd=TESTS, env=_environment(target), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as child:

@@ -97,6 +97,100 @@ def kept(compiled, tmp_path):
 
 
 @posix
+def test_a_name_may_begin_with_a_tilde(run, tmp_path, monkeypatch):
+    """As in a file that no shell reads: a Dockerfile, .env, a unit of systemd."""
+    (tmp_path / "home").mkdir()
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    run(COMPILE, "~/kernels", HOME=str(tmp_path / "home"))
+    assert list((tmp_path / "here").iterdir()) == []
+    assert [path.name for path in (tmp_path / "home").iterdir()] == ["kernels"]
+    assert run(COMPILE, "~/kernels", HOME=str(tmp_path / "home")) == "1 1"
+
+
+@posix
+def test_a_tilde_of_nobody_costs_one_warning(run):
+    hits, *warnings = run(COMPILE, "~nobody-of-this-name/kernels").splitlines()
+    assert hits == "0 0"
+    assert len(warnings) == 1
+
+
+def test_a_relative_name_stays_one_directory_when_the_process_goes_elsewhere(run, tmp_path, monkeypatch):
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path)
+    script = """
+import os
+from sparsenet_kernels.cache import cache_directory
+from sparsenet_kernels.registry import kernels
+print(cache_directory())
+os.chdir("elsewhere")
+assert kernels()["relu_f32"].step.address
+"""
+    directory = Path(run(script, "kept"))
+    assert directory.is_relative_to(tmp_path / "kept")
+    assert [path.suffix for path in files(directory)] == [".bin"]
+    assert list((tmp_path / "elsewhere").iterdir()) == []
+
+
+@posix
+def test_a_relative_place_in_the_specification_of_caches_is_passed_over(run, tmp_path):
+    script = "from sparsenet_kernels.cache import cache_directory; print(cache_directory())"
+    assert Path(run(script, "", HOME=str(tmp_path), XDG_CACHE_HOME="relative")).is_relative_to(tmp_path)
+
+
+@posix
+def test_nobody_else_may_write_whatever_the_umask(run, tmp_path):
+    run(f"import os; os.umask(0)\n{COMPILE}", tmp_path / "kept")
+    for path in [tmp_path / "kept", *(tmp_path / "kept").rglob("*")]:
+        assert not stat.S_IMODE(path.stat().st_mode) & 0o022
+
+
+@posix
+@pytest.mark.parametrize("mode", [0o620, 0o602])
+def test_a_file_that_others_could_have_written_is_compiled_anew(run, tmp_path, mode):
+    run(COMPILE, tmp_path)
+    for path in files(tmp_path):
+        (tmp_path / path).chmod(mode)
+    assert run(COMPILE, tmp_path) == "0 0"
+    assert run(COMPILE, tmp_path) == "1 1"  # for it was replaced
+
+
+@posix
+@pytest.mark.skipif(os.name != "nt" and os.geteuid() != 0, reason="only root can give files away")
+def test_a_file_of_another_user_is_compiled_anew(run, tmp_path):
+    run(COMPILE, tmp_path)
+    for path in files(tmp_path):
+        os.chown(tmp_path / path, 12345, -1)
+    assert run(COMPILE, tmp_path) == "0 0"
+    assert run(COMPILE, tmp_path) == "1 1"
+
+
+@posix
+@pytest.mark.skipif(os.name != "nt" and os.geteuid() != 0, reason="only root can give directories away")
+def test_a_directory_of_another_user_holds_one_for_each(run, tmp_path):
+    shared = tmp_path / "shared"
+    shared.mkdir()
+    shared.chmod(0o1777)
+    os.chown(shared, 12345, -1)
+    assert run(COMPILE, shared) == "0 0"
+    assert run(COMPILE, shared) == "1 1"
+    assert [path.name for path in shared.iterdir()] == [f"user-{os.geteuid()}"]
+    own = shared / f"user-{os.geteuid()}"
+    assert stat.S_IMODE(own.stat().st_mode) == 0o700
+
+
+@posix
+@pytest.mark.skipif(os.name != "nt" and os.geteuid() != 0, reason="only root can give directories away")
+def test_what_another_user_left_under_our_name_is_refused(run, tmp_path):
+    run(COMPILE, tmp_path)
+    (directory,) = tmp_path.iterdir()
+    os.chown(directory, 12345, -1)
+    hits, warning = run(COMPILE, tmp_path).splitlines()
+    assert hits == "0 0"
+    assert "belongs to another user" in warning
+
+
+@posix
 @pytest.mark.parametrize("mode", [0o720, 0o702])
 def test_a_directory_that_others_can_write_to_is_refused(run, kept, mode):
     (directory,) = kept.iterdir()

@@ -20,6 +20,8 @@ from sparsenet.nn.fake_quantize import FakeQuantizedConv2d, FakeQuantizedLinear 
 C = 4
 """Channels of every image between parts, which are drawn in any order."""
 
+SIZE = 6, 6
+
 
 def conv(*, channels=C, out=C, **settings):
     settings = {"kernel_size": 3, "padding": 1, **settings}
@@ -99,7 +101,7 @@ CONVERTED = {
     "dropout by name": lambda: [Functional(lambda self, x: F.dropout2d(input=x, training=self.training, p=0.9))],
     "residual": lambda: [Functional(lambda self, x, a, b: F.relu(b(a(x)) + x), conv(), norm())],
     "read twice, norm": lambda: [Functional(lambda self, x, a, b: (lambda y: b(y) + y)(a(x)), conv(), norm())],
-    "size between": lambda: [Functional(lambda self, x, a, b: b(a(x)).view(x.size(0), C, 6, x.shape[3]), conv(), norm())],
+    "size between": lambda: [Functional(lambda self, x, a, b: b(a(x)).view(x.size(0), C, *SIZE), conv(), norm())],
     "transposed between": lambda: [Functional(lambda self, x, a, b: b(a(x).mT).mT, conv(), norm())],
     "changed in place": lambda: [Functional(changed_behind_its_back, conv(), conv())],
     "changed and read": lambda: [Functional(read_after_a_change, conv(), conv())],
@@ -263,6 +265,14 @@ def test_modules_in_float64_stay_so():
 def test_hooks_of_the_whole_module_are_refused():
     with pytest.raises(sn.SparsenetError, match="the module: hooks, which would be left out"):
         quantize_aware(with_hook(nn.Sequential(conv())), torch.randn(5, C, 6, 6))
+
+
+def test_what_torch_compiled_is_taken_out_and_what_is_lazy_refused():
+    module, x = nn.Sequential(conv()).eval(), torch.randn(20, C, 6, 6)
+    assert torch.equal(quantize_aware(torch.compile(module, backend="eager"), x)(x), quantize_aware(module, x)(x))
+    for lazy in (nn.LazyConv2d(3, 3), nn.Conv2d(C, 3, 3, device="meta")):
+        with pytest.raises(sn.SparsenetError, match="layer '0' .*weights that are not there yet"):
+            quantize_aware(nn.Sequential(lazy), x)
 
 
 def test_names_that_are_taken_stay_what_they_are():

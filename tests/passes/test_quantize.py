@@ -201,8 +201,8 @@ def test_layers_that_need_float32_get_it(layer):
 def linear_chain(sizes, between, seed=0):
     r = np.random.default_rng(seed)
     layers = []
-    for inputs, outputs in itertools.pairwise(sizes):
-        weight = r.normal(size=(outputs, inputs)) / np.sqrt(inputs) * (r.random((outputs, inputs)) < 0.5)
+    for fan_in, outputs in itertools.pairwise(sizes):
+        weight = r.normal(size=(outputs, fan_in)) / np.sqrt(fan_in) * (r.random((outputs, fan_in)) < 0.5)
         layers += [sn.Linear(weight, r.normal(size=outputs) / 4), *between(outputs)]
     return sn.Network.sequential((sizes[0],), layers[: -len(between(1))] if between(1) else layers)
 
@@ -261,8 +261,8 @@ def test_the_engine_computes_chains_of_linear_layers_to_the_bit(name, sizes, see
     """With scales that are powers of two nothing is rounded but by the layers that mean to."""
     r = np.random.default_rng(seed)
     layers = []
-    for inputs, outputs in itertools.pairwise(sizes):
-        weight = r.integers(-127, 128, (outputs, inputs)) * (r.random((outputs, inputs)) < r.choice([0.05, 0.4, 1.0]))
+    for fan_in, outputs in itertools.pairwise(sizes):
+        weight = r.integers(-127, 128, (outputs, fan_in)) * (r.random((outputs, fan_in)) < r.choice([0.05, 0.4, 1.0]))
         scale = 2.0 ** -r.integers(8, 12, outputs)
         layers += [
             sn.Quantize(2.0 ** -r.integers(0, 3), int(r.integers(0, 256))),

@@ -1,6 +1,7 @@
 import builtins
 import math
 import os
+import warnings
 
 import numpy as np
 import pytest
@@ -160,7 +161,9 @@ def test_damaged_files_give_sound_or_the_one_error(tmp_path_factory, data, kind)
         content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
     path.write_bytes(content[: data.draw(st.integers(0, len(content)))])
     try:
-        heard = read_audio(path)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # that it ends early
+            heard = read_audio(path)
     except errors.AudioError:
         return
     assert heard.dtype == np.float32

@@ -1,3 +1,5 @@
+import os
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -8,6 +10,7 @@ from sparsenet.layers import Flatten, Linear, LogSoftmax, ReLU, Softmax
 from sparsenet.models import load
 from sparsenet.network import Network
 from sparsenet.speech import recognize as module
+from sparsenet.speech.audio import read_audio
 from sparsenet.speech.front_end import FrontEnd
 from sparsenet.speech.recognize import confidences, front_end_of, recognize
 from sparsenet.speech.recordings import recordings
@@ -42,7 +45,9 @@ def write(path, waveform, rate_hz=16_000):
 
 
 def tone(rate_hz, samples=1024):
-    return 0.5 * np.sin(2 * np.pi * rate_hz * np.arange(samples) / 16_000).astype(np.float32)
+    """Make a tone that swells: one that stands still would be silence."""
+    swelling = np.linspace(0, 1, samples)
+    return (0.5 * swelling * np.sin(2 * np.pi * rate_hz * np.arange(samples) / 16_000)).astype(np.float32)
 
 
 def test_the_bundled_network_hears_most_bundled_recordings():
@@ -55,16 +60,138 @@ def test_the_bundled_network_hears_most_bundled_recordings():
 
 
 def test_every_file_has_an_answer_in_order(tmp_path):
-    paths = [write(tmp_path / f"{name}.wav", tone(rate)) for name, rate in (("b", 100), ("a", 7000))]
+    paths = [write(tmp_path / f"{name}.wav", tone(rate)) for name, rate in (("b", 500), ("a", 7000))]
     heard = recognize(paths, ReferenceEngine(loudest_band()))
     assert [one.file for one in heard] == [str(path) for path in paths]
     assert [one.heard for one in heard] == ["low", "high"]
     assert all(0 < one.confidence <= 1 and one.time_us > 0 and one.at_s == 0 for one in heard)
 
 
+GOOD = {"a.wav": "low", "z.wav": "high"}
+
+
+def nothing(path):
+    path.write_bytes(b"")
+
+
+def garbage(path):
+    path.write_bytes(b"RIFF1234WAVEfmt garbage")
+
+
+def no_samples(path):
+    write(path, np.zeros(0, np.float32))
+
+
+def not_finite(path):
+    write(path, np.full(900, np.nan, np.float32))
+
+
+def leads_nowhere(path):
+    path.symlink_to(path.with_name("gone"))
+
+
+def leads_to_itself(path):
+    path.symlink_to(path)
+
+
+def pipe(path):
+    os.mkfifo(path)
+
+
+def cut_flac(path):
+    soundfile.write(path, tone(500, 16_000), 16_000, format="FLAC")
+    path.write_bytes(path.read_bytes()[:2000])
+
+
+BAD = (nothing, garbage, no_samples, not_finite, leads_nowhere, leads_to_itself, pipe, cut_flac)
+
+
+def good_and_bad(folder, make):
+    for name, rate in zip(GOOD, (500, 7000), strict=True):
+        write(folder / name, tone(rate))
+    make(folder / "b.wav")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="links and pipes are made as on POSIX")
+@pytest.mark.parametrize("make", BAD)
+def test_one_bad_file_loses_nothing(tmp_path, make):
+    good_and_bad(tmp_path, make)
+    found = recognize(tmp_path, ReferenceEngine(loudest_band()))
+    assert [os.path.basename(one.file) for one in found] == ["a.wav", "b.wav", "z.wav"]
+    assert {os.path.basename(one.file): one.heard for one in found if not one.error} == GOOD
+    (failed,) = (one for one in found if one.error)
+    assert "b.wav" in failed.error
+    assert (failed.heard, failed.confidence) == ("", 0.0)
+
+
+def test_paths_that_are_not_there_lose_nothing(tmp_path):
+    write(tmp_path / "a.wav", tone(500))
+    heard, missing = recognize([tmp_path / "a.wav", tmp_path / "missing.wav"], ReferenceEngine(loudest_band()))
+    assert heard.heard == "low"
+    assert "found nothing at" in missing.error
+
+
+def test_a_file_that_goes_while_others_are_heard_loses_nothing(tmp_path, monkeypatch):
+    good_and_bad(tmp_path, lambda path: write(path, tone(500)))
+    real = module.hear_file
+
+    def hear_file(path, rate_hz):
+        if path.name == "b.wav":
+            raise FileNotFoundError(2, "No such file or directory", str(path))
+        return real(path, rate_hz)
+
+    monkeypatch.setattr(module, "hear_file", hear_file)
+    found = recognize(tmp_path, ReferenceEngine(loudest_band()))
+    assert [bool(one.error) for one in found] == [False, True, False]
+    assert "No such file" in found[1].error
+
+
+@pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="root and Windows may read every folder")
+def test_a_folder_that_may_not_be_read_loses_nothing(tmp_path):
+    write(tmp_path / "a.wav", tone(500))
+    (tmp_path / "locked").mkdir(mode=0)
+    heard, locked = recognize(tmp_path, ReferenceEngine(loudest_band()))
+    (tmp_path / "locked").chmod(0o700)
+    assert heard.heard == "low"
+    assert "may be read" in locked.error
+
+
+def test_a_folder_that_cannot_be_listed_is_named(tmp_path, monkeypatch):
+    write(tmp_path / "a.wav", tone(500))
+    real = os.walk
+
+    def walk(path, onerror):
+        onerror(PermissionError(13, "Permission denied", str(tmp_path / "locked")))
+        return real(path)
+
+    monkeypatch.setattr("sparsenet.speech.finding.os.walk", walk)
+    heard, locked = recognize(tmp_path, ReferenceEngine(loudest_band()))
+    assert heard.heard == "low"
+    assert locked.error == f"expected a folder that may be read, found {tmp_path / 'locked'}: Permission denied"
+
+
+def test_a_file_that_ends_early_is_heard_and_said(tmp_path):
+    path = tmp_path / "a.wav"
+    soundfile.write(path, tone(7000, 1024), 16_000)
+    path.write_bytes(path.read_bytes()[:1844])
+    (heard,) = recognize(path, ReferenceEngine(loudest_band()))
+    assert heard.heard == "high"
+    assert heard.warning == "the file ends early: of 2,048 bytes of sound 1,800 are there, and are read"
+    with pytest.warns(UserWarning, match=r"a\.wav: the file ends early"):
+        assert len(read_audio(path)) == 900
+
+
+def test_an_empty_path_is_not_the_current_folder(tmp_path, monkeypatch):
+    write(tmp_path / "a.wav", tone(500))
+    monkeypatch.chdir(tmp_path)
+    for paths in ("", [""], ["a.wav", ""]):
+        with pytest.raises(AudioError, match="empty path"):
+            recognize(paths, ReferenceEngine(loudest_band()))
+
+
 def test_a_folder_stands_for_its_files(tmp_path):
     for name in ("one", "two"):
-        write(tmp_path / f"{name}.wav", tone(100))
+        write(tmp_path / f"{name}.wav", tone(500))
     steps = []
     heard = recognize(tmp_path, ReferenceEngine(loudest_band()), lambda done, of: steps.append((done, of)))
     assert len(heard) == 2
@@ -139,9 +266,11 @@ def test_errors(tmp_path):
     with pytest.raises(AudioError):
         recognize(tmp_path / "missing.wav", engine)
     (tmp_path / "text.wav").write_text("not sound")
-    with pytest.raises(AudioError):
+    with pytest.raises(AudioError, match=r"text\.wav"):
         recognize(tmp_path / "text.wav", engine)
+    with pytest.raises(AudioError, match="and 1 others that cannot be heard"):
+        recognize([tmp_path / "text.wav", tmp_path / "missing.wav"], engine)
     with pytest.raises(TypeError, match="expected an engine, a network or its name"):
-        recognize(write(tmp_path / "a.wav", tone(100)), 5)
+        recognize(write(tmp_path / "a.wav", tone(500)), 5)
     with pytest.raises(FileNotFoundError, match="spoken-digits"):
         recognize(tmp_path / "a.wav", "no-such-network")

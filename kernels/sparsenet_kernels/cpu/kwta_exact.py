@@ -19,8 +19,10 @@ LARGEST_SIZE = np.int64(2**63 - 1)
 @helper
 def is_boosted(factor):
     """Tell whether any factor is not one: without factors, equal ranks are equal values."""
-    one, n = splat(np.float32(1.0)), factor.size
-    return any(not_equal(load_first(factor, j, min(16, n - j), 1.0), one) != 0 for j in range(0, n, 16))
+    one, n, others = splat(np.float32(1.0)), factor.size, np.uint16(0)
+    for j in range(0, n, 16):
+        others |= not_equal(load_first(factor, j, min(16, n - j), 1.0), one)
+    return others != 0
 
 
 @helper
@@ -71,10 +73,8 @@ def count_tied(x, b, first, n, factor, key, least):
 @helper
 def kth_key(x, b, first, n, factor, k, guess):
     """Return the k-th largest key; 0 < k <= n. Mostly it is the guess."""
-    if (
-        count_rounded(x, b, first, n, factor, np.int64(guess) + 1)
-        < k
-        <= count_rounded(x, b, first, n, factor, np.int64(guess))
+    if count_rounded(x, b, first, n, factor, np.int64(guess) + 1) < k <= count_rounded(
+        x, b, first, n, factor, np.int64(guess)
     ):
         return np.int32(guess)
     low, high = np.int64(-(2**31)), np.int64(2**31)

@@ -102,7 +102,8 @@ def code_of(value, scale, threshold, limit):
 def threshold_of(x, factor, b, start, n, channels, k, counts):
     """Find the k-th largest key of elements ``start`` to ``start + n`` of a sample; count those with it that win.
 
-    Returned are the key, how many elements have it, and how many of these win. All threads of the block must call it, and get the same answer; k = 0 gives a key that no value has.
+    Returned are the key, how many elements have it, and how many of these win. All threads of the block must call it,
+    and get the same answer; k = 0 gives a key that no value has.
     """
     prefix, wanted, equal = 0, k, 0
     for shift in (24, 16, 8, 0):

@@ -258,7 +258,7 @@ def order_keys(typing_context, value):
 
 @intrinsic
 def magnitudes(typing_context, value):
-    """``value.view(np.int32) & 0x7FFFFFFF``: int32 that compare as sizes do; infinity is above all others, NaN above it."""
+    """``value.view(np.int32) & 0x7FFFFFFF``: they compare as sizes do; infinity is above all others, NaN above it."""
 
     def emit(context, builder, signature, args):
         bits = builder.bitcast(args[0], i32x16.llvm)

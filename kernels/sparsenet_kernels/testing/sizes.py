@@ -45,7 +45,7 @@ def sizes_to_try(kernel: Kernel, letters: Sequence[str]) -> Iterator[Sizes]:
     --------
     >>> from sparsenet_kernels.registry import kernels
     >>> tried = list(sizes_to_try(kernels()["relu_f32"], ["B", "N"]))
-    >>> {"B": 3, "N": 7} in tried, {"B": 1, "N": 5000} in tried, {"B": 64, "N": 2} in tried
+    >>> {"B": 3, "N": 7} in tried, {"B": 1, "N": 5000} in tried, 64 in {sizes["B"] for sizes in tried}
     (True, True, True)
     """
     named = named_numbers(kernel)

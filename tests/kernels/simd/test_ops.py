@@ -241,6 +241,16 @@ def test_compare_floats_is_false_for_nan(a, b):
     assert compared(a, b) == (mask_of(a > b), mask_of(a >= b))
 
 
+@compiled
+def differing(a, b):
+    return ops.not_equal(ops.load(a, 0), ops.load(b, 0))
+
+
+@given(*[st.one_of(float_lanes(ANY_FLOATS), float_lanes(FEW_FLOATS))] * 2)
+def test_nan_differs_from_everything(a, b):
+    assert differing(a, b) == mask_of(a != b)
+
+
 @given(int_lanes(), int_lanes())
 def test_compare_integers(a, b):
     assert compared(a, b) == (mask_of(a > b), mask_of(a >= b))
