@@ -1,4 +1,4 @@
-"""The short form of ``python -m fuzz_networks``: a few networks on this machine; with the long tests, on each target."""
+"""The short form of ``python -m fuzz_networks``: a few networks on this machine, and the long one on each target."""
 
 import sys
 
