@@ -73,11 +73,8 @@ def count_tied(x, b, first, n, factor, key, least):
 @helper
 def kth_key(x, b, first, n, factor, k, guess):
     """Return the k-th largest key; 0 < k <= n. Mostly it is the guess."""
-    if (
-        count_rounded(x, b, first, n, factor, np.int64(guess) + 1)
-        < k
-        <= count_rounded(x, b, first, n, factor, np.int64(guess))
-    ):
+    above = count_rounded(x, b, first, n, factor, np.int64(guess) + 1)
+    if above < k <= count_rounded(x, b, first, n, factor, np.int64(guess)):
         return np.int32(guess)
     low, high = np.int64(-(2**31)), np.int64(2**31)
     while low + 1 < high:

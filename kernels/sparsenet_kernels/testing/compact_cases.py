@@ -35,10 +35,8 @@ BASE = ListsProblem(samples=2, positions=3, channels=20, activity=Activity(6))
 def lists_edges(kernel: Kernel) -> Mapping[str, ListsProblem]:
     """Return the problems that every such kernel must solve, by what is special about them."""
     sizes = {f"{n} channels": replace(BASE, channels=n, activity=Activity(n)) for n in (1, 15, 16, 17, 31, 32, 33, 70)}
-    contents = (*ALL, *SPOILED)
-    held = {
-        f"{content} numbers": replace(BASE, channels=40, content=content, activity=Activity(30)) for content in contents
-    }
+    many = replace(BASE, channels=40, activity=Activity(30))
+    held = {f"{content} numbers": replace(many, content=content) for content in (*ALL, *SPOILED)}
     return (
         sizes
         | held
