@@ -5,6 +5,7 @@ APART = (
     "tests/kernels/test_absent_processors.py",
     "tests/test_notebooks.py",
     "tests/kernels/test_kernels.py",
+    "tests/kernels/test_mutants.py",
 )
 """Modules whose tests are shared out one by one; of others one process takes all, with what their fixtures made."""
 
@@ -13,6 +14,9 @@ FIRST = (
     "tests/kernels/test_targets.py",
     "tests/cuda/test_simulated.py",
     "tests/test_notebooks.py",
+    "tests/kernels/test_mutants.py",
+    "tests/engine/test_crowd.py",
+    "tests/storage/test_mutated_files.py",
     "tests/bench/test_layers.py",
     "tests/bench/test_masks.py",
     "tests/kernels/test_kernels.py",

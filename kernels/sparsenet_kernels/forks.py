@@ -112,8 +112,11 @@ def _kept_from_forks(lock: Any) -> Iterator[None]:
 
 
 def _let_forks_pass(lock: Any) -> None:
-    """Leave a lock to the forks that wait: they want all locks, and would hardly find them free."""
-    while set(_forking) - {threading.get_ident()}:
+    """Leave a lock once to the forks that wait: they want all locks, and would hardly find them free.
+
+    No more than once: where many threads fork all the time, a thread that always let them pass waited for minutes.
+    """
+    if set(_forking) - {threading.get_ident()}:
         lock.release()
         with _turn:
             pass

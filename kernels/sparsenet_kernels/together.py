@@ -51,7 +51,8 @@ def compile_together(wanted: Iterable[Kernel], cores: int) -> Iterator[Kernel]:
     left = {kernel.name: kernel for kernel in wanted if "step" not in vars(kernel)}
     absent = (kernel for kernel in left.values() if kernel.bundled and not is_kept(kernel))
     missing = deque(sorted(absent, key=lambda kernel: -_size(kernel.function, set())))  # none to wait for at the end
-    helpers = min(cores - 1, len(missing) // KERNELS_EACH, MOST_HELPERS) if _may_start() else 0
+    helpers = min(cores - 1, len(missing) // KERNELS_EACH, MOST_HELPERS)
+    helpers = helpers if helpers > 0 and _may_start() else 0
     with _helpers(missing, helpers):
         while kernel := _next(missing):
             yield left.pop(kernel.name)

@@ -7,8 +7,7 @@ from math import prod
 import numpy as np
 import numpy.typing as npt
 
-from sparsenet.errors import SparsenetError
-from sparsenet.meaning import evaluate
+from sparsenet.meaning import evaluate, leaving
 from sparsenet.network import INPUT, Network
 from sparsenet.passes.batches import chunks, no_samples
 from sparsenet.passes.extents import Extent, Extremes
@@ -82,6 +81,8 @@ def observe(net: Network, calibration: npt.ArrayLike | Iterable[npt.ArrayLike], 
     ------
     SparsenetError
         When there are no samples, or some have the wrong shape, or hold NaN or infinity.
+    RangeError
+        When a value inside the network leaves float32.
     TypeError
         When they are not numbers.
     """
@@ -90,7 +91,8 @@ def observe(net: Network, calibration: npt.ArrayLike | Iterable[npt.ArrayLike], 
     kept, extremes = Reservoir(most), {name: Extremes() for name in net.shapes}
     for chunk in tracked(chunks(calibration, net.input_shape, most), "calibrating, chunks", progress):
         for name, values in evaluate(net, chunk).items():
-            _refuse_infinite(name, values)
+            if error := leaving(name, values, kept.seen):
+                raise error
             extremes[name].add(values)
         for sample in chunk:
             kept.offer(sample)
@@ -99,11 +101,6 @@ def observe(net: Network, calibration: npt.ArrayLike | Iterable[npt.ArrayLike], 
     odd = extremes[INPUT].extent().samples
     extents = {name: one.extent(odd) for name, one in extremes.items()}
     return Observed(kept.seen, extents, _ordinary(extents, evaluate(net, np.stack(kept.samples))))
-
-
-def _refuse_infinite(name: str, values: Array) -> None:
-    if not np.isfinite(values).all():
-        raise SparsenetError(f"layer {name!r}: expected finite values on the calibration data, got NaN or infinity")
 
 
 def _ordinary(extents: dict[str, Extent], values: dict[str, Array]) -> dict[str, Array]:

@@ -47,6 +47,8 @@ class Draft:
         What was done, by layer.
     clipped : dict of str to None
         The nodes of ``net`` whose ranges were used and leave some samples out; in order, each once.
+    before_relu : dict of str to str
+        What each ReLU so far reads.
     next_numbers : dict of str to int
         Where to look for a name that nobody has, by how it begins.
     """
@@ -60,6 +62,7 @@ class Draft:
     to_bytes: dict[str, tuple[str, Steps]] = field(default_factory=dict)
     report: dict[str, dict[str, Any]] = field(default_factory=dict)
     clipped: dict[str, None] = field(default_factory=dict)
+    before_relu: dict[str, str] = field(default_factory=dict)
     next_numbers: dict[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -77,6 +80,8 @@ class Draft:
 def append(draft: Draft, name: str, layer: Layer, *sources: str) -> str:
     """Add a node, and compute its values."""
     draft.nodes.append(Node(name, layer, sources))
+    if isinstance(layer, ReLU):
+        draft.before_relu[name] = sources[0]
     draft.samples[name] = evaluate_layer(layer, *(draft.samples[source] for source in sources))
     return name
 
@@ -106,17 +111,12 @@ def as_bytes(draft: Draft, source: str) -> tuple[str, Steps]:
     if value.steps is not None:
         return value.name, steps
     if value.name not in draft.to_bytes:
-        before = _before_relu(draft, value.name) if steps.zero == 0 else value.name
+        # where zero is the smallest byte, rounding to bytes does what a ReLU before it does
+        before = draft.before_relu.get(value.name, value.name) if steps.zero == 0 else value.name
         name = append(draft, _new_name(draft, "quantize"), Quantize(steps.scale, steps.zero), before)
         draft.to_bytes[value.name] = name, steps
         draft.report[name] = {"scale": steps.scale, "zero": steps.zero}
     return draft.to_bytes[value.name]
-
-
-def _before_relu(draft: Draft, name: str) -> str:
-    """Skip a ReLU: where zero is the smallest byte, rounding to bytes does the same."""
-    node = next((node for node in reversed(draft.nodes) if node.name == name), None)
-    return node.inputs[0] if node is not None and isinstance(node.layer, ReLU) else name
 
 
 def _new_name(draft: Draft, word: str) -> str:

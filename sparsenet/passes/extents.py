@@ -102,13 +102,14 @@ class Extremes:
     def add(self, values: npt.NDArray[Any]) -> None:
         """Look at samples (B, ...), none of them NaN or infinite."""
         flat = values.reshape(len(values), -1)
-        for sample, low, high in zip(flat, flat.min(1).tolist(), flat.max(1).tolist(), strict=True):
+        extremes = flat.min(1).tolist(), flat.max(1).tolist(), _loudness(flat).tolist()
+        for low, high, loudness in zip(*extremes, strict=True):
             size = max(-low, high)
             if size > 0:  # a sample of zeros alone says nothing of where the others reach
                 one = self.bins.setdefault(floor(log2(size) * BINS_PER_OCTAVE), _Bin())
                 one.samples += 1
                 one.lowest, one.highest = min(one.lowest, low), max(one.highest, high)
-                one.least_size, one.loudest = min(one.least_size, size), max(one.loudest, _loudness(sample))
+                one.least_size, one.loudest = min(one.least_size, size), max(one.loudest, loudness)
                 if one.samples <= MOST_NAMED:
                     one.named.append(self.seen)
             self.seen += 1
@@ -124,13 +125,12 @@ class Extremes:
         return Extent(*_range(kept), left_out, _range(ordered))
 
 
-def _loudness(sample: npt.NDArray[Any]) -> float:
-    sizes = np.abs(sample[:: -(-len(sample) // MOST_LOOKED_AT)])
-    sizes = sizes[sizes > 0]
-    if not len(sizes):
-        return 0.0
-    place = int(TYPICAL * (len(sizes) - 1))
-    return float(np.partition(sizes, place)[place])
+def _loudness(flat: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Return the magnitude that a share of each sample's values, zeros aside, do not exceed."""
+    sizes = np.sort(np.abs(flat[:, :: -(-flat.shape[1] // MOST_LOOKED_AT)]), axis=1)
+    others = np.count_nonzero(sizes, axis=1) - 1
+    places = sizes.shape[1] - 1 - others + (TYPICAL * others).astype(np.int64)
+    return np.asarray(sizes[np.arange(len(sizes)), np.minimum(places, sizes.shape[1] - 1)])
 
 
 def _kept(ordered: list[_Bin], known: frozenset[int]) -> list[_Bin]:

@@ -6,7 +6,9 @@ from math import floor, log2
 import numpy as np
 import numpy.typing as npt
 
+from sparsenet.errors import GraphError
 from sparsenet.layers import Conv2d, Linear, QuantizedConv2d, QuantizedLinear
+from sparsenet.meaning import LEAVES_FLOAT32
 
 __all__ = ["ConvSteps", "Steps", "quantized_conv2d", "quantized_linear", "steps_for", "weights_lost"]
 
@@ -96,11 +98,14 @@ def quantized_linear(layer: Linear, before: Steps) -> QuantizedLinear:
     Raises
     ------
     GraphError
-        When some input could make a sum leave int32.
+        When some input could make a sum leave int32, or weights and steps are so large that a scale leaves float32.
     """
     largest = np.abs(layer.weight).max(1).astype(np.float64)
     smallest = float(np.finfo(np.float32).tiny)
-    scale = np.maximum(before.scale * np.where(largest > 0, largest, 1.0) / LARGEST_WEIGHT, smallest).astype(np.float32)
+    wanted = np.maximum(before.scale * np.where(largest > 0, largest, 1.0) / LARGEST_WEIGHT, smallest)
+    if wanted.max() >= LEAVES_FLOAT32:
+        raise GraphError(f"expected scales that float32 can hold, got {wanted.max():.0e}")
+    scale = wanted.astype(np.float32)
     # rounded with the float32 scale that the sums will be multiplied by
     steps = layer.weight * (before.scale / scale.astype(np.float64))[:, None]
     weight = np.clip(np.rint(steps), -LARGEST_WEIGHT, LARGEST_WEIGHT).astype(np.int8)

@@ -30,3 +30,25 @@ def test_no_overlap_in_space_and_time(some, samples):
 def test_a_chain_reuses_its_memory():
     chain = [Buffer(1000, True, step, step + 1) for step in range(50)]
     assert lay_out(chain, 4) == 2 * chain[0].size_bytes(4)
+
+
+def lowest_gaps(buffers, samples):
+    """Find the same places by looking at every other buffer each time."""
+    placed = []
+    for buffer in sorted(buffers, key=lambda buffer: buffer.first):
+        offset = 0
+        for begin, end, last in sorted(placed):
+            if last < buffer.first:
+                continue
+            if begin - offset >= buffer.size_bytes(samples):
+                break
+            offset = max(offset, end)
+        placed.append((offset, offset + buffer.size_bytes(samples), buffer.last))
+    return [begin for begin, _, _ in placed]
+
+
+@given(buffers(), st.integers(1, 16))
+def test_each_lies_in_the_lowest_gap(some, samples):
+    lay_out(some, samples)
+    in_order = sorted(some, key=lambda buffer: buffer.first)
+    assert [buffer.offset_bytes for buffer in in_order] == lowest_gaps(some, samples)

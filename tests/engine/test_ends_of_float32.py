@@ -106,3 +106,16 @@ def test_profile_and_explain_say_it_too():
     steps = engine.profile([[0.1, 0.1], [0.2, 0.1]]).steps
     assert [step.kernel for step in steps if step.kernel.startswith("watch")] == ["watch_f32"]
     assert [row.layer for row in engine.explain(measure=False).layers] == ["linear1", "linear2"]
+
+
+def test_quantize_names_the_layer_whose_values_or_scales_leave_float32():
+    def net(first, last):
+        layers = [sn.Conv2d(np.full((2, 1, 3, 3), first)), sn.ReLU(), sn.Flatten(), sn.Linear(np.full((3, 8), last))]
+        return sn.Network.sequential((1, 4, 4), layers)
+
+    x = np.ones((5, 1, 4, 4), np.float32)
+    x[:3] = 0
+    with pytest.raises(sn.RangeError, match=r"layer 'conv2d1': a value leaves float32 .* in sample 3"):
+        sn.quantize(net(3e38, 1.0), x, progress=False)
+    quantized = sn.quantize(net(1e-37, 3e-37), x * np.float32(3e38), progress=False)
+    np.testing.assert_allclose(compiled(quantized)(x[4:] * 3e38), net(1e-37, 3e-37).reference(x[4:] * 3e38), rtol=0.02)

@@ -139,7 +139,7 @@ def test_a_vector_of_too_many_bytes_is_refused():
     """Two channels take 64 bytes at each of 2**26 pixels; a row of weights would take as many."""
     layer = sn.QuantizedLinear(np.zeros((1, 2**27), np.int8), [0.0], [1.0])
     net = sn.Network.sequential((2, 2**13, 2**13), [sn.Quantize(1.0), sn.MaxPool2d(1), sn.Flatten(), layer])
-    with pytest.raises(sn.CompileError, match=r"layer 'quantizedlinear1': expected at most .* got 4294967296; make"):
+    with pytest.raises(sn.CompileError, match=r"layer 'quantizedlinear1': expected .* at most .* bytes"):
         lower(net, 1, machine(), {})
 
 

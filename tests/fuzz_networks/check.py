@@ -2,7 +2,8 @@
 
 * Every answer is finite. Where arithmetic is exact it is the reference's to the bit, elsewhere within the bound that
   ``error_bound`` derives.
-* An error is right only where the value of a layer leaves float32, or comes as near to that as rounding errors reach.
+* An error is right only where the value of a layer leaves float32, or comes as near to that as rounding errors reach,
+  or where a constant of a batch norm does.
 * A batch has the same answer however it is split, a network that was saved and loaded gives it too, and so do all
   kernels for bytes.
 """
@@ -13,6 +14,7 @@ from error_bound import bounded_output
 import sparsenet as sn
 from fuzz_networks.networks import case_of
 from sparsenet.meaning import evaluate
+from sparsenet.passes.fold_batchnorm import batch_norm_affine
 from sparsenet.planner.machine import machine
 from sparsenet.storage import from_bytes, to_bytes
 from sparsenet_kernels.registry import kernels
@@ -45,9 +47,10 @@ def failure_of(seed):
 
 
 def leaves_float32(net, x):
-    """Tell whether the value of any layer is beyond float32, or nearly."""
-    values = evaluate(net, x)
-    return any(not (np.abs(value) < NEARLY).all() for value in values.values())
+    """Tell whether the value of any layer is beyond float32, or nearly; or what a batch norm multiplies by and adds."""
+    norms = [node.layer for node in net.nodes if isinstance(node.layer, sn.BatchNorm)]
+    constants = [constant for layer in norms for constant in batch_norm_affine(layer)]
+    return any(not (np.abs(value) < NEARLY).all() for value in [*evaluate(net, x).values(), *constants])
 
 
 def with_other_kernels(case, engine):

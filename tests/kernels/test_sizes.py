@@ -47,4 +47,4 @@ def test_numbers_of_the_source_are_tried_and_pairs_of_them():
 def test_problems_of_all_sizes_are_few(name):
     problems = suite_of(kernels()[name]).sizes(kernels()[name])
     assert 100 < len(problems) < 700
-    assert len(set(problems)) == len(problems)
+    assert len(set(problems.values())) == len(problems)

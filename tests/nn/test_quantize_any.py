@@ -271,7 +271,7 @@ def test_what_torch_compiled_is_taken_out_and_what_is_lazy_refused():
     module, x = nn.Sequential(conv()).eval(), torch.randn(20, C, 6, 6)
     assert torch.equal(quantize_aware(torch.compile(module, backend="eager"), x)(x), quantize_aware(module, x)(x))
     for lazy in (nn.LazyConv2d(3, 3), nn.Conv2d(C, 3, 3, device="meta")):
-        with pytest.raises(sn.SparsenetError, match="layer '0' .*weights that are not there yet"):
+        with pytest.raises(sn.SparsenetError, match=r"layer '0' .*weights that are not there yet"):
             quantize_aware(nn.Sequential(lazy), x)
 
 

@@ -1,8 +1,8 @@
 """Load changed files for as long as asked: ``python mutation_child.py FILES SEED LAST_FILE``.
 
-Every file gives a network or a ModelFormatError, within LONGEST_S and GROWTH_BYTES. Some of the networks are compiled and,
-where they are small, called: an engine's answer lies within the bound of float32, or it is an error of ours. Each file is
-written to LAST_FILE before it is loaded, so that what ends the process is known. Prints JSON.
+Every file gives a network or a ModelFormatError, within LONGEST_S and GROWTH_BYTES. Some of the networks are compiled
+and, where they are small, called: an engine's answer lies within the bound of float32, or it is an error of ours. Each
+file is written to LAST_FILE before it is loaded, so that what ends the process is known. Prints JSON.
 """
 
 import json

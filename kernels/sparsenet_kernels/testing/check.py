@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from difflib import get_close_matches
+from itertools import islice
 from typing import Any
 
 import hypothesis
@@ -16,6 +17,8 @@ from sparsenet_kernels.testing.suites import Suite, suite_of
 
 MOST_SHOWN, MOST_OF_ONE = 200, 12
 """Numbers that a report writes out: of larger problems none, of larger arguments the shape."""
+MOST_SIZES = 5
+"""Sizes that a report names."""
 
 
 def check_kernel(
@@ -108,7 +111,7 @@ def _complaint(
         return _searched(tried, case, lambda drawn: drawn, max_examples, seed)
     kernel, suite = tried.kernel, suite_of(tried.kernel)
     edges = suite.edges(kernel)
-    swept = {str(problem): problem for problem in suite.sizes(kernel)} if sizes else {}
+    swept = suite.sizes(kernel) if sizes else {}
     broken = _all_wrong(tried, suite, "edges", edges)
     of_sizes = _all_wrong(tried, suite, "sizes", swept)
     found = _searched(tried, suite.problems(kernel), lambda problem: suite.case(kernel, problem), max_examples, seed)
@@ -201,10 +204,11 @@ def _inputs(case: Case) -> str:
 
 
 def _sizes(swept: Mapping[str, Any], broken: Mapping[str, str]) -> str:
-    """Count the ordinary problems that break, which differ in their sizes only."""
+    """Name some of the ordinary problems that break, which differ in their sizes only."""
     if not broken:
         return ""
-    return f"\n  sizes that break: {len(broken)} of {len(swept)}, the first for {next(iter(broken))}"
+    some = [*broken] if len(broken) <= MOST_SIZES else [*islice(broken, MOST_SIZES - 1), "...", [*broken][-1]]
+    return f"\n  sizes that break, {len(broken)} of {len(swept)}: {'; '.join(some)}"
 
 
 def _edges(edges: Iterable[str], broken: Mapping[str, str]) -> str:

@@ -56,10 +56,13 @@ class Suite:
         with np.errstate(all="ignore"):
             return self.build(kernel, problem)
 
-    def sizes(self, kernel: Kernel) -> list[Any]:
-        """Return ordinary problems of all sizes that are always tried, each once."""
-        sizes = sizes_to_try(kernel, self.letters(kernel))
-        return list(dict.fromkeys(self.sized(kernel, each) for each in sizes))
+    def sizes(self, kernel: Kernel) -> Mapping[str, Any]:
+        """Return ordinary problems of all sizes that are always tried, each once, by their sizes."""
+        names: dict[Any, str] = {}
+        for sizes in sizes_to_try(kernel, self.letters(kernel)):
+            name = ", ".join(f"{letter} = {size}" for letter, size in sizes.items())
+            names.setdefault(self.sized(kernel, sizes), name)
+        return {name: problem for problem, name in names.items()}
 
 
 def _suites(module: ModuleType, family: str, letters: str, cases: Mapping[str, str]) -> dict[str, Suite]:
