@@ -1,4 +1,4 @@
-"""A short form of ``python -m fuzz_networks``: every style on this machine, a few networks with bounds checked."""
+"""The short form of ``python -m fuzz_networks``: a few networks on this machine; with the long tests, on each target."""
 
 import sys
 
@@ -7,14 +7,23 @@ import pytest
 
 from fuzz_networks import runs
 from fuzz_networks.networks import case_of
-from fuzz_networks.runs import Outcome, try_seeds
+from fuzz_networks.runs import Outcome, possible_targets, try_seeds
 
-NETWORKS = 100
-"""So many on this machine; the long form is a program of its own."""
+NETWORKS = 60
+"""So many of this machine in the short form; ten thousand are tried by a program of their own."""
 
 
-@pytest.mark.parametrize(("target", "seeds"), [("native", range(NETWORKS)), ("bounds", range(0, NETWORKS, 33))])
-def test_networks_are_right_or_refused(target, seeds):
+def test_networks_are_right_or_refused():
+    assert_right_or_refused("native", range(NETWORKS))
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("target", possible_targets())
+def test_networks_of_every_target_are_right_or_refused(target):
+    assert_right_or_refused(target, range(NETWORKS, 3 * NETWORKS))
+
+
+def assert_right_or_refused(target, seeds):
     outcome = try_seeds(target, seeds, said=lambda *told, **how: None)
     assert not outcome.failures, f"cd tests && python -m fuzz_networks --targets {target}: {outcome.failures}"
     assert sum(outcome.counts.values()) == len(seeds)
