@@ -45,7 +45,7 @@ def run(what: typer.Typer | Callable[..., None], name: str, arguments: Sequence[
         Those of the process when left out.
     """
     open_what_is_closed()
-    forget_senseless_sizes(os.environ)
+    forget_senseless_sizes()
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")  # an old terminal shows "?" for µ; it need not end the program

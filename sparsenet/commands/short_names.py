@@ -17,7 +17,7 @@ def short_names(paths: Sequence[Path], columns: int) -> list[str]:
     Examples
     --------
     >>> short_names([Path("/home/me/words/one.wav"), Path("/home/me/words/loud/seven.wav")], 12)
-    ['one.wav', 'loud....wav']
+    ['one.wav', 'lou...en.wav']
     """
     folder = _shared_folder(paths)
     names = (os.path.relpath(path, folder) if folder else str(path) for path in paths)
