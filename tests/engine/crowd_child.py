@@ -141,6 +141,8 @@ def child(crowd, r, dies):
             if 0.2 < dies < 0.4:
                 os.kill(os.getpid(), signal.SIGKILL)
         ended = 0
+    except sn.CompileError as error:  # on a busy machine the fork waited long enough, and the child says so
+        ended = 0 if "was forked while another thread compiled" in str(error) else 1
     except BaseException as error:
         os.write(2, f"a child: {what.__name__}: {type(error).__name__}: {error}\n".encode())
     finally:
