@@ -18,6 +18,10 @@ def window(start, size, limit):
     return max(start, 0), min(start + size, limit)
 
 
+RUN = 4096
+"""Numbers, or up to twice as many, that are added one after the other: a sum of 2**24 ones grows no further in float32."""
+
+
 @helper
 def load_some(x, start, count):
     """Load ``count`` of at most 16 numbers; whole vectors, the common case, without a mask."""
@@ -67,9 +71,15 @@ def avg_pool2d_f32(x, kernel_height, kernel_width, stride_y, stride_x, pad_y, pa
                 place = ((b * out_height + oy) * out_width + ox) * channels
                 for c in range(0, channels, 16):
                     count = min(16, channels - c)
-                    total = splat(np.float32(0.0))
+                    total = part = splat(np.float32(0.0))
+                    taken = 0
                     for y in range(top, bottom):
                         row = (b * height + y) * width
-                        for column in range(left, right):
-                            total = add(load_some(x, (row + column) * channels + c, count), total)
-                    store_first(out, place + c, multiply(total, share), count)
+                        for first in range(left, right, RUN):
+                            end = min(first + RUN, right)
+                            for column in range(first, end):
+                                part = add(load_some(x, (row + column) * channels + c, count), part)
+                            taken += end - first
+                            if taken >= RUN:
+                                total, part, taken = add(part, total), splat(np.float32(0.0)), 0
+                    store_first(out, place + c, multiply(add(part, total), share), count)

@@ -11,6 +11,9 @@ POOL = """
     out f32[B, OH, OW, C]
 """
 
+RUN = 4096
+"""Numbers, or up to twice as many, that are added one after the other: a sum of 2**24 ones grows no further in float32."""
+
 
 @device_function
 def window(start, size, limit):
@@ -52,8 +55,14 @@ def avg_pool2d_f32(x, kernel_height, kernel_width, stride_y, stride_x, pad_y, pa
     left, right = window(ox * stride_x - pad_x, kernel_width, width)
     share = np.float32(1.0 / (kernel_height * kernel_width))
     for c in range(cuda.threadIdx.x, channels, cuda.blockDim.x):
-        total = np.float32(0.0)
+        total = part = np.float32(0.0)
+        taken = 0
         for y in range(top, bottom):
-            for column in range(left, right):
-                total += x[b, y, column, c]
-        out[b, oy, ox, c] = total * share
+            for first in range(left, right, RUN):
+                end = smaller(first + RUN, right)
+                for column in range(first, end):
+                    part += x[b, y, column, c]
+                taken += end - first
+                if taken >= RUN:
+                    total, part, taken = total + part, np.float32(0.0), 0
+        out[b, oy, ox, c] = (total + part) * share
