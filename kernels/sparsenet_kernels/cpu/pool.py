@@ -19,7 +19,7 @@ def window(start, size, limit):
 
 
 RUN = 4096
-"""Numbers, or up to twice as many, that are added one after the other: a sum of 2**24 ones grows no further in float32."""
+"""Numbers (up to twice as many) that are added one by one: a float32 sum of 2**24 ones grows no further."""
 
 
 @helper
