@@ -12,6 +12,8 @@ import pytest
 FOLDER = Path(__file__).parent.parent / "notebooks"
 NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
 NAMES = [path.stem for path in NOTEBOOKS]
+LONG = ("02", "06", "09")
+"""Those that take longest; they run in the long form, ``pytest -m long``."""
 
 MOST_CELLS = 15
 CELL_S = 300
@@ -72,7 +74,10 @@ def test_the_notebooks_that_one_points_to_exist(path):
             assert (FOLDER / target).is_file(), target
 
 
-@pytest.mark.parametrize("path", NOTEBOOKS, ids=NAMES)
+@pytest.mark.parametrize(
+    "path",
+    [pytest.param(path, marks=[pytest.mark.long] * path.stem.startswith(LONG), id=path.stem) for path in NOTEBOOKS],
+)
 def test_a_notebook_runs_and_shows_one_figure(path, tmp_path):
     if path.stem.startswith("04"):
         pytest.importorskip("torch", reason="needs the extra train")

@@ -167,5 +167,5 @@ def test_what_cannot_be_is_refused(call, message):
 
 
 def test_names_are_no_weights():
-    with pytest.raises(TypeError, match="expected a mask or weights, got an array of <U1"):
+    with pytest.raises(TypeError, match="expected a mask or weights, got <U1"):
         packing.pack(np.array([["a", "b"]]))
