@@ -1,6 +1,6 @@
 """How the suite runs: how far it looks, on how many cores, and what it says of itself.
 
-HYPOTHESIS_PROFILE=long looks 25 times as far as "quick", the default, with new examples; "brief" is for tests that run
+HYPOTHESIS_PROFILE=long looks 33 times as far as "quick", the default, with new examples; "brief" is for tests that run
 others once more, under another compiler setting. Tests marked ``long`` run when they are asked for: ``pytest -m long``.
 """
 
@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, settings
 from sharing import place_of, scheduler, workers
 
 settings.register_profile(
-    "quick", max_examples=40, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
+    "quick", max_examples=30, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.register_profile("brief", settings.get_profile("quick"), max_examples=8)
 settings.register_profile("long", max_examples=1000, deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -4,6 +4,7 @@ from collections import Counter
 from typing import get_args
 
 import numpy as np
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from strategies import inputs, networks
@@ -58,6 +59,7 @@ def kinds_drawn(strategy):
     return {kind for kind, times in seen.items() if times}
 
 
+@pytest.mark.long
 def test_every_kind_of_layer_is_drawn():
     everything = {*get_args(Layer), "factor", "mask"}
     quantized = {Quantize, QuantizedConv2d, QuantizedLinear, Dequantize}

@@ -20,7 +20,7 @@ TESTS = Path(__file__).parents[1]
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")
 @pytest.mark.skipif("NUMBA_DISABLE_JIT" in os.environ, reason="nothing is compiled")
 def test_a_crowd_of_threads_gets_the_answers_of_one():
-    seconds = settings().max_examples / 8
+    seconds = settings().max_examples / 12
     seed = 0 if settings().derandomize else random.SystemRandom().randrange(2**20)
     path = os.pathsep.join([str(TESTS), os.environ.get("PYTHONPATH", "")])
     command = [sys.executable, Path(__file__).with_name("crowd_child.py"), str(seconds), str(seed), "16"]
