@@ -18,7 +18,7 @@ settings.register_profile("brief", settings.get_profile("quick"), max_examples=8
 settings.register_profile("long", max_examples=1000, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
 
-TAKES = "all quick tests: about 5 minutes on two cores, 10 on one; the long ones by name: pytest -m long"
+TAKES = "all quick tests: about 6 minutes on two cores, 11 on one; the long ones by name: pytest -m long"
 
 
 def pytest_report_header(config):
