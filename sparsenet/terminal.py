@@ -8,6 +8,7 @@ from contextlib import suppress
 __all__ = ["forget_senseless_sizes", "open_what_is_closed", "write_nowhere"]
 
 SIZES = ("COLUMNS", "LINES")
+SMALLEST = {"COLUMNS": 10, "LINES": 1}
 LARGEST = 10_000
 
 
@@ -18,7 +19,7 @@ def forget_senseless_sizes() -> None:
     """
     for name in SIZES:
         text = os.environ.get(name)
-        if text is not None and not (text.isascii() and text.isdigit() and 0 < int(text[:6]) <= LARGEST):
+        if text is not None and not (text.isascii() and text.isdigit() and SMALLEST[name] <= int(text[:6]) <= LARGEST):
             del os.environ[name]
 
 

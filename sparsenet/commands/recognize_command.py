@@ -46,11 +46,11 @@ LONG = (
 def recognize_files(paths: Sequence[str], model: str, as_json: bool) -> None:
     """Print what is heard in files and folders, row by row, and say which cannot be heard."""
     files = search(paths)
-    if all(isinstance(one, Missing) for one in files):  # which shows before anything is compiled
+    if all(isinstance(one, Missing) for one in files) and not _are_folders(paths):  # which shows before anything is compiled
         raise AudioError("; ".join(one.reason for one in files if isinstance(one, Missing)))
     engine = compiled_for_sound(model)
     heard: Iterable[Heard] = listen(files, engine)
-    if len(files) == 1:  # whose failure is the command's
+    if len(files) == 1 and not _are_folders(paths):  # a file alone, whose failure is the command's
         heard = [_or_refuse(one) for one in heard]
     with _as_array() if as_json else _as_rows(files, engine.network.labels) as show:
         printed = _print_all(heard, len(files), show)
@@ -59,6 +59,10 @@ def recognize_files(paths: Sequence[str], model: str, as_json: bool) -> None:
     if failed := sum(bool(one.error) for one in printed):
         complain(PROGRAM, f"{failed} of {len(files)} files could not be heard")
         raise typer.Exit(SOME_FAILED)
+
+
+def _are_folders(paths: Sequence[str]) -> bool:
+    return any(Path(path).is_dir() for path in paths)
 
 
 def compiled_for_sound(model: str) -> "Engine":

@@ -171,7 +171,7 @@ class Engine:
             driver = self._parallel if allowed else self._serial
             return driver(x, y, self._table_address, scratch.address)
 
-    def run_again(self, x: FloatArray, y: FloatArray) -> int:
+    def _run_again(self, x: FloatArray, y: FloatArray) -> int:
         """Run the network on what a call has checked, in the calling thread; return what the driver answers."""
         scratch = Scratch(self.program.scratch_bytes)
         answer: int = self._serial(x, y, self._table_address, scratch.address)

@@ -38,7 +38,7 @@ def settled(engine: "Engine", answer: int, x: FloatArray, y: FloatArray) -> None
     if answer >= 0:
         refuse_infinite(x)
         beyond = beyond_limit(x, engine.program.watches.limit)
-        answer = engine.run_again(np.where(_per_sample(beyond, x), np.float32(0), x), y)
+        answer = engine._run_again(np.where(_per_sample(beyond, x), np.float32(0), x), y)
         y[beyond] = np.nan
     if answer == FAILED:
         raise RuntimeError("a kernel reached outside of its arrays; please report this network")

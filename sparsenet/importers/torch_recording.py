@@ -46,7 +46,7 @@ def recorded(module: Module, x: Tensor, converted: Mapping[str, str]) -> Recordi
     for path, part in module.named_modules():
         part.forward = _announced(recording, path, part, forwards[path])
     try:
-        with torch.no_grad(), torch.device("cpu"), _listener(recording):
+        with torch.no_grad(), torch.device("cpu"), _listener(recording, module):
             result = module(x)
         recording.output = _output(recording, result)
     except Exception as error:  # whatever the module raises
@@ -84,12 +84,18 @@ def same_step(a: Node, b: Node) -> bool:
     return all(np.array_equal(fields[name], others[name]) for name in fields)
 
 
-def _listener(recording: Recording) -> Any:
+def _listener(recording: Recording, module: Module) -> Any:
     """Make the object that torch tells of each call of its functions. torch asks for this base class."""
     from torch.overrides import TorchFunctionMode
 
     def heard(self: Any, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        return called(recording, function, args, kwargs or {})
+        if recording.visits:
+            return called(recording, function, args, kwargs or {})
+        recording.visits.append(Visit("", module))  # a hook of the whole module, before its forward or behind it
+        try:
+            return called(recording, function, args, kwargs or {})
+        finally:
+            recording.visits.pop()
 
     return type("Listener", (TorchFunctionMode,), {"__torch_function__": heard})()
 

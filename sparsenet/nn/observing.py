@@ -102,7 +102,11 @@ def observe(graph: fx.GraphModule, batches: Iterable[torch.Tensor], watched: set
     source = next(node for node in graph.graph.nodes if node.op == "placeholder")
     watch = _Watch(graph.eval(), {*watched, source})
     kept = Reservoir(MOST_SAMPLES)  # of the same calibration data, those that sn.quantize keeps
+    shape: tuple[int, ...] | None = None
     for batch in batches:
+        shape = shape or tuple(batch.shape[1:])
+        if tuple(batch.shape[1:]) != shape:
+            raise SparsenetError(f"expected batches of samples of one shape, got {shape} and {tuple(batch.shape[1:])}")
         _run(watch, batch)
         for name, value in watch.values.items():
             watch.extremes[name].add(_finite(name, value).cpu().double().numpy())

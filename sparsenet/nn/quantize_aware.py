@@ -126,13 +126,13 @@ class _Draft:
     observed: Observed
     runner: fx.Interpreter
     steps: dict[fx.Node, Steps] = field(default_factory=dict)
-    clipped: dict[fx.Node, None] = field(default_factory=dict)
+    odd: dict[fx.Node, None] = field(default_factory=dict)
 
     def range_of(self, node: fx.Node) -> tuple[float, float]:
-        """Return the range that the bytes of a value shall cover, and note if that leaves samples out."""
+        """Return the range that the bytes of a value shall cover, and note if it is odd."""
         extent = self.observed.extents[node]
-        if extent.left_out:
-            self.clipped[node] = None
+        if extent.is_odd:
+            self.odd[node] = None
         return extent.lowest, extent.highest
 
 
@@ -226,6 +226,6 @@ def _error_after(draft: _Draft, convolution: FakeQuantizedConv2d, tail: list[fx.
 
 
 def _warn(draft: _Draft) -> None:
-    told = told_of({node.name: draft.observed.extents[node] for node in draft.clipped}, draft.observed.count)
+    told = told_of({node.name: draft.observed.extents[node] for node in draft.odd}, draft.observed.count)
     if told:
         warnings.warn("; ".join(told), QuantizationWarning, stacklevel=3)

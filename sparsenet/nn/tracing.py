@@ -49,7 +49,7 @@ def traced(module: nn.Module) -> fx.GraphModule:
         )
     else:
         _first_arguments(graph)
-        problems += _reused(graph) + _layers(graph) + _dropouts(graph)
+        problems += _reused(graph) + _layers(graph) + _dropouts(graph) + _read_elsewhere(graph)
     if problems:
         count = "a part that cannot be" if len(problems) == 1 else f"{len(problems)} parts that cannot be"
         raise SparsenetError(f"expected a network that can be rounded, got {count}: {'; '.join(problems)}")
@@ -101,6 +101,18 @@ def _reused(graph: fx.GraphModule) -> list[str]:
         f"layer {names[0]!r}: it is used twice, and would be rounded for one use"
         for names in calls.values()
         if names[1:]
+    ]
+
+
+def _read_elsewhere(graph: fx.GraphModule) -> list[str]:
+    """Name the layers whose weights the forward pass reads by itself: those of their rounded forms are others."""
+    replaced = {node.target for node in graph.graph.nodes if kind_of(graph, node) in WITH_WEIGHTS}
+    read = [node.target for node in graph.graph.nodes if node.op == "get_attr"]
+    layers = [name.rpartition(".")[0] for name in read]
+    return [
+        f"layer {layer!r}: its {name.rpartition('.')[2]} is read outside of it, and would not be what is rounded"
+        for name, layer in dict(zip(read, layers, strict=True)).items()
+        if layer in replaced
     ]
 
 

@@ -45,8 +45,8 @@ class Draft:
         The nodes that turn a value into the other kind, by its name.
     report : dict
         What was done, by layer.
-    clipped : dict of str to None
-        The nodes of ``net`` whose ranges were used and leave some samples out; in order, each once.
+    odd : dict of str to None
+        The nodes of ``net`` whose ranges were used, and leave samples out or are too wide; in order, each once.
     before_relu : dict of str to str
         What each ReLU so far reads.
     next_numbers : dict of str to int
@@ -61,7 +61,7 @@ class Draft:
     to_float: dict[str, str] = field(default_factory=dict)
     to_bytes: dict[str, tuple[str, Steps]] = field(default_factory=dict)
     report: dict[str, dict[str, Any]] = field(default_factory=dict)
-    clipped: dict[str, None] = field(default_factory=dict)
+    odd: dict[str, None] = field(default_factory=dict)
     before_relu: dict[str, str] = field(default_factory=dict)
     next_numbers: dict[str, int] = field(default_factory=dict)
 
@@ -70,10 +70,10 @@ class Draft:
         self.values[INPUT] = Value(INPUT)
 
     def range_of(self, name: str) -> tuple[float, float]:
-        """Return the range that the bytes of a value shall cover, and note if that leaves samples out."""
+        """Return the range that the bytes of a value shall cover, and note if it is odd."""
         extent = self.observed.extents[name]
-        if extent.left_out:
-            self.clipped[name] = None
+        if extent.is_odd:
+            self.odd[name] = None
         return extent.lowest, extent.highest
 
 

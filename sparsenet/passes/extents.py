@@ -33,6 +33,9 @@ TYPICAL = 0.75
 MOST_LOOKED_AT = 4096
 """Values of a sample of which that is taken: every n-th of a large one."""
 
+WIDEST = 255.0
+"""A range that reaches this many times as far as ordinary values leaves them a single step."""
+
 MOST_NAMED = 4096
 """Samples of one magnitude are remembered singly up to this number; more are no exception."""
 
@@ -49,12 +52,25 @@ class Extent:
         The numbers of those that were, in the order of calibration.
     seen : (float, float)
         The lowest and the highest value of all samples.
+    typical : float
+        As far as the ordinary values of an ordinary sample reach; 0.0 where that is not known.
     """
 
     lowest: float
     highest: float
     samples: frozenset[int] = frozenset()
     seen: tuple[float, float] = (0.0, 0.0)
+    typical: float = 0.0
+
+    @property
+    def is_odd(self) -> bool:
+        """Whether somebody should know: samples are left out, or the range is too wide for what mostly lies in it."""
+        return bool(self.samples) or self.is_wide
+
+    @property
+    def is_wide(self) -> bool:
+        """Whether ordinary values have hardly any of the range's steps."""
+        return max(-self.lowest, self.highest) > WIDEST * self.typical > 0
 
     @property
     def left_out(self) -> int:
@@ -93,7 +109,7 @@ class Extremes:
     >>> extremes.add(np.linspace(-1, 1, 90).reshape(30, 3))
     >>> extremes.add(np.array([[1e6, 0.5, 0.25]]))
     >>> extremes.extent()
-    Extent(lowest=-1.0, highest=1.0, samples=frozenset({30}), seen=(-1.0, 1000000.0))
+    Extent(lowest=-1.0, highest=1.0, samples=frozenset({30}), seen=(-1.0, 1000000.0), typical=0.9775280898876404)
     """
 
     bins: dict[int, _Bin] = field(default_factory=dict)
@@ -122,7 +138,7 @@ class Extremes:
         ordered = [self.bins[key] for key in sorted(self.bins)]
         kept = _kept(ordered, known)
         left_out = frozenset(sample for one in ordered[len(kept) :] for sample in one.named)
-        return Extent(*_range(kept), left_out, _range(ordered))
+        return Extent(*_range(kept), left_out, _range(ordered), _typical(kept))
 
 
 def _loudness(flat: npt.NDArray[Any]) -> npt.NDArray[Any]:
@@ -157,11 +173,29 @@ def _range(bins: list[_Bin]) -> tuple[float, float]:
     return min((one.lowest for one in bins), default=0.0), max((one.highest for one in bins), default=0.0)
 
 
+def _typical(ordered: list[_Bin]) -> float:
+    """Return how loud the middle one of samples is."""
+    middle, before = sum(one.samples for one in ordered) / 2, 0
+    for one in ordered:
+        before += one.samples
+        if before >= middle:
+            return one.loudest
+    return 0.0
+
+
 def told_of(extents: Mapping[str, Extent], count: int) -> list[str]:
-    """Say, for a warning, which ranges leave out how many of the samples, and what to do; nothing where none does."""
+    """Say, for a warning, which ranges leave samples out or are too wide, and what to do; nothing where none is."""
     told = [
         f"{one.left_out} of {count} calibration samples reach far beyond all others at {name!r}, to {one.seen[0]:.4g} "
         f"and {one.seen[1]:.4g}; its bytes cover {one.lowest:.4g} to {one.highest:.4g}, and clip what lies beyond"
         for name, one in extents.items()
+        if one.left_out
     ]
-    return [*told, "if such values are real, give more samples that have them"] if told else []
+    told += ["if such values are real, give more samples that have them"] if told else []
+    wide = [
+        f"at {name!r} calibration samples reach to {one.lowest:.4g} and {one.highest:.4g}, ordinary values to "
+        f"{one.typical:.4g} only, which leaves these one of 255 steps"
+        for name, one in extents.items()
+        if one.is_wide
+    ]
+    return [*told, *wide, *(["look for outliers in the calibration data"] if wide else [])]

