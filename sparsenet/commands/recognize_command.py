@@ -46,7 +46,9 @@ LONG = (
 def recognize_files(paths: Sequence[str], model: str, as_json: bool) -> None:
     """Print what is heard in files and folders, row by row, and say which cannot be heard."""
     files = search(paths)
-    if all(isinstance(one, Missing) for one in files) and not _are_folders(paths):  # which shows before anything is compiled
+    if all(isinstance(one, Missing) for one in files) and not _are_folders(
+        paths
+    ):  # which shows before anything is compiled
         raise AudioError("; ".join(one.reason for one in files if isinstance(one, Missing)))
     engine = compiled_for_sound(model)
     heard: Iterable[Heard] = listen(files, engine)

@@ -43,6 +43,8 @@ _CHUNK_ELEMENTS = 2**14
 # Nothing below the first is heard, all above the second: mains hum is below, the lowest voices above. The spectrum of a
 # 60 Hz tone under the Hann window ends at 76 Hz.
 _LOW_CUT_HZ = 70.0, 86.0
+# From here to the end of the cut lies mains hum, which is not heard, and says nothing of what is heard beside it.
+_HUM_HZ = 34.0
 
 
 def log_mel(
@@ -94,13 +96,15 @@ def log_mel(
 def _mel_power(
     waveforms: NDArray[np.float32], places: NDArray[np.int64], front_end: FrontEnd
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return each clip's power in every frame and band, and of a voice and altogether: (B, frames, bands or 2)."""
+    """Return each clip's power in every frame and band, and of a voice and of all but hum: (B, frames, bands or 2)."""
     import scipy.fft
 
     padded = _centred(waveforms, places, front_end.window // 2)
     starts = np.lib.stride_tricks.sliding_window_view(padded, front_end.window, axis=1)[:, :: front_end.hop]
     filters = _heard_filters(front_end.sample_rate_hz, front_end.window, front_end.bands)
-    first_of_a_voice = math.ceil(LOWEST_OF_A_VOICE_HZ * front_end.window / front_end.sample_rate_hz)
+    bins_per_hz = front_end.window / front_end.sample_rate_hz
+    first_of_a_voice = math.ceil(LOWEST_OF_A_VOICE_HZ * bins_per_hz)
+    hum, above_hum = math.floor(_HUM_HZ * bins_per_hz), math.ceil(_LOW_CUT_HZ[1] * bins_per_hz)
     hann = _hann(front_end.window)
     B, frames = len(waveforms), front_end.frames
     mel, voice = np.empty((B * frames, front_end.bands)), np.empty((B * frames, 2))
@@ -113,7 +117,7 @@ def _mel_power(
         # A sparse product: every frequency lies in two filters at most, and BLAS threads would only spin.
         mel[first : first + step] = (filters @ power.T).T
         voice[first : first + step, 0] = power[:, first_of_a_voice:].sum(axis=1)
-        voice[first : first + step, 1] = power.sum(axis=1)
+        voice[first : first + step, 1] = power[:, :hum].sum(axis=1) + power[:, above_hum:].sum(axis=1)
     return mel.reshape(B, frames, front_end.bands), voice.reshape(B, frames, 2)
 
 

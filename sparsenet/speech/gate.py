@@ -5,8 +5,8 @@ nothing else, and a network that never met them answers as it likes: the bundled
 find such clips; both leave alone every word of 2,200 recordings and clips that were tried (the closest had -12 dB for
 the first, and 1.5 times the range for the second).
 
-    low     all but 1/64 of the power (-18 dB) lies below 300 Hz, as in hum, rumble, a step, a drifting offset: words
-            have their first formant above that
+    low     all but 1/64 of the power (-18 dB) lies below 300 Hz, as in rumble, a step, a drifting offset: words have
+            their first formant above that. Mains hum does not count, since it is not heard anyway
     steady  in no band does the loudness change by more than 8 dB (by 1 dB for each frame, where there are fewer than 8)
             while the recording lasts, as in a buzz, a tone, a fan
 """
@@ -42,7 +42,7 @@ def without_voice(
     Parameters
     ----------
     voice : (B, frames, 2)
-        Power of each frame: above :data:`LOWEST_OF_A_VOICE_HZ`, and altogether.
+        Power of each frame: above :data:`LOWEST_OF_A_VOICE_HZ`, and of everything but mains hum.
     mel : (B, frames, bands)
         Power of each frame and band.
     places : (B, 2)

@@ -103,6 +103,13 @@ def test_all_files_failed(run, by_meaning, folder):
     assert "3 of 3 files could not be heard" in outcome.err
 
 
+def test_a_folder_of_one_file_is_told_of_like_any_folder(run, by_meaning, tmp_path):
+    (tmp_path / "b.wav").write_bytes(b"x")
+    outcome = run("recognize", tmp_path, "--json")
+    assert outcome.code == 1
+    assert [set(one) for one in json.loads(outcome.out)] == [{"file", "error"}]
+
+
 def test_nothing_at_any_path(run, tmp_path):
     outcome = run("recognize", tmp_path / "a.wav", tmp_path / "b.wav")
     assert (outcome.code, outcome.out, outcome.err.count("\n")) == (2, "", 1)

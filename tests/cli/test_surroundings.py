@@ -149,6 +149,14 @@ def test_sizes_that_no_terminal_has_are_as_if_not_set(run, monkeypatch, name, co
         assert (outcome.code, outcome.err, len(outcome.out)) == (0, "", len(text))
 
 
+@pytest.mark.parametrize("columns", [1, 3, 9])
+def test_a_terminal_too_narrow_for_any_table_is_as_if_not_set(run, monkeypatch, columns):
+    monkeypatch.delenv("COLUMNS")
+    wide = run("info").out
+    monkeypatch.setenv("COLUMNS", str(columns))
+    assert len(run("info").out) == len(wide)
+
+
 @pytest.mark.parametrize("columns", [1, 12])
 @pytest.mark.parametrize("command", QUICK)
 def test_the_narrowest_terminals_show_something(run, arguments, monkeypatch, command, columns):

@@ -97,7 +97,10 @@ def test_a_word_is_heard_through_hum_and_offset(name):
     loudness = words.std(axis=1, keepdims=True) * np.sqrt(2)
     clear, *others = (
         net.reference(log_mel(np.float32(sound))).argmax(1)
-        for sound in (words, words + 0.2, words + loudness * hum(50, 0.2), words + loudness * hum(60, 0.7))
+        for sound in (
+            *(words, words + 0.2, words + loudness * hum(50, 0.2), words + loudness * hum(60, 0.7)),
+            *(words + 4 * loudness * hum(50, 0.2), words + 4 * loudness * hum(60, 0.7)),
+        )
     )
     for heard in others:
         assert (heard == clear).sum() >= len(words) - 1
