@@ -109,7 +109,7 @@ class Extremes:
     >>> extremes.add(np.linspace(-1, 1, 90).reshape(30, 3))
     >>> extremes.add(np.array([[1e6, 0.5, 0.25]]))
     >>> extremes.extent()
-    Extent(lowest=-1.0, highest=1.0, samples=frozenset({30}), seen=(-1.0, 1000000.0), typical=0.9775280898876404)
+    Extent(lowest=-1.0, highest=1.0, samples=frozenset({30}), seen=(-1.0, 1000000.0), typical=0.5056179775280899)
     """
 
     bins: dict[int, _Bin] = field(default_factory=dict)
