@@ -12,7 +12,7 @@ import pytest
 FOLDER = Path(__file__).parent.parent / "notebooks"
 NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
 NAMES = [path.stem for path in NOTEBOOKS]
-LONG = ("02", "06", "09")
+LONG = ("01", "02", "06", "08", "09")
 """Those that take longest; they run in the long form, ``pytest -m long``."""
 
 MOST_CELLS = 15

@@ -1,6 +1,6 @@
 """Sixteen threads that compile, call, fork and make mistakes: no crash, no hang, no other bit.
 
-The short form runs with the other tests. The long one is run by name, with its seconds:
+The short form is ``pytest -m long tests/engine/test_crowd.py``. The long one is run with its seconds:
 ``PYTHONPATH=tests python tests/engine/crowd_child.py 3600 0 16``.
 """
 
@@ -17,6 +17,7 @@ from hypothesis import settings
 TESTS = Path(__file__).parents[1]
 
 
+@pytest.mark.long
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")
 @pytest.mark.skipif("NUMBA_DISABLE_JIT" in os.environ, reason="nothing is compiled")
 def test_a_crowd_of_threads_gets_the_answers_of_one():

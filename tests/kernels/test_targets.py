@@ -1,7 +1,7 @@
 """The kernels once more, each time in a process of their own: bounds checked, uncompiled, and for lesser processors.
 
-The quick form runs all vector operations with three settings, and every third kernel with one of them. The long form,
-``pytest -m long tests/kernels/test_targets.py``, runs everything with all of them.
+The quick form runs all vector operations with bounds checked and uncompiled, and every third kernel in one of these
+ways. The long form, ``pytest -m long tests/kernels/test_targets.py``, runs everything with all settings.
 """
 
 import os
@@ -26,7 +26,7 @@ SETTINGS = CHECKED | TARGETS
 VECTORS = (HERE / "simd", HERE / "integer" / "test_bytes.py")
 KERNELS = HERE / "test_kernels.py"
 NAMES = sorted(kernels())
-QUICK = (*CHECKED, "Haswell" if X86 else "generic")
+QUICK = tuple(CHECKED)
 SHARED_OUT = NAMES[::3]
 """In the quick form; of most kernels there are two or more that differ in how they are unrolled only."""
 
