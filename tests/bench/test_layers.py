@@ -13,6 +13,8 @@ from sparsenet.bench.tables import sweep_footnotes, sweep_table
 from sparsenet.errors import SparsenetError
 from sparsenet_kernels.registry import kernels
 
+pytestmark = pytest.mark.long  # whole sweeps
+
 
 @pytest.fixture(scope="module")
 def sweep():

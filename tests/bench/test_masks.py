@@ -7,6 +7,8 @@ from sparsenet.bench import masks
 from sparsenet.bench.interleave import Timing
 from sparsenet.layers import KWinners, ReLU
 
+pytestmark = pytest.mark.long  # whole sweeps
+
 DENSITIES = {
     "4 of 64 at 20": (0.05, 0.05),
     "3 of 25": (0.12, 0.0325),
