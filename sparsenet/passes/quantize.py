@@ -48,7 +48,8 @@ def quantize(
     scale for each output, and gives float32.
 
     Bytes cover the range of the calibration data. Of ten samples or more, up to one in 50, or one, may be left out
-    where they reach four times as far as all others: their values are clipped, with a warning.
+    where they reach four times as far as all others: their values are clipped, with a warning. A range that leaves
+    ordinary values a single step is warned of as well, and so are data of zeros.
 
     Parameters
     ----------
