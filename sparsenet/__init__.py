@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from sparsenet import layers as layers
 from sparsenet import packing as packing
+from sparsenet.bench.studies.crossover import crossover
 from sparsenet.engine.compiling import compile
 from sparsenet.engine.engine import Engine
 from sparsenet.errors import (
@@ -22,10 +23,10 @@ from sparsenet.errors import (
     UnsupportedLayerError,
     did_you_mean,
 )
-from sparsenet.importers import from_torch, import_report
-from sparsenet.insight.crossover import crossover
-from sparsenet.insight.kernel_view import show_kernel
-from sparsenet.insight.what_if import what_if
+from sparsenet.exchange import from_torch, import_report
+from sparsenet.explain.kernel_view import show_kernel
+from sparsenet.explain.what_if import what_if
+from sparsenet.graph.network import Network, Node
 from sparsenet.layers import (
     Add,
     AvgPool2d,
@@ -47,7 +48,6 @@ from sparsenet.layers import (
     Softmax,
 )
 from sparsenet.models import load
-from sparsenet.network import Network, Node
 from sparsenet.passes import fold_batchnorm, quantize
 
 if TYPE_CHECKING:

@@ -25,9 +25,9 @@ MODULES = {
     "sparsenet.storage": "from sparsenet import storage",
     "sparsenet.speech": "sn.speech, for sound (the extra `speech`)",
     "sparsenet.speech.recognize": "from sparsenet.speech.recognize import ...",
-    "sparsenet.insight.roofline": "from sparsenet.insight.roofline import ...",
-    "sparsenet.insight.residency": "from sparsenet.insight.residency import ...",
-    "sparsenet.insight.energy": "from sparsenet.insight.energy import ...",
+    "sparsenet.explain.roofline": "from sparsenet.explain.roofline import ...",
+    "sparsenet.bench.studies.residency": "from sparsenet.bench.studies.residency import ...",
+    "sparsenet.bench.studies.energy": "from sparsenet.bench.studies.energy import ...",
     "sparsenet.bench": "from sparsenet.bench import ...",
     "sparsenet_kernels": "from sparsenet_kernels import ...",
 }
@@ -38,10 +38,10 @@ PROGRAMS = (
     "sparsenet.bench",
     "sparsenet.bench.masks",
     "sparsenet.packing",
-    "sparsenet.speech.corpus",
-    "sparsenet.speech.prepare",
-    "sparsenet.speech.train",
-    "sparsenet.speech.study",
+    "sparsenet.recipes.corpus",
+    "sparsenet.recipes.prepare",
+    "sparsenet.recipes.train",
+    "sparsenet.recipes.study",
 )
 """Modules to run by ``python -m``."""
 

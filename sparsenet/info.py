@@ -7,11 +7,11 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sparsenet.planner.cores import usable_cores
-from sparsenet.planner.hardware import caches_text, hardware_line
-from sparsenet.planner.machine import Machine, machine
-from sparsenet.planner.memory import Memory, memory
-from sparsenet.planner.threading_layer import ThreadingLayer, threading_layer
+from sparsenet.machine.cores import usable_cores
+from sparsenet.machine.facts import Machine, machine
+from sparsenet.machine.memory import Memory, memory
+from sparsenet.machine.summary import caches_text, hardware_line
+from sparsenet.machine.threading_layer import ThreadingLayer, threading_layer
 from sparsenet.table_style import ruled
 from sparsenet.tables import as_html, as_size, printable
 
@@ -51,7 +51,7 @@ class Info:
     machine : Machine
     memory : Memory
     usable_cores : int
-        Those that this process may keep busy; see :func:`sparsenet.planner.cores.usable_cores`.
+        Those that this process may keep busy; see :func:`sparsenet.machine.cores.usable_cores`.
     threading_layer : ThreadingLayer
     kernel_cache : KernelCacheInfo
     """

@@ -10,7 +10,7 @@ from typing import get_args
 
 import numpy as np
 
-from sparsenet.layer_checks import (
+from sparsenet.ops.checks import (
     BoolArray,
     FloatArray,
     Pair,
@@ -25,7 +25,7 @@ from sparsenet.layer_checks import (
     set_window,
     wrong,
 )
-from sparsenet.quantized_layers import Dequantize, Quantize, QuantizedConv2d, QuantizedLinear
+from sparsenet.ops.quantized_layers import Dequantize, Quantize, QuantizedConv2d, QuantizedLinear
 
 __all__ = [
     "LAYERS",

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 
     from sparsenet.engine.cuda_engine import CudaEngine
     from sparsenet.engine.engine import Engine
-    from sparsenet.network import Network, Node
-    from sparsenet.planner.choose import Choice
+    from sparsenet.graph.network import Network, Node
+    from sparsenet.lowering.choose import Choice
 
 __all__ = [
     "HTML_WIDTH",
@@ -52,7 +52,7 @@ def network_table(net: "Network", most: int | None = None) -> "Table":
     --------
     >>> import numpy as np
     >>> from sparsenet.layers import Linear
-    >>> from sparsenet.network import Network
+    >>> from sparsenet.graph.network import Network
     >>> network_table(Network.sequential((4,), [Linear(np.eye(4)), KWinners(2)])).row_count
     3
     """

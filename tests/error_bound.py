@@ -11,8 +11,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 import sparsenet as sn
-from sparsenet.meaning import evaluate_layer, factor_per_element
-from sparsenet.network import INPUT
+from sparsenet.graph.network import INPUT
+from sparsenet.graph.reference import evaluate_layer, factor_per_element
 from sparsenet.passes.fold_batchnorm import batch_norm_affine
 
 EPS = 2.0**-24

@@ -42,8 +42,8 @@ def place_of(nodeid):
 
 def workers():
     """Return how many processes this machine has cores and memory for; 0 stands for this process alone."""
-    from sparsenet.planner.available import available_bytes
-    from sparsenet.planner.cores import usable_cores
+    from sparsenet.machine.available import available_bytes
+    from sparsenet.machine.cores import usable_cores
 
     free = available_bytes()
     room = MOST_WORKERS if free is None else free // WORKER_BYTES

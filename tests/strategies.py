@@ -11,8 +11,8 @@ import numpy as np
 from hypothesis import strategies as st
 
 import sparsenet.layers as sn
-from sparsenet.network import INPUT, Network, Node
-from sparsenet.shapes import infer_shape
+from sparsenet.graph.network import INPUT, Network, Node
+from sparsenet.ops.shapes import infer_shape
 
 LARGEST_INPUT = 4.0
 """Inputs lie in [-4, 4]; exact ones are multiples of 1/4."""

@@ -11,8 +11,8 @@ import pytest
 
 import sparsenet as sn
 from sparsenet import packing
+from sparsenet.graph.network import Node
 from sparsenet.layers import Layer
-from sparsenet.network import Node
 from sparsenet_kernels import formats
 
 RANDOM = np.random.default_rng(0)

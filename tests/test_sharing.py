@@ -18,8 +18,8 @@ def test_modules_that_are_named_exist(module):
     [(1, None, 0), (2, None, 2), (2, 1_500_000_000, 0), (4, 3_999_999_999, 3), (99, None, 8)],
 )
 def test_as_many_processes_as_cores_and_memory_allow(monkeypatch, cores, free, count):
-    monkeypatch.setattr("sparsenet.planner.cores.usable_cores", lambda: cores)
-    monkeypatch.setattr("sparsenet.planner.available.available_bytes", lambda: free)
+    monkeypatch.setattr("sparsenet.machine.cores.usable_cores", lambda: cores)
+    monkeypatch.setattr("sparsenet.machine.available.available_bytes", lambda: free)
     assert sharing.workers() == count
 
 

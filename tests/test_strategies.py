@@ -9,8 +9,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from strategies import inputs, networks
 
+from sparsenet.graph.reference import evaluate
 from sparsenet.layers import Dequantize, Layer, LogSoftmax, Quantize, QuantizedConv2d, QuantizedLinear, Softmax
-from sparsenet.meaning import evaluate
 
 
 @given(st.data())

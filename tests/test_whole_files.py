@@ -6,9 +6,9 @@ import stat
 import pytest
 
 import sparsenet as sn
+from sparsenet.bench.studies.crossover import Crossover
 from sparsenet.figures import new_figure, write_figure
-from sparsenet.insight.crossover import Crossover
-from sparsenet.speech.prepared import PreparedWords
+from sparsenet.recipes.prepared import PreparedWords
 from sparsenet.whole_files import whole_file, write_whole
 
 posix = pytest.mark.skipif(os.name == "nt", reason="links and permission bits as POSIX has them")

@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from sparsenet.speech.corpus import Voice
-from sparsenet.speech.corpus.sound import Sound
-from sparsenet.speech.corpus.synthesizers import Synthesizer
+from sparsenet.recipes.corpus import Voice
+from sparsenet.recipes.corpus.sound import Sound
+from sparsenet.recipes.corpus.synthesizers import Synthesizer
 
 VOICES = (Voice("tones", "low", "train", 2), Voice("tones", "mid", "validation", 1), Voice("tones", "high", "test", 3))
 PITCH_HZ = {"low": 200, "mid": 500, "high": 1500}

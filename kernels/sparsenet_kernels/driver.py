@@ -15,8 +15,8 @@ from numba.extending import intrinsic
 from sparsenet_kernels.cache import KernelCache
 from sparsenet_kernels.forks import compiling
 from sparsenet_kernels.jit import helper
-from sparsenet_kernels.native import array_at, call_step
 from sparsenet_kernels.simd.ops import largest_lane, load_first, magnitudes, maximum, splat, store_first
+from sparsenet_kernels.step_abi import array_at, call_step
 
 __all__ = ["FAILED", "FINISHED", "TRIPPED", "Watches", "parallel_driver", "program_table", "serial_driver"]
 

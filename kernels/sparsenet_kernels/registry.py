@@ -102,7 +102,7 @@ class Kernel:
         KernelCompileError
             When Numba cannot compile the kernel, or this process was forked while it compiled another.
         """
-        from sparsenet_kernels.native import compile_step
+        from sparsenet_kernels.step_abi import compile_step
 
         types_of = [argument.numba_type for argument in self.arguments]
         try:

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from sparsenet.bench.peers.peer import PEERS, Peer
 from sparsenet.bench.twin import is_float
 from sparsenet.errors import SparsenetError
-from sparsenet.network import Network
+from sparsenet.graph.network import Network
 
 __all__ = ["HERE", "ORIGINAL", "Entrant", "LeftOut", "entrants", "missing_peers"]
 

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sparsenet.bench.words import bundled_waveforms, varied
-from sparsenet.network import Network
+from sparsenet.graph.network import Network
 from sparsenet.speech.features import log_mel
 from sparsenet.speech.recognize import front_end_of
 

@@ -14,10 +14,10 @@ from sparsenet.bench.layer_shapes import LayerShape
 from sparsenet.bench.peers.in_onnxruntime import has_onnxruntime, in_onnxruntime
 from sparsenet.bench.peers.in_scipy import load_scipy, windows_as_columns
 from sparsenet.errors import SparsenetError
-from sparsenet.insight.steps import Steps
+from sparsenet.explain.steps import Steps
+from sparsenet.graph.network import Network
 from sparsenet.layers import Conv2d, KWinners, Linear
-from sparsenet.network import Network
-from sparsenet.planner.own_kernels import is_own
+from sparsenet.lowering.own_kernels import is_own
 from sparsenet_kernels.registry import kernels
 
 __all__ = ["CASES", "LIBRARIES", "NUMPY", "ONNX", "SCIPY", "Cell", "Way", "ways_to_compute"]
@@ -101,7 +101,7 @@ def ways_to_compute(
 
 
 def _network(cell: Cell, weight: FloatArray, winners: bool) -> Network:
-    from sparsenet.network import INPUT, Node
+    from sparsenet.graph.network import INPUT, Node
 
     shape = cell.shape
     layer = Linear(weight) if shape.operation == "linear" else Conv2d(weight, None, shape.stride, shape.padding)

@@ -15,9 +15,9 @@ import numpy.typing as npt
 from sparsenet.bench.interleave import Timing, interleave
 from sparsenet.bench.peers import has_onnxruntime, in_onnxruntime
 from sparsenet.command_line import Json, print_json, run
+from sparsenet.graph.network import Network
 from sparsenet.info import info, machine_line
 from sparsenet.layers import Conv2d, Flatten, KWinners, Layer, Linear, MaxPool2d, ReLU
-from sparsenet.network import Network
 from sparsenet.packing import Mask, blocks, partitioned, subsets, taps, uniform
 
 __all__ = ["KINDS", "main", "reference_network", "time_masks"]

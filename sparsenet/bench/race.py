@@ -16,7 +16,7 @@ from sparsenet.bench.peers.peer import PEERS
 from sparsenet.bench.surroundings import Surroundings, surroundings
 from sparsenet.bench.twin import is_float, original_of, twin_of
 from sparsenet.errors import SparsenetError
-from sparsenet.network import Network
+from sparsenet.graph.network import Network
 
 __all__ = ["Race", "RaceRow", "race"]
 

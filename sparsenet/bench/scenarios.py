@@ -15,7 +15,7 @@ from sparsenet.bench.mlperf import (
     single_stream,
 )
 from sparsenet.bench.surroundings import Surroundings, surroundings
-from sparsenet.network import Network
+from sparsenet.graph.network import Network
 
 if TYPE_CHECKING:
     from rich.table import Table

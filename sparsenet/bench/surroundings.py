@@ -7,9 +7,9 @@ from typing import Any
 
 from sparsenet.bench.peers.peer import PEERS
 from sparsenet.info import info
-from sparsenet.planner.limits import Limits, limits
-from sparsenet.planner.machine import Machine
-from sparsenet.planner.memory import Memory, memory
+from sparsenet.machine.facts import Machine
+from sparsenet.machine.limits import Limits, limits
+from sparsenet.machine.memory import Memory, memory
 from sparsenet.tables import as_size
 
 __all__ = ["Surroundings", "surroundings"]

@@ -8,7 +8,7 @@ from sparsenet.bench.layer_ways import CASES, NUMPY, ONNX, SCIPY
 from sparsenet.bench.layers import LayerRow, Sweep, best_row, cells_of
 from sparsenet.bench.race import Race, RaceRow
 from sparsenet.bench.surroundings import Surroundings
-from sparsenet.planner.own_kernels import is_own
+from sparsenet.lowering.own_kernels import is_own
 from sparsenet.table_style import fitted, ruled
 from sparsenet.tables import printable
 

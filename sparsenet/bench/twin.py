@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import numpy as np
 
+from sparsenet.graph.network import Network, Node
 from sparsenet.layers import Conv2d, KWinners, Layer, Linear, ReLU
 from sparsenet.models import BUNDLED, load
-from sparsenet.network import Network, Node
 from sparsenet.tables import kept_weights
 
 __all__ = ["dense_twin", "is_float", "original_of", "twin_of"]

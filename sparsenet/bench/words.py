@@ -8,8 +8,8 @@ import numpy.typing as npt
 
 from sparsenet.bench.compare import Comparison, Contender, Run, compare
 from sparsenet.bench.peers import has_onnxruntime, in_onnxruntime
+from sparsenet.graph.network import Network
 from sparsenet.models import load
-from sparsenet.network import Network
 from sparsenet.speech.audio import read_audio
 from sparsenet.speech.features import log_mel
 from sparsenet.speech.front_end import FrontEnd

@@ -13,9 +13,9 @@ from sparsenet.bench.tables import own_table, race_footnotes, race_table, sweep_
 from sparsenet.command_line import as_json, print_json
 from sparsenet.commands.output import progress_bar, results, spinner
 from sparsenet.errors import SparsenetError
+from sparsenet.machine.cores import usable_cores
+from sparsenet.machine.limits import limits
 from sparsenet.models import load
-from sparsenet.planner.cores import usable_cores
-from sparsenet.planner.limits import limits
 from sparsenet.tables import printable
 from sparsenet.whole_files import write_whole
 

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
+from sparsenet.bench.studies.crossover import crossover
 from sparsenet.command_line import print_json
 from sparsenet.commands.output import measured_on, results
 from sparsenet.errors import SparsenetError
 from sparsenet.info import info
-from sparsenet.insight.crossover import crossover
 
 __all__ = ["Axes", "map_crossover"]
 

@@ -3,11 +3,11 @@
 from sparsenet.bench.inputs import inputs_for
 from sparsenet.command_line import print_json
 from sparsenet.commands.output import measured_on, results, spinner
+from sparsenet.explain.explain import explain
+from sparsenet.explain.what_if import what_if
 from sparsenet.info import info
-from sparsenet.insight.explain import explain
-from sparsenet.insight.what_if import what_if
+from sparsenet.machine.limits import limits
 from sparsenet.models import load
-from sparsenet.planner.limits import limits
 from sparsenet.tables import printable
 
 __all__ = ["ask_what_if", "explain_model"]

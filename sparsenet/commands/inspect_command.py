@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 from sparsenet.command_line import print_json
 from sparsenet.commands.output import results
-from sparsenet.insight.work import LayerWork, TotalWork, total, work
+from sparsenet.explain.work import LayerWork, TotalWork, total, work
+from sparsenet.graph.network import Network
 from sparsenet.models import load
-from sparsenet.network import Network
 from sparsenet.table_style import ruled
 from sparsenet.tables import as_share, as_size, network_table, printable
 

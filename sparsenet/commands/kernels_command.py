@@ -8,7 +8,7 @@ from traceback import extract_tb
 from sparsenet.command_line import print_json
 from sparsenet.commands.output import results
 from sparsenet.errors import SparsenetError
-from sparsenet.insight.kernel_view import kernel_rows, kernel_table, show_kernel
+from sparsenet.explain.kernel_view import kernel_rows, kernel_table, show_kernel
 from sparsenet_kernels.registry import kernels
 
 __all__ = ["show_kernels", "use_file"]

@@ -3,10 +3,10 @@
 from sparsenet.bench.inputs import inputs_for
 from sparsenet.command_line import print_json
 from sparsenet.commands.output import measured_on, results, spinner
+from sparsenet.explain.profile import profile
 from sparsenet.info import info
-from sparsenet.insight.profile import profile
+from sparsenet.machine.limits import limits
 from sparsenet.models import load
-from sparsenet.planner.limits import limits
 from sparsenet.tables import printable
 
 __all__ = ["profile_model"]

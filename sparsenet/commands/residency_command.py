@@ -5,14 +5,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sparsenet.bench.inputs import inputs_for
+from sparsenet.bench.studies.residency import residency
 from sparsenet.command_line import print_json
 from sparsenet.commands.output import results, spinner
 from sparsenet.errors import SparsenetError
+from sparsenet.explain.cache_timing import FloatArray
+from sparsenet.graph.network import Network
 from sparsenet.info import info, versions_line
-from sparsenet.insight.cold import FloatArray
-from sparsenet.insight.residency import residency
 from sparsenet.models import load
-from sparsenet.network import Network
 from sparsenet.tables import printable
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ def residency_of(models: Sequence[str], sizes: str, seconds: float, plot: Path |
     else:
         results().print(found, f"With {printable(versions_line(about))}.", sep="\n")
     if plot:  # last, so that nothing is lost where it cannot be drawn
-        from sparsenet.insight.residency_plot import plot_residency
+        from sparsenet.bench.studies.residency_plot import plot_residency
 
         plot_residency(found, plot)
 

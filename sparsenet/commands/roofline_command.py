@@ -5,10 +5,10 @@ from pathlib import Path
 from sparsenet.bench.inputs import inputs_for
 from sparsenet.command_line import print_json
 from sparsenet.commands.output import results, spinner
+from sparsenet.explain.roofline import roofline
 from sparsenet.info import info, versions_line
-from sparsenet.insight.roofline import roofline
+from sparsenet.machine.limits import limits, limits_anew
 from sparsenet.models import load
-from sparsenet.planner.limits import limits, limits_anew
 from sparsenet.tables import printable
 
 __all__ = ["roofline_of"]
@@ -31,6 +31,6 @@ def roofline_of(model: str, batch: int, anew: bool, plot: Path | None, as_json: 
     else:
         results().print(found, f"With {printable(versions_line(about))}.", sep="\n")
     if plot:  # last, so that nothing is lost where it cannot be drawn
-        from sparsenet.insight.roofline_plot import plot_roofline
+        from sparsenet.explain.roofline_plot import plot_roofline
 
         plot_roofline(found, plot)

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from sparsenet.errors import CompileError
-from sparsenet.network import Network
-from sparsenet.planner.machine import machine
+from sparsenet.graph.network import Network
+from sparsenet.machine.facts import machine
 
 if TYPE_CHECKING:
     from sparsenet.engine.engine import Engine

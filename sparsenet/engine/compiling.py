@@ -9,21 +9,21 @@ import numpy as np
 import numpy.typing as npt
 from numba import config
 
-from sparsenet.engine.arena import LARGEST_SCRATCH_BYTES, lay_out
 from sparsenet.engine.engine import Engine, FloatArray, converted
-from sparsenet.engine.lower import Lowered, lower
-from sparsenet.engine.measure import choose_by_measuring, kernels_to_try
 from sparsenet.engine.program import assemble, compile_kernels, constant_bytes
 from sparsenet.engine.recovery import as_it_came, refuse_infinite
 from sparsenet.errors import CompileError, did_you_mean
+from sparsenet.graph.network import Network
+from sparsenet.graph.parts import expect_network
 from sparsenet.layers import Weighted
-from sparsenet.network import Network
-from sparsenet.network_parts import expect_network
+from sparsenet.lowering.arena import LARGEST_SCRATCH_BYTES, lay_out
+from sparsenet.lowering.cost import L2_BYTES
+from sparsenet.lowering.lower import Lowered, lower
+from sparsenet.lowering.measure import choose_by_measuring, kernels_to_try
+from sparsenet.machine.available import available_bytes
+from sparsenet.machine.cores import usable_cores
+from sparsenet.machine.facts import machine
 from sparsenet.passes import fold_batchnorm
-from sparsenet.planner.available import available_bytes
-from sparsenet.planner.cores import usable_cores
-from sparsenet.planner.cost import L2_BYTES
-from sparsenet.planner.machine import machine
 from sparsenet_kernels.forks import TornError, refuse_torn
 
 if TYPE_CHECKING:

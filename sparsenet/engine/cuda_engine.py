@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from sparsenet.engine.arena import Buffer, lay_out
 from sparsenet.engine.cuda_plan import DeviceStep, device_plan, device_steps, lower_for_device
 from sparsenet.engine.engine import FLOAT32, FloatArray, converted
 from sparsenet.engine.recovery import answer_by_reference, beyond_limit, refuse_infinite
-from sparsenet.engine.values import Argument, View
 from sparsenet.errors import CompileError, SparsenetError
-from sparsenet.network import Network
+from sparsenet.graph.network import Network
+from sparsenet.lowering.arena import Buffer, lay_out
+from sparsenet.lowering.choose import Choice
+from sparsenet.lowering.values import Argument, View
 from sparsenet.passes import fold_batchnorm
-from sparsenet.planner.choose import Choice
 from sparsenet_kernels.indices import IndexRangeError
 from sparsenet_kernels.registry import Argument as Declared
 

@@ -7,13 +7,13 @@ differs is the choice: nothing is timed, the form with the fewest multiplication
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from sparsenet.engine.lower import Lowered, lower
-from sparsenet.engine.values import Argument, Step
 from sparsenet.errors import CompileError, did_you_mean
+from sparsenet.graph.network import INPUT, Network, Node
 from sparsenet.layers import Conv2d, Flatten, KWinners, Layer, Linear, Reshape
-from sparsenet.network import INPUT, Network, Node
-from sparsenet.planner.choose import Choice
-from sparsenet.planner.machine import machine
+from sparsenet.lowering.choose import Choice
+from sparsenet.lowering.lower import Lowered, lower
+from sparsenet.lowering.values import Argument, Step
+from sparsenet.machine.facts import machine
 from sparsenet_kernels.formats import pack_complementary, pack_complementary_conv2d
 from sparsenet_kernels.registry import Kernel, kernels
 

@@ -10,23 +10,23 @@ import numpy as np
 import numpy.typing as npt
 
 from sparsenet.engine.again import compile_again, cpu_kind
-from sparsenet.engine.arena import aligned_scratch
 from sparsenet.engine.program import Program
 from sparsenet.engine.recovery import settled
 from sparsenet.engine.threads import claim_threads, ends_cleanly, parallel_turn
 from sparsenet.errors import CompileError, SparsenetError
 from sparsenet.given import real_array
-from sparsenet.network import Network
-from sparsenet.planner.choose import Choice
-from sparsenet.planner.threading_layer import has_tbb
+from sparsenet.graph.network import Network
+from sparsenet.lowering.arena import aligned_scratch
+from sparsenet.lowering.choose import Choice
+from sparsenet.machine.threading_layer import has_tbb
 from sparsenet_kernels.driver import FINISHED, parallel_driver, program_table, serial_driver
-from sparsenet_kernels.native import address_of
+from sparsenet_kernels.step_abi import address_of
 
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from sparsenet.insight.explanation import Explanation
-    from sparsenet.insight.profile import Profile
+    from sparsenet.explain.explanation import Explanation
+    from sparsenet.explain.profile import Profile
 
 __all__ = ["Engine", "FloatArray", "converted"]
 
@@ -200,7 +200,7 @@ class Engine:
             A row per layer: kernel, format and fill, times against the dense kernel's, what binds it; it prints as a
             table, and ``to_dict()`` is ready for JSON.
         """
-        from sparsenet.insight.explain import explain
+        from sparsenet.explain.explain import explain
 
         return explain(self, x, measure=measure, advice=advice)
 
@@ -217,7 +217,7 @@ class Engine:
         Profile
             Time, multiplications, bytes and share of the core's limits, step by step; it prints as a table.
         """
-        from sparsenet.insight.profile import profile
+        from sparsenet.explain.profile import profile
 
         return profile(self, x)
 

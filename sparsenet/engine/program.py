@@ -6,17 +6,17 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from sparsenet.engine.arena import lay_out
-from sparsenet.engine.lower import Lowered
-from sparsenet.engine.values import Argument, Draft, Step, View
 from sparsenet.errors import CompileError
-from sparsenet.planner.available import available_bytes
-from sparsenet.planner.cores import usable_cores
+from sparsenet.lowering.arena import lay_out
+from sparsenet.lowering.lower import Lowered
+from sparsenet.lowering.values import Argument, Draft, Step, View
+from sparsenet.machine.available import available_bytes
+from sparsenet.machine.cores import usable_cores
 from sparsenet.progress import tracked
 from sparsenet_kernels.driver import Watches
-from sparsenet_kernels.native import address_of, array_words
+from sparsenet_kernels.parallel_compile import HELPER_BYTES, compile_together
 from sparsenet_kernels.registry import Kernel, KernelCompileError
-from sparsenet_kernels.together import HELPER_BYTES, compile_together
+from sparsenet_kernels.step_abi import address_of, array_words
 
 __all__ = ["Program", "assemble", "compile_kernels", "constant_bytes"]
 

@@ -11,8 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from sparsenet.errors import SparsenetError
-from sparsenet.meaning import evaluate_within
-from sparsenet.network import Network
+from sparsenet.graph.network import Network
+from sparsenet.graph.reference import evaluate_within
 from sparsenet.passes import fold_batchnorm
 from sparsenet_kernels.driver import FAILED
 

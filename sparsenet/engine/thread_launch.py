@@ -9,7 +9,7 @@ import importlib
 import threading
 from typing import Any
 
-from sparsenet.planner.threading_layer import threading_layer
+from sparsenet.machine.threading_layer import threading_layer
 
 __all__ = ["launch_apart"]
 

@@ -15,8 +15,8 @@ from contextlib import contextmanager
 import numba
 
 from sparsenet.engine.thread_launch import launch_apart
-from sparsenet.planner.cores import whole_cores
-from sparsenet.planner.threading_layer import threading_layer
+from sparsenet.machine.cores import whole_cores
+from sparsenet.machine.threading_layer import threading_layer
 from sparsenet_kernels.forks import preparing
 
 __all__ = ["claim_threads", "ends_cleanly", "parallel_turn"]

@@ -6,7 +6,7 @@ from typing import IO
 
 from sparsenet import storage
 from sparsenet.errors import did_you_mean
-from sparsenet.network import Network
+from sparsenet.graph.network import Network
 
 __all__ = ["BUNDLED", "load"]
 

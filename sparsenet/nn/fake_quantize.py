@@ -12,7 +12,7 @@ from torch import nn
 from torch.nn import functional
 
 from sparsenet.nn.masked import MaskedConv2d, MaskedLinear
-from sparsenet.passes.steps import LARGEST_SHIFT, LARGEST_WEIGHT, Steps
+from sparsenet.passes.quant_params import LARGEST_SHIFT, LARGEST_WEIGHT, Steps
 
 __all__ = ["ByteSteps", "FakeQuantizedConv2d", "FakeQuantizedLinear", "rounded"]
 

@@ -5,8 +5,8 @@ from typing import Any
 import torch
 from torch import nn
 
-from sparsenet.layer_checks import integer, real, wrong
 from sparsenet.nn.winners import winners
+from sparsenet.ops.checks import integer, real, wrong
 
 __all__ = ["KWinners", "KWinners2d"]
 

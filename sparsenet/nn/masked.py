@@ -7,7 +7,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from sparsenet.layer_checks import integer, pair, wrong
+from sparsenet.ops.checks import integer, pair, wrong
 
 __all__ = ["MaskedConv2d", "MaskedLinear", "masked"]
 

@@ -16,8 +16,8 @@ from sparsenet.nn.graph import fold_norms, kind_of, module_of, readers_of
 from sparsenet.nn.observing import Observed, batches_of, observe, ranks_of
 from sparsenet.nn.tracing import traced
 from sparsenet.passes.extents import told_of
+from sparsenet.passes.quant_params import Steps, steps_for
 from sparsenet.passes.search import REACHES
-from sparsenet.passes.steps import Steps, steps_for
 
 __all__ = ["quantize_aware", "without_rounding"]
 

@@ -7,9 +7,9 @@ import numpy as np
 import torch
 
 from sparsenet.errors import SparsenetError
-from sparsenet.layer_checks import integer, real, wrong
 from sparsenet.nn.best_mask import keeping_most
 from sparsenet.nn.masked import MaskedConv2d, MaskedLinear
+from sparsenet.ops.checks import integer, real, wrong
 from sparsenet.packing.masks import Mask
 
 __all__ = ["Regrowth", "regrown_mask"]

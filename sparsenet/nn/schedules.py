@@ -5,10 +5,10 @@ from typing import Any
 import torch
 from torch import nn
 
-from sparsenet.layer_checks import integer, real, wrong
 from sparsenet.nn.best_mask import best_mask
 from sparsenet.nn.kwinners import KWinners, KWinners2d
 from sparsenet.nn.masked import MaskedConv2d, MaskedLinear
+from sparsenet.ops.checks import integer, real, wrong
 
 __all__ = ["KSchedule", "MagnitudePruning", "density_at", "k_at"]
 

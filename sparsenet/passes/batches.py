@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sparsenet.errors import SparsenetError
-from sparsenet.shapes import Shape
+from sparsenet.ops.shapes import Shape
 
 __all__ = ["chunks", "no_samples"]
 

@@ -1,7 +1,7 @@
 """Along which layers bytes can stay bytes, and whether anything below zero matters there."""
 
+from sparsenet.graph.network import Network, Node
 from sparsenet.layers import Flatten, KWinners, Linear, MaxPool2d, ReLU, Reshape
-from sparsenet.network import Network, Node
 
 __all__ = ["loses_negatives", "tail_of", "works_on_bytes"]
 

@@ -7,8 +7,8 @@ from math import prod
 import numpy as np
 import numpy.typing as npt
 
-from sparsenet.meaning import evaluate, leaving
-from sparsenet.network import INPUT, Network
+from sparsenet.graph.network import INPUT, Network
+from sparsenet.graph.reference import evaluate, leaving
 from sparsenet.passes.batches import chunks, no_samples
 from sparsenet.passes.extents import Extent, Extremes
 from sparsenet.progress import tracked

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from sparsenet.graph.network import INPUT, Network, Node
+from sparsenet.graph.reference import evaluate_layer
 from sparsenet.layers import Dequantize, Layer, Quantize, ReLU
-from sparsenet.meaning import evaluate_layer
-from sparsenet.network import INPUT, Network, Node
 from sparsenet.passes.calibration import Observed
-from sparsenet.passes.steps import Steps, steps_for
+from sparsenet.passes.quant_params import Steps, steps_for
 
 __all__ = ["Draft", "Value", "append", "as_bytes", "as_float", "leading_to", "steps_of"]
 

@@ -7,9 +7,9 @@ import numpy as np
 import numpy.typing as npt
 
 from sparsenet.errors import GraphError
+from sparsenet.graph.network import Network, Node
+from sparsenet.graph.parts import expect_network
 from sparsenet.layers import BatchNorm, Conv2d, Linear
-from sparsenet.network import Network, Node
-from sparsenet.network_parts import expect_network
 
 __all__ = ["batch_norm_affine", "fold_batchnorm", "loses_digits"]
 

@@ -7,16 +7,16 @@ from typing import Any
 import numpy.typing as npt
 
 from sparsenet.errors import GraphError, QuantizationWarning, SparsenetError
+from sparsenet.graph.network import INPUT, Network, Node
+from sparsenet.graph.parts import expect_network
 from sparsenet.layers import Conv2d, Dequantize, KWinners, Linear, Quantize, QuantizedConv2d, QuantizedLinear, ReLU
-from sparsenet.network import INPUT, Network, Node
-from sparsenet.network_parts import expect_network
 from sparsenet.passes.byte_paths import loses_negatives, tail_of, works_on_bytes
 from sparsenet.passes.calibration import observe
 from sparsenet.passes.draft import Draft, Value, append, as_bytes, as_float, leading_to, steps_of
 from sparsenet.passes.extents import told_of
 from sparsenet.passes.fold_batchnorm import fold_batchnorm
+from sparsenet.passes.quant_params import quantized_linear, weights_lost
 from sparsenet.passes.search import Wanted, best_conv2d, conv2d_report, relative_error
-from sparsenet.passes.steps import quantized_linear, weights_lost
 from sparsenet.progress import tracked
 
 __all__ = ["quantize", "rounded_network"]

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from sparsenet.graph.reference import evaluate_layer
 from sparsenet.layers import Conv2d, Layer
-from sparsenet.meaning import evaluate_layer
-from sparsenet.passes.steps import ConvSteps, Steps, quantized_conv2d, steps_for, weights_lost
+from sparsenet.passes.quant_params import ConvSteps, Steps, quantized_conv2d, steps_for, weights_lost
 
 __all__ = ["Wanted", "best_conv2d", "conv2d_report", "relative_error"]
 

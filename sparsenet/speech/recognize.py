@@ -11,8 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from sparsenet.errors import AudioError, ModelFormatError, SparsenetError
+from sparsenet.graph.network import Network
 from sparsenet.layers import LogSoftmax, Softmax
-from sparsenet.network import Network
 from sparsenet.speech.audio import Sound, hear_file
 from sparsenet.speech.features import log_mel
 from sparsenet.speech.finding import Missing, Paths, search

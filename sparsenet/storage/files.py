@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import IO, Any
 
 from sparsenet.errors import GraphError, ModelFormatError, SparsenetError
-from sparsenet.network import MOST_NODES, Network
-from sparsenet.network_parts import expect_network
+from sparsenet.graph.network import MOST_NODES, Network
+from sparsenet.graph.parts import expect_network
 from sparsenet.storage.container import Tensors, pack, unpack
 from sparsenet.storage.encoding import WEIGHTS
 from sparsenet.storage.foreign import foreign_hint

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from sparsenet.errors import GraphError, ModelFormatError
+from sparsenet.graph.network import Node
 from sparsenet.layers import (
     Add,
     AvgPool2d,
@@ -29,7 +30,6 @@ from sparsenet.layers import (
     Softmax,
     Weighted,
 )
-from sparsenet.network import Node
 from sparsenet.storage.container import Tensors
 from sparsenet.storage.encoding import WeightRecord, decode_weight, encode_weight, read_weight_record
 from sparsenet.storage.strict_json import expect_keys, shown

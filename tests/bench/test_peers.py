@@ -7,6 +7,7 @@ import pytest
 from sparsenet.bench.peers import PEERS
 from sparsenet.bench.peers.in_scipy import load_scipy
 from sparsenet.errors import CompileError
+from sparsenet.graph.network import INPUT, Network, Node
 from sparsenet.layers import (
     Add,
     AvgPool2d,
@@ -23,7 +24,6 @@ from sparsenet.layers import (
     Reshape,
     Softmax,
 )
-from sparsenet.network import INPUT, Network, Node
 from sparsenet.passes import quantize
 
 in_onnxruntime = importlib.import_module("sparsenet.bench.peers.in_onnxruntime")  # the package has its function

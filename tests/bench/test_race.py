@@ -14,9 +14,9 @@ from sparsenet.bench.race import race
 from sparsenet.bench.tables import race_footnotes, race_table
 from sparsenet.bench.twin import dense_twin, is_float, original_of, twin_of
 from sparsenet.errors import CompileError, SparsenetError
+from sparsenet.graph.network import Network
 from sparsenet.layers import Conv2d, Flatten, KWinners, Linear, ReLU
 from sparsenet.models import BUNDLED, load
-from sparsenet.network import Network
 
 
 class ReferenceEngine:

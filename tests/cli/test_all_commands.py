@@ -10,11 +10,11 @@ import typer
 from sparsenet.bench import __main__ as bench_main
 from sparsenet.bench import contenders, masks
 from sparsenet.cli import app
+from sparsenet.graph.network import Network
 from sparsenet.layers import KWinners, Linear
-from sparsenet.network import Network
 from sparsenet.packing import __main__ as packing_main
 from sparsenet.packing import comparison
-from sparsenet.speech import study, train
+from sparsenet.recipes import study, train
 from sparsenet.speech.recordings import recordings
 
 COMMANDS = tuple(sorted(typer.main.get_command(app).commands))

@@ -7,8 +7,8 @@ import pytest
 
 from sparsenet.bench import contenders
 from sparsenet.commands import bench_command
+from sparsenet.graph.network import Network
 from sparsenet.layers import KWinners, Linear
-from sparsenet.network import Network
 
 
 @pytest.fixture

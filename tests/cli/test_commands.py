@@ -84,8 +84,8 @@ def test_inspect_prints_json(run):
 
 
 def test_inspect_of_a_network_that_says_nothing_of_itself(run, tmp_path):
+    from sparsenet.graph.network import Network
     from sparsenet.layers import ReLU
-    from sparsenet.network import Network
 
     Network.sequential((3,), [ReLU()]).save(tmp_path / "bare.safetensors")
     outcome = run("inspect", tmp_path / "bare.safetensors")
@@ -95,8 +95,8 @@ def test_inspect_of_a_network_that_says_nothing_of_itself(run, tmp_path):
 
 
 def test_inspect_shows_details_of_any_shape_without_being_steered(run, tmp_path):
+    from sparsenet.graph.network import Network
     from sparsenet.layers import ReLU
-    from sparsenet.network import Network
 
     details = {"title": "\x1b[2J", "accuracy": {"a": 0.5}, "licence": ["x", {"y": "[red]"}], "task": 5}
     Network.sequential((3,), [ReLU()], details=details).save(tmp_path / "odd.safetensors")

@@ -110,8 +110,8 @@ def test_a_folder_is_no_network(run, tmp_path):
 
 
 def test_a_network_that_was_not_made_for_sound(run, tmp_path):
+    from sparsenet.graph.network import Network
     from sparsenet.layers import ReLU
-    from sparsenet.network import Network
 
     Network.sequential((3,), [ReLU()]).save(tmp_path / "small.safetensors")
     assert_sorry(run("recognize", ONE, "--model", tmp_path / "small.safetensors"), "front_end")

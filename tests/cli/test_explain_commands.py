@@ -3,10 +3,10 @@ import json
 import numpy as np
 import pytest
 
-from sparsenet.insight import crossover as crossover_module
-from sparsenet.insight import crossover_store
+from sparsenet.bench.studies import crossover as crossover_module
+from sparsenet.bench.studies import crossover_store
+from sparsenet.graph.network import Network
 from sparsenet.layers import KWinners, Linear
-from sparsenet.network import Network
 from sparsenet.packing import uniform
 
 

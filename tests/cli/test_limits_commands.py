@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 import sparsenet
+from sparsenet.graph.network import Network
 from sparsenet.layers import KWinners, Linear
-from sparsenet.network import Network
 
 
 @pytest.fixture(scope="module")
@@ -50,8 +50,8 @@ def test_roofline_measures_again_when_asked(run, model, monkeypatch):
 @pytest.fixture
 def small_displacements(monkeypatch):
     """Displace little: reading gigabytes is for people who want to know."""
-    from sparsenet.insight import residency
-    from sparsenet.insight.cold import Condition
+    from sparsenet.bench.studies import residency
+    from sparsenet.explain.cache_timing import Condition
 
     few = Condition("hot", 0, False, "nothing"), Condition("L2 displaced", 2**20, False, "1.0 MiB read")
     monkeypatch.setattr(residency, "here_conditions", lambda: few)

@@ -11,8 +11,8 @@ import typer
 
 from sparsenet import command_line
 from sparsenet.cli import app, main
+from sparsenet.graph.network import Network
 from sparsenet.layers import KWinners, Linear
-from sparsenet.network import Network
 from sparsenet.speech.recordings import recordings
 
 COMMANDS = tuple(sorted(typer.main.get_command(app).commands))

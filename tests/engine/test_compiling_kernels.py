@@ -3,7 +3,7 @@
 import pytest
 
 from sparsenet.engine import program
-from sparsenet_kernels.together import HELPER_BYTES
+from sparsenet_kernels.parallel_compile import HELPER_BYTES
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ import pytest
 
 import sparsenet as sn
 from sparsenet.engine import threads
-from sparsenet.planner.threading_layer import ThreadingLayer
+from sparsenet.machine.threading_layer import ThreadingLayer
 
 
 @pytest.fixture(scope="module")
@@ -135,7 +135,7 @@ for threads in (1, 3):
 @pytest.mark.parametrize("layer", ["omp", "tbb", "workqueue"])
 def test_torch_keeps_its_number_of_threads(layer):
     pytest.importorskip("torch", reason="needs the extra train")
-    script = "from sparsenet.planner.threading_layer import _loads, has_tbb\n"
+    script = "from sparsenet.machine.threading_layer import _loads, has_tbb\n"
     script += f"if not has_tbb() and {layer!r} == 'tbb' or not _loads({layer!r}): raise SystemExit\n"
     environment = {**os.environ, "NUMBA_THREADING_LAYER": layer}
     subprocess.run([sys.executable, "-c", script + KEEPS_TORCHS_THREADS], env=environment, check=True)

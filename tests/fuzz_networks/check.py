@@ -13,9 +13,9 @@ from error_bound import bounded_output
 
 import sparsenet as sn
 from fuzz_networks.networks import case_of
-from sparsenet.meaning import evaluate
+from sparsenet.graph.reference import evaluate
+from sparsenet.machine.facts import machine
 from sparsenet.passes.fold_batchnorm import batch_norm_affine
-from sparsenet.planner.machine import machine
 from sparsenet.storage import from_bytes, to_bytes
 from sparsenet_kernels.registry import kernels
 

@@ -6,7 +6,7 @@ from math import prod
 import numpy as np
 
 import sparsenet.layers as sn
-from sparsenet.shapes import infer_shape
+from sparsenet.ops.shapes import infer_shape
 
 MOST_NUMBERS = 3000
 """A layer gives no more than this, and has no more than ten times as many weights: the reference is slow."""

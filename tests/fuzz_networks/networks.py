@@ -24,7 +24,7 @@ from fuzz_networks.layers import (
     size_up_to,
     winners_on_bytes,
 )
-from sparsenet.network import INPUT
+from sparsenet.graph.network import INPUT
 
 MOST_SAMPLES = 70
 """More than the largest chunks, of 16 and 64 samples, with a remainder."""

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from numba import config
 
 from sparsenet_kernels.jit import compiled
-from sparsenet_kernels.native import address_of
 from sparsenet_kernels.registry import kernel, kernels, registered_temporarily
 from sparsenet_kernels.simd.ops import load, store
+from sparsenet_kernels.step_abi import address_of
 from sparsenet_kernels.testing import Case, Expected, cases, check_kernel, complaints, leftovers, uses_vectors
 from sparsenet_kernels.testing.memory import GUARD_BYTES, guarded
 

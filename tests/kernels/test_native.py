@@ -9,8 +9,8 @@ import pytest
 from numba import config, njit, types
 
 from sparsenet_kernels.jit import compiled
-from sparsenet_kernels.native import SAMPLES, address_of, array_words, call_step, compile_step, run_step
 from sparsenet_kernels.registry import kernels
+from sparsenet_kernels.step_abi import SAMPLES, address_of, array_words, call_step, compile_step, run_step
 
 compiling = pytest.mark.skipif(bool(config.DISABLE_JIT), reason="steps are compiled")
 
@@ -100,7 +100,7 @@ def test_compiled_code_calls_steps_one_after_the_other():
 def test_a_step_that_fails_a_bounds_check_raises():
     script = """
 import numpy as np
-from sparsenet_kernels.native import address_of, array_words, run_step
+from sparsenet_kernels.step_abi import address_of, array_words, run_step
 from sparsenet_kernels.registry import kernels
 columns, values, out = np.int32([[[5]]]), np.float32([[[1.0]]]), np.zeros((1, 1, 3), np.float32)
 words = [word for array in (columns, values, out) for word in array_words(array.shape, address=address_of(array))]

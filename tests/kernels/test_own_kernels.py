@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numba import config
 
-from sparsenet.planner.own_kernels import stand_ins
+from sparsenet.lowering.own_kernels import stand_ins
 from sparsenet_kernels.jit import compiled
 from sparsenet_kernels.registry import KernelCompileError, kernel, kernels, registered_temporarily
 from sparsenet_kernels.testing import check_kernel

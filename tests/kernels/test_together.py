@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from sparsenet_kernels import together
+from sparsenet_kernels import parallel_compile as together
 from sparsenet_kernels.cache import cache_directory
 from sparsenet_kernels.registry import kernels
 
@@ -19,7 +19,7 @@ COMPILE = """
 import subprocess, sys
 from sparsenet_kernels.cache import cache_directory
 from sparsenet_kernels.registry import kernels
-from sparsenet_kernels.together import compile_together
+from sparsenet_kernels.parallel_compile import compile_together
 
 {before}
 started, start = [], subprocess.Popen

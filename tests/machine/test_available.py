@@ -2,8 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from sparsenet.planner.available import available_bytes
-from sparsenet.planner.machine import machine
+from sparsenet.machine.available import available_bytes
+from sparsenet.machine.facts import machine
 
 OWN = "0::/app\n"
 

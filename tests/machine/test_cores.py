@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sparsenet.planner import cores
+from sparsenet.machine import cores
 
 VERSION2 = "0::/user.slice/app\n"
 VERSION1 = "12:pids:/app\n4:cpu,cpuacct:/app\n1:name=systemd:/app\n"

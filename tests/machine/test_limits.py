@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from sparsenet.planner import limits as module
-from sparsenet.planner.limits import Limits, limits, measure_limits
-from sparsenet.planner.machine import machine
+from sparsenet.machine import limits as module
+from sparsenet.machine.facts import machine
+from sparsenet.machine.limits import Limits, limits, measure_limits
 
 SOME = Limits(4e9, 1e11, {"L1": 4e11, "memory": 1e10}, {"L1": 2**15, "memory": 2**28}, {"bytes": 4e11})
 

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sparsenet.planner import machine as asking
-from sparsenet.planner.machine import FEATURES, machine
+from sparsenet.machine import facts as asking
+from sparsenet.machine.facts import FEATURES, machine
 
 
 @pytest.fixture

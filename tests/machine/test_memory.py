@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from sparsenet.planner.hardware import hardware_line, here_line
-from sparsenet.planner.machine import machine
-from sparsenet.planner.memory import Memory, Node, memory
+from sparsenet.machine.facts import machine
+from sparsenet.machine.memory import Memory, Node, memory
+from sparsenet.machine.summary import hardware_line, here_line
 
 ABSENT = Path("there is no such folder")
 

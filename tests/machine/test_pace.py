@@ -2,10 +2,11 @@
 
 from dataclasses import replace
 
-from sparsenet.planner import limits, pace
-from sparsenet.planner.cost import WeightedWork, predict
-from sparsenet.planner.limits import Limits
-from sparsenet.planner.machine import machine
+from sparsenet.lowering.cost import WeightedWork, predict
+from sparsenet.machine import calibration as pace
+from sparsenet.machine import limits
+from sparsenet.machine.facts import machine
+from sparsenet.machine.limits import Limits
 
 HALF = Limits(1.9e9, 5.95e10, {"L2": 8.8e10, "L3": 1.45e10, "memory": 1e9}, {"L2": 2**20, "L3": 2**24, "memory": 2**28})
 

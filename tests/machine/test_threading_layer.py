@@ -3,7 +3,7 @@ import types
 import numba
 import pytest
 
-from sparsenet.planner import threading_layer as asking
+from sparsenet.machine import threading_layer as asking
 
 
 @pytest.fixture

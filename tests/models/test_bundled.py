@@ -12,8 +12,8 @@ from same_network import assert_same_network
 
 from sparsenet import models
 from sparsenet.errors import ModelFormatError
+from sparsenet.graph.network import density
 from sparsenet.layers import KWinners
-from sparsenet.network import density
 from sparsenet.storage import to_bytes
 
 DIGITS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import sparsenet as sn
-from sparsenet.meaning import evaluate_layer
+from sparsenet.graph.reference import evaluate_layer
 
 torch = pytest.importorskip("torch", reason="needs the extra train")
 from sparsenet.nn import KWinners, KWinners2d, winners  # noqa: E402

@@ -5,8 +5,8 @@ import pytest
 
 import sparsenet as sn
 from sparsenet import packing
-from sparsenet.meaning import evaluate_layer
-from sparsenet.passes.steps import Steps, quantized_conv2d
+from sparsenet.graph.reference import evaluate_layer
+from sparsenet.passes.quant_params import Steps, quantized_conv2d
 
 torch = pytest.importorskip("torch", reason="needs the extra train")
 from torch import nn  # noqa: E402

@@ -13,7 +13,7 @@ from strategies import inputs, networks
 
 import sparsenet as sn
 from sparsenet.passes import calibration as calibrating
-from sparsenet.passes.steps import Steps, quantized_conv2d, quantized_linear, steps_for
+from sparsenet.passes.quant_params import Steps, quantized_conv2d, quantized_linear, steps_for
 from sparsenet.storage import from_bytes, to_bytes
 
 

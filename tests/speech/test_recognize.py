@@ -6,9 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sparsenet.errors import AudioError, ModelFormatError
+from sparsenet.graph.network import Network
 from sparsenet.layers import Flatten, Linear, LogSoftmax, ReLU, Softmax
 from sparsenet.models import load
-from sparsenet.network import Network
 from sparsenet.speech import recognize as module
 from sparsenet.speech.audio import read_audio
 from sparsenet.speech.front_end import FrontEnd

@@ -10,7 +10,7 @@ from storage.forgery import Forgery, Pairs, Raw, dump, get, put
 from storage.samples import sample_files
 
 import sparsenet.layers as sn
-from sparsenet.network import Network
+from sparsenet.graph.network import Network
 from sparsenet.storage import to_bytes
 from sparsenet.storage.kinds import KINDS
 
@@ -78,7 +78,7 @@ def one_of_each_kind():
 
 def joined(shape, layer):
     """Return a network that joins two values of one shape."""
-    from sparsenet.network import Node
+    from sparsenet.graph.network import Node
 
     return Network(shape, [Node("a", sn.ReLU(), ("input",)), Node("b", layer, ("a", "input"))], "b")
 

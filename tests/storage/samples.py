@@ -3,7 +3,7 @@
 import numpy as np
 
 import sparsenet.layers as sn
-from sparsenet.network import INPUT, Network, Node
+from sparsenet.graph.network import INPUT, Network, Node
 from sparsenet.storage import to_bytes
 
 

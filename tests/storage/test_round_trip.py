@@ -14,7 +14,7 @@ from strategies import networks
 
 import sparsenet.layers as sn
 from sparsenet.errors import ModelFormatError, SparsenetError
-from sparsenet.network import Network
+from sparsenet.graph.network import Network
 from sparsenet.storage import from_bytes, load, save, to_bytes
 
 SAMPLES = [speech_like, branched, masked, quantized, wide]

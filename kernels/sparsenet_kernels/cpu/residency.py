@@ -17,7 +17,7 @@ from sparsenet_kernels.cpu.limits import READ_FLOATS, reads
 from sparsenet_kernels.driver import FINISHED, run_samples
 from sparsenet_kernels.forks import compiling
 from sparsenet_kernels.jit import helper
-from sparsenet_kernels.simd.ticks import LINE_BYTES, fence, flush_line, ticks
+from sparsenet_kernels.simd.timestamp_counter import LINE_BYTES, fence, flush_line, ticks
 
 __all__ = ["count_ticks", "parallel_words", "serial_words"]
 

@@ -10,9 +10,9 @@ from numba import config, njit
 
 from sparsenet_kernels.arguments import DTYPES
 from sparsenet_kernels.arguments import Argument as Declared
-from sparsenet_kernels.native import SAMPLES, address_of, array_words, run_step
 from sparsenet_kernels.registry import Kernel
 from sparsenet_kernels.simd.amx import amx_available
+from sparsenet_kernels.step_abi import SAMPLES, address_of, array_words, run_step
 from sparsenet_kernels.testing.case import Argument, Array, Case, mismatch, unwritten
 from sparsenet_kernels.testing.device import call_on_device, can_launch
 from sparsenet_kernels.testing.memory import Guarded, guarded

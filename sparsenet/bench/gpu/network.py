@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from sparsenet.bench.gpu.clock import device_time
+from sparsenet.graph.network import Network
 from sparsenet.models import load
-from sparsenet.network import Network
 
 __all__ = ["network_agrees", "network_times"]
 

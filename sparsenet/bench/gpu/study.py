@@ -16,7 +16,7 @@ from sparsenet.bench.gpu.layer import TINY, WHOLE, Grid, Inputs, Layer, Packed, 
 from sparsenet.bench.gpu.network import network_times
 from sparsenet.bench.gpu.peers import PEERS, cublas_rates, has_torch_on_a_gpu, peer_call
 from sparsenet.errors import CompileError, SparsenetError
-from sparsenet.planner.hardware import here_line
+from sparsenet.machine.summary import here_line
 from sparsenet.whole_files import write_whole
 
 __all__ = ["gpu_study"]

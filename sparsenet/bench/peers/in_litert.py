@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sparsenet.bench.peers.litert_model import to_tflite
-from sparsenet.network import Network
+from sparsenet.graph.network import Network
 
 __all__ = ["load_litert"]
 

@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from sparsenet.bench.peers.onnx_model import BATCH, to_onnx
 from sparsenet.errors import CompileError
-from sparsenet.network import INPUT, Network
+from sparsenet.graph.network import INPUT, Network
 
 __all__ = ["has_onnxruntime", "in_onnxruntime", "load_onnxruntime"]
 

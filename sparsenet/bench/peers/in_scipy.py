@@ -9,6 +9,8 @@ import numpy.typing as npt
 from numpy.lib.stride_tricks import sliding_window_view
 
 from sparsenet.errors import CompileError
+from sparsenet.graph.network import INPUT, Network
+from sparsenet.graph.reference import factor_per_element
 from sparsenet.layers import (
     Add,
     AvgPool2d,
@@ -26,10 +28,8 @@ from sparsenet.layers import (
     Softmax,
     as_pair,
 )
-from sparsenet.meaning import factor_per_element
-from sparsenet.network import INPUT, Network
+from sparsenet.ops.shapes import Shape
 from sparsenet.passes.fold_batchnorm import batch_norm_affine
-from sparsenet.shapes import Shape
 
 __all__ = ["load_scipy", "windows_as_columns"]
 

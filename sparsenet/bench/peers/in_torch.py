@@ -8,6 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from sparsenet.errors import CompileError
+from sparsenet.graph.network import INPUT, Network
+from sparsenet.graph.reference import factor_per_element
 from sparsenet.layers import (
     Add,
     AvgPool2d,
@@ -25,9 +27,7 @@ from sparsenet.layers import (
     Softmax,
     as_pair,
 )
-from sparsenet.meaning import factor_per_element
-from sparsenet.network import INPUT, Network
-from sparsenet.shapes import Shape
+from sparsenet.ops.shapes import Shape
 
 __all__ = ["load_torch", "torch_operations"]
 

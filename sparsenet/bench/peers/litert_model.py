@@ -15,6 +15,8 @@ import numpy as np
 import numpy.typing as npt
 
 from sparsenet.errors import CompileError
+from sparsenet.graph.network import INPUT, Network
+from sparsenet.graph.reference import factor_per_element
 from sparsenet.layers import (
     Add,
     AvgPool2d,
@@ -30,9 +32,7 @@ from sparsenet.layers import (
     Softmax,
     as_pair,
 )
-from sparsenet.meaning import factor_per_element
-from sparsenet.network import INPUT, Network
-from sparsenet.shapes import Shape
+from sparsenet.ops.shapes import Shape
 
 __all__ = ["to_tflite"]
 

@@ -13,6 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 from sparsenet.errors import CompileError
+from sparsenet.graph.network import INPUT, Network, Node
+from sparsenet.graph.reference import factor_per_element
 from sparsenet.layers import (
     Add,
     AvgPool2d,
@@ -30,10 +32,8 @@ from sparsenet.layers import (
     Softmax,
     as_pair,
 )
-from sparsenet.meaning import factor_per_element
-from sparsenet.network import INPUT, Network, Node
-from sparsenet.planner.machine import machine
-from sparsenet.shapes import Shape
+from sparsenet.machine.facts import machine
+from sparsenet.ops.shapes import Shape
 
 __all__ = ["BATCH", "float_bytes", "int8_bytes", "to_onnx"]
 

@@ -14,7 +14,7 @@ from sparsenet.bench.peers.in_openvino import load_openvino
 from sparsenet.bench.peers.in_scipy import load_scipy
 from sparsenet.bench.peers.in_torch import load_torch
 from sparsenet.bench.peers.onnx_model import float_bytes, int8_bytes
-from sparsenet.network import Network
+from sparsenet.graph.network import Network
 
 __all__ = ["PEERS", "Peer"]
 

@@ -13,7 +13,7 @@ from sparsenet_kernels.simd.amx import amx_available
 from sparsenet_kernels.simd.byte_outer import sums_add_outer, sums_total
 from sparsenet_kernels.simd.ops import store
 from sparsenet_kernels.simd.sums import sums_at, sums_zero
-from sparsenet_kernels.simd.ticks import can_flush, fence, flush_line, ticks
+from sparsenet_kernels.simd.timestamp_counter import can_flush, fence, flush_line, ticks
 
 pytestmark = pytest.mark.skipif(bool(config.DISABLE_JIT), reason="vector operations exist in compiled code only")
 

@@ -1,0 +1,42 @@
+"""What complementary masks would take in their own kernel, and why another one runs them."""
+
+from collections.abc import Iterator, Sequence
+
+from sparsenet.explain.predictions import Forecast, Packs, forecast
+from sparsenet.graph.network import Network
+from sparsenet.layers import Linear, QuantizedConv2d, QuantizedLinear
+
+__all__ = ["overlaid_sets_notes"]
+
+
+def overlaid_sets_notes(net: Network, layers: Sequence[str], now: Forecast, batch: int, packs: Packs) -> Iterator[str]:
+    """Say of each layer what its complementary sets would take in their own kernel, packed to count them.
+
+    The planner never chooses that kernel by itself: csc keeps the same weights without empty places.
+
+    Parameters
+    ----------
+    net : Network
+    layers : sequence of str
+        With complementary masks.
+    now : Forecast
+        With the kernels that the planner chooses.
+    batch : int
+    packs : dict
+        Weights that were packed; sets are added.
+    """
+    in_bytes = [name for name in layers if isinstance(net[name], QuantizedConv2d | QuantizedLinear)]
+    for name in in_bytes:
+        yield f"{name}: no kernel overlays sets of bytes; {now.choices[name].kernel} takes zeros anywhere"
+    overlaid = [name for name in layers if name not in in_bytes]
+    tried = [forecast(net, batch, packs, _kernels(net, overlaid, inputs)) for inputs in ("dense", "active") if overlaid]
+    for name in overlaid:
+        least_us = min(found.layers_us[name] for found in tried)
+        times = f"{least_us:,.2f} µs predicted, {now.choices[name].kernel} {now.layers_us[name]:,.2f}"
+        yield f"{name}: sets overlaid in their own kernel would take {times}, without the places that sets leave empty"
+
+
+def _kernels(net: Network, layers: Sequence[str], inputs: str) -> dict[str, str]:
+    return {
+        name: f"{'linear' if isinstance(net[name], Linear) else 'conv2d'}_f32_complementary_{inputs}" for name in layers
+    }

@@ -1,0 +1,113 @@
+"""Networks that might be, beside the one there is: data that print themselves."""
+
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rich.console import Console, ConsoleOptions, RenderResult
+
+__all__ = ["WhatIf", "WhatIfLayer", "WhatIfRow"]
+
+
+@dataclass(frozen=True)
+class WhatIfLayer:
+    """One layer in a network that might be.
+
+    Attributes
+    ----------
+    layer, kind : str
+    family : str
+        Of its mask; "" where the layer keeps its own, or has no weights.
+    density : float or None
+        The fraction of weights kept: the nearest to the one asked for that the family has; None without weights.
+    kernel : str
+        The fastest predicted; "" without weights.
+    predicted_us : float
+        For one sample.
+    """
+
+    layer: str
+    kind: str
+    family: str
+    density: float | None
+    kernel: str
+    predicted_us: float
+
+
+@dataclass(frozen=True)
+class WhatIfRow:
+    """A network that might be; times in microseconds for one sample.
+
+    Attributes
+    ----------
+    name : str
+        "as it is", "dense kernels", "its own masks", or a family of masks.
+    layers : tuple of WhatIfLayer
+        Those that run anything of their own.
+    density : float or None
+        The fraction kept of all weights; None where there are none.
+    call_us : float
+        Predicted for the call from Python, and for copying the input and the result.
+    predicted_us : float
+        The whole network with its call.
+    measured_us : float or None
+        The same, where measuring was asked for.
+    notes : tuple of str
+        Layers for which the family has no mask and what they got instead, or whose mask has no kernel of its own.
+    """
+
+    name: str
+    layers: tuple[WhatIfLayer, ...]
+    density: float | None
+    call_us: float
+    predicted_us: float
+    measured_us: float | None
+    notes: tuple[str, ...]
+
+    @property
+    def time_us(self) -> float:
+        """Measured, or predicted where nothing was."""
+        return self.predicted_us if self.measured_us is None else self.measured_us
+
+
+@dataclass(frozen=True)
+class WhatIf:
+    """Networks that might be, beside the one there is.
+
+    Attributes
+    ----------
+    rows : tuple of WhatIfRow
+        The first is the network as it is, the second the same with kernels that skip nothing.
+    density, active : float or None
+        As asked for.
+    batch : int
+        Samples of one call.
+    """
+
+    rows: tuple[WhatIfRow, ...]
+    density: float | None
+    active: float | None
+    batch: int
+
+    @property
+    def best(self) -> WhatIfRow:
+        """The fastest network that might be: measured, or predicted where nothing was."""
+        return min(self.rows[2:], key=lambda row: row.time_us)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Give everything by its name, ready for JSON."""
+        rows = [asdict(row) | {"layers": [asdict(layer) for layer in row.layers]} for row in self.rows]
+        return asdict(self) | {"rows": [row | {"notes": list(row["notes"])} for row in rows], "best": self.best.name}
+
+    def __repr__(self) -> str:
+        return f"<WhatIf of {len(self.rows)} networks, of which {self.best.name} is fastest>"
+
+    def __rich_console__(self, console: "Console", options: "ConsoleOptions") -> "RenderResult":
+        from sparsenet.explain.what_if_table import what_if_parts
+
+        yield from what_if_parts(self)
+
+    def _repr_html_(self) -> str:
+        from sparsenet.tables import as_html
+
+        return as_html(self)

@@ -1,5 +1,0 @@
-"""What a network costs, and what an engine does with it."""
-
-from sparsenet.insight.work import LayerWork, TotalWork, total, work
-
-__all__ = ["LayerWork", "TotalWork", "total", "work"]

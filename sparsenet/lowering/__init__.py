@@ -1,0 +1,1 @@
+"""From operations to kernel steps: implementations, their choice, their cost, the arena."""

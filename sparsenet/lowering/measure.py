@@ -1,0 +1,249 @@
+"""Asking the machine: the few kernels that might be best for a layer run in the whole network, and are timed.
+
+Whole networks are timed, never kernels by themselves: what surrounds a kernel decides what is in the caches and how
+fast the clock runs.
+"""
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import zip_longest
+from typing import Any
+
+from sparsenet.lowering.arena import LARGEST_SCRATCH_BYTES, lay_out
+from sparsenet.lowering.choose import Choice
+from sparsenet.lowering.lower import Lowered
+from sparsenet.lowering.own_kernels import is_own
+from sparsenet.lowering.predicted_steps import call_s
+from sparsenet.progress import tracked
+from sparsenet_kernels.registry import Kernel
+
+__all__ = ["choose_by_measuring", "kernels_to_try", "least_us", "worth_trying"]
+
+WORTH_TRYING = 3.0
+"""A kernel that is predicted to take this many times as long as the best is not tried, save for the dense one: each may
+have to be compiled first. Of 260 layers, tried with 5.0, none was fastest with one beyond 3.0; 2.5 would have slowed
+four down, by up to 24 %."""
+
+MOST_TRIED = 4
+BETTER = 0.97
+"""A kernel replaces the predicted one when the network then takes less than this share of its time: less is noise."""
+
+ROUNDS = 25
+IN_A_ROW = 4
+"""Calls of one network before the next has its turn: the first finds the caches and the clock as another left them."""
+
+LONGEST_ROW_S = 0.1
+"""Fewer calls, though, where they take this long: what others left in the caches is no more than noise to them."""
+
+LONGEST_S = 0.12
+"""Timing one layer's kernels ends after this, when each has had three turns besides the first."""
+
+LEAST_TURNS, SLOW_S = 2, 2.0
+"""Of networks so slow that even that takes long, each has two turns: the first, that warms up, and one that counts."""
+
+LONGEST_IN_ALL_S = 10.0
+"""No layer's kernels are timed after this; with what was begun before it ends."""
+
+MOST_STEPS = 100_000
+"""Steps of all programs that are written for timing: each takes some 0.1 ms."""
+
+Forced = dict[str, str]
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One layer's kernel in its network, ready to run."""
+
+    kernel: str
+    lowered: Lowered
+    run: Callable[[], object]
+
+
+def choose_by_measuring(
+    first: Lowered,
+    forced: Mapping[str, str],
+    lower_with: Callable[[Forced], Lowered],
+    runner: Callable[[Lowered], Callable[[], object]],
+    progress: bool | None,
+) -> Lowered:
+    """Replace predicted kernels by measured ones, one layer after the other, the slowest first.
+
+    Layers alike are one: they are given each kernel together, and timed once. Timing ends when its budget is used up;
+    the layers that are left keep what was predicted, and their reason says so.
+
+    Parameters
+    ----------
+    first : Lowered
+        As predicted.
+    forced : mapping of str to str
+        Kernels that may not be changed, by layer.
+    lower_with : callable
+        Lowers the network with the kernels given by layer.
+    runner : callable
+        Makes a function that runs a lowered network once, on inputs that change from call to call.
+    progress : bool or None
+        Whether to show what is timed; None for terminals and notebooks only.
+
+    Returns
+    -------
+    Lowered
+        Its choices say what was measured: the whole network's time for one sample, by kernel.
+    """
+    best, chosen, budget = first, dict(forced), Budget(first)
+    measured: dict[str, dict[str, float]] = {}
+    groups = _alike(choice for choice in first.plan.choices if choice.layer not in forced)
+    for alike in tracked(groups, _doing, progress, len(groups)):
+        names = worth_trying(alike[0])
+        if not budget.allows(len(names)):
+            break
+        layers = [choice.layer for choice in alike]
+        trials = []
+        for name in names:
+            lowered = lower_with({**chosen, **dict.fromkeys(layers, name)})
+            trials.append(Trial(name, lowered, runner(lowered)))
+        times_us = [time_us / first.draft.batch for time_us in least_us([trial.run for trial in trials])]
+        fastest = min(range(len(trials)), key=times_us.__getitem__)
+        winner = fastest if times_us[fastest] < BETTER * times_us[0] else 0
+        chosen |= dict.fromkeys(layers, names[winner])
+        best = trials[winner].lowered
+        measured |= {layer: dict(zip(names, times_us, strict=True)) for layer in layers}
+    return _with_reasons(best, first, measured, forced)
+
+
+def _doing(alike: Sequence[Choice]) -> str:
+    others = f" and {len(alike) - 1} like it" if len(alike) > 1 else ""
+    return f"timing kernels for {alike[0].layer}{others}, kinds of layers"
+
+
+class Budget:
+    """What timing may take: a network of thousands of layers would be written, and run, for each of them."""
+
+    def __init__(self, first: Lowered) -> None:
+        self.steps, self.call_s = len(first.draft.steps), call_s(first)
+        self.left = MOST_STEPS
+        self.ends_s = time.perf_counter() + LONGEST_IN_ALL_S
+        if lay_out(first.draft.buffers, first.draft.batch) > LARGEST_SCRATCH_BYTES:
+            self.left = 0  # each program that is timed has scratch memory of its own
+
+    def allows(self, trials: int) -> bool:
+        """Tell whether so many more programs may be written and timed, and count them."""
+        self.left -= trials * self.steps
+        shortest_s = LEAST_TURNS * trials * self.call_s
+        return self.left >= 0 and time.perf_counter() + shortest_s < self.ends_s
+
+
+def _alike(choices: Iterable[Choice]) -> list[list[Choice]]:
+    """Group the layers for which everything is predicted alike: they do the same work. The slowest come first."""
+    groups: dict[tuple[Any, ...], list[Choice]] = {}
+    for choice in sorted(choices, key=_predicted, reverse=True):
+        groups.setdefault((choice.kernel, *choice.predicted_us.items()), []).append(choice)
+    return list(groups.values())
+
+
+def kernels_to_try(
+    first: Lowered, forced: Mapping[str, str], lower_with: Callable[[Forced], Lowered]
+) -> Iterator[Kernel]:
+    """Yield the kernels that measuring will most likely run, so that they can be compiled at once.
+
+    All layers take their second choice at once, then their third: of 60 layers, one at a time took as long to lower as
+    measuring them (18 of 32 s). Layers that :class:`Budget` leaves out are not timed, and are not compiled for.
+    """
+    others: dict[str, list[str]] = {}
+    budget = Budget(first)
+    for alike in _alike(choice for choice in first.plan.choices if choice.layer not in forced):
+        names = worth_trying(alike[0])
+        if not budget.allows(len(names)):
+            break
+        others |= {choice.layer: names[1:] for choice in alike}
+    turns = zip_longest(*others.values())
+    plans = ({layer: name for layer, name in zip(others, names, strict=True) if name} for names in turns)
+    for lowered in (first, *(lower_with({**forced, **plan}) for plan in plans)):
+        yield from (step.kernel for step in lowered.draft.steps)
+
+
+def _predicted(choice: Choice) -> float:
+    return choice.predicted_us.get(_key(choice, choice.predicted_us), 0.0)
+
+
+def _key(choice: Choice, times_us: Mapping[str, float]) -> str:
+    """Return the chosen kernel as it is called among the candidates, with its variant or without."""
+    return choice.kernel if choice.kernel in times_us else choice.kernel.partition("__")[0]
+
+
+def worth_trying(choice: Choice) -> list[str]:
+    """List the predicted kernel first, the dense one always, others that may be as good, and those from elsewhere."""
+    times = choice.predicted_us
+    own = [name for name in times if is_own(name)]
+    order = sorted((name for name in times if name not in own), key=times.__getitem__)
+    near = [name for name in order if times[name] <= WORTH_TRYING * times[order[0]]][:MOST_TRIED]
+    dense = [name for name in order if name.endswith("_dense_dense") and name not in near]
+    return [*near, *dense, *own]
+
+
+def least_us(
+    runs: list[Callable[[], object]],
+    doing: str = "",
+    progress: bool | None = False,
+    longest_s: float = LONGEST_S,
+    row_s: float = 0.0,
+) -> list[float]:
+    """Time the functions in turn, each at least so long before the next one, and return each one's shortest time."""
+    least = [float("inf")] * len(runs)
+    began = time.perf_counter()
+    for turn in tracked(range(ROUNDS), doing, progress, ROUNDS):
+        for i, run in enumerate(runs):
+            times_us = list(_row_us(run, row_s))
+            if turn > 0:  # the first turn warms up
+                least[i] = min(least[i], *times_us)
+        took_s = time.perf_counter() - began
+        if (turn >= 3 and took_s > longest_s) or (turn >= LEAST_TURNS - 1 and took_s > max(longest_s, SLOW_S)):
+            break
+    return least
+
+
+def _row_us(run: Callable[[], object], row_s: float) -> Iterator[float]:
+    """Time a function several times in a row, as long as was asked for."""
+    began, calls = time.perf_counter_ns(), 0
+    while (
+        calls < 1
+        or (calls < IN_A_ROW and time.perf_counter_ns() - began < LONGEST_ROW_S * 1e9)
+        or time.perf_counter_ns() - began < row_s * 1e9
+    ):
+        start = time.perf_counter_ns()
+        run()
+        yield (time.perf_counter_ns() - start) / 1000
+        calls += 1
+
+
+def _with_reasons(
+    best: Lowered, first: Lowered, measured: Mapping[str, Mapping[str, float]], forced: Mapping[str, str]
+) -> Lowered:
+    predicted = {choice.layer: choice for choice in first.plan.choices}
+    choices = [
+        replace(
+            choice,
+            predicted_us=predicted[choice.layer].predicted_us,
+            measured_us=measured[choice.layer],
+            reason=_reason(choice, measured[choice.layer], predicted[choice.layer].reason),
+        )
+        if choice.layer in measured
+        else choice
+        if choice.layer in forced
+        else replace(choice, reason=f"{choice.reason}; not measured, for that would take too long")
+        for choice in best.plan.choices
+    ]
+    return replace(best, plan=replace(best.plan, choices=choices))
+
+
+def _reason(choice: Choice, times_us: Mapping[str, float], predicted: str) -> str:
+    name = _key(choice, times_us)
+    dense = next((time_us for kernel, time_us in times_us.items() if kernel.endswith("_dense_dense")), None)
+    if len(times_us) == 1:
+        return f"{predicted}; no other comes near"
+    what = (
+        predicted.partition(":")[0] if name == next(iter(times_us)) else "predicted to be slower, but measured faster"
+    )
+    if dense is None or name.endswith("_dense_dense"):
+        return f"{what}: fastest of {len(times_us)} measured"
+    return f"{what}: the network takes {times_us[name]:,.1f} µs with it, {dense:,.1f} with the dense kernel, measured"

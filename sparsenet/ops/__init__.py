@@ -1,0 +1,1 @@
+"""Operations: what is true of each kind of layer on any machine."""

@@ -1,1 +1,0 @@
-"""Which kernel and format each layer gets, on which machine, and why."""

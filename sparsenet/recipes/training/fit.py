@@ -1,0 +1,252 @@
+"""The training loop: seeded, with a checkpoint that a later call goes on from as if it had never stopped."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+from torch.nn import functional
+
+from sparsenet.errors import SparsenetError
+from sparsenet.graph.network import Network
+from sparsenet.nn import Regrowth, quantize_aware, without_rounding
+from sparsenet.packing.masks import Mask
+from sparsenet.recipes.prepared import features_of
+from sparsenet.recipes.training.data import Samples, TrainingData, calibration_of, epoch_of, masked
+from sparsenet.recipes.training.model import as_module, build_model, masks_of, set_active
+from sparsenet.recipes.training.recipe import Recipe
+
+__all__ = ["CHECKPOINT", "Epoch", "Trained", "fit", "fit_rounded"]
+
+CHECKPOINT = "checkpoint.pt"
+"""Written after each epoch: 30 MB of a dense network, 2 of a sparse one."""
+
+ROUNDED_STEPS = 0.03
+"""The first step size of the rounded epochs, over the highest of those before."""
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """How one epoch went: its number, its mean loss, the share of its clips that were right, and how long it took."""
+
+    number: int
+    loss: float
+    share_right: float
+    time_s: float
+
+
+@dataclass(frozen=True, eq=False)
+class Trained:
+    """A module, and how its epochs went."""
+
+    model: nn.Sequential
+    history: tuple[Epoch, ...]
+
+
+@dataclass(eq=False)
+class _Training:
+    """What changes while a network is trained."""
+
+    recipe: Recipe
+    model: nn.Sequential
+    optimizer: torch.optim.Optimizer
+    schedule: torch.optim.lr_scheduler.LRScheduler
+    teachers: list[nn.Sequential]
+    regrowths: list[Regrowth]
+    history: list[Epoch] = field(default_factory=list)
+
+
+def fit(
+    recipe: Recipe,
+    data: TrainingData,
+    folder: Path,
+    teachers: tuple[Network, ...] = (),
+    tell: Callable[[Epoch], object] = lambda epoch: None,
+) -> Trained:
+    """Train a network, or go on training it where ``folder`` holds a checkpoint of the same recipe.
+
+    Parameters
+    ----------
+    recipe : Recipe
+    data : TrainingData
+    folder : Path
+        Where the checkpoint is kept.
+    teachers : tuple of Network
+        Whose answers are learned from, if any.
+    tell : callable
+        Is given each epoch when it is done.
+
+    Returns
+    -------
+    Trained
+
+    Raises
+    ------
+    SparsenetError
+        When the checkpoint is that of another recipe, or an epoch is smaller than a batch.
+    """
+    training = _begun(recipe, data, teachers)
+    _resume(training, folder / CHECKPOINT)
+    for epoch in range(len(training.history), recipe.epochs):
+        set_active(training.model, recipe, epoch)
+        training.history.append(_timed_epoch(training, data, epoch))
+        _save(training, folder / CHECKPOINT)
+        tell(training.history[-1])
+    set_active(training.model, recipe, recipe.epochs)
+    return Trained(training.model.eval(), tuple(training.history))
+
+
+def fit_rounded(
+    trained: Trained,
+    recipe: Recipe,
+    data: TrainingData,
+    teachers: tuple[Network, ...] = (),
+    tell: Callable[[Epoch], object] = lambda epoch: None,
+) -> Trained:
+    """Train some more, with rounding to 8 bits in the forward pass, as the recipe's ``rounded_epochs`` has it.
+
+    Few epochs, made in one go: there is no checkpoint of them.
+
+    Parameters
+    ----------
+    trained : Trained
+        Of :func:`fit`.
+    recipe, data, teachers, tell
+        As for :func:`fit`.
+
+    Returns
+    -------
+    Trained
+        A module without rounding, its batch norms folded: what is to be exported and rounded. The module of
+        ``trained`` as it is where the recipe has no such epochs.
+    """
+    if not recipe.rounded_epochs:
+        return trained
+    calibration = torch.from_numpy(features_of(calibration_of(data, recipe).images)[:, None])
+    model = quantize_aware(trained.model, calibration)
+    steps = recipe.rounded_epochs * (len(epoch_of(data, recipe, 0)) // recipe.batch)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=recipe.learning_rate * ROUNDED_STEPS, weight_decay=0.0)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
+    # bfloat16 has no more bits than the bytes that are imitated
+    exact = replace(recipe, bfloat16=False)
+    training = _Training(exact, model, optimizer, schedule, [as_module(teacher) for teacher in teachers], [])
+    for epoch in range(recipe.epochs, recipe.epochs + recipe.rounded_epochs):
+        training.history.append(_timed_epoch(training, data, epoch))
+        tell(training.history[-1])
+    return Trained(without_rounding(model).eval(), (*trained.history, *training.history))
+
+
+def _begun(recipe: Recipe, data: TrainingData, teachers: tuple[Network, ...]) -> _Training:
+    steps = len(epoch_of(data, recipe, 0)) // recipe.batch
+    if steps == 0:
+        raise SparsenetError(f"expected an epoch of at least one batch of {recipe.batch} clips, got fewer")
+    masks = masks_of(recipe, teachers[0] if teachers else None)
+    model = build_model(recipe, masks)
+    optimizer = torch.optim.AdamW(
+        model.parameters(), lr=recipe.learning_rate, weight_decay=recipe.weight_decay, fused=True
+    )
+    # one more than are made: the last step of the schedule would be a step size of zero
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimizer, recipe.learning_rate, total_steps=recipe.epochs * steps + 1, pct_start=recipe.warm_up
+    )
+    moving = masks if recipe.regrow_epochs else {}
+    regrowths = [_regrowth(recipe, model, name, mask, optimizer, steps) for name, mask in moving.items()]
+    return _Training(recipe, model, optimizer, schedule, [as_module(teacher) for teacher in teachers], regrowths)
+
+
+def _regrowth(
+    recipe: Recipe, model: nn.Sequential, name: str, mask: Mask, optimizer: torch.optim.Optimizer, epoch_steps: int
+) -> Regrowth:
+    """Let a layer's mask change after each epoch."""
+    steps = recipe.regrow_epochs * epoch_steps + 1  # the last change is at the end of the last such epoch
+    layer = getattr(model, name)
+    return Regrowth(layer, mask, steps=steps, every=epoch_steps, share=recipe.regrow_share, optimizer=optimizer)
+
+
+def _timed_epoch(training: _Training, data: TrainingData, epoch: int) -> Epoch:
+    began, r = time.perf_counter(), np.random.default_rng((1, training.recipe.seed, epoch))
+    loss, right = _run_epoch(training, epoch_of(data, training.recipe, epoch), r)
+    return Epoch(epoch, loss, right, time.perf_counter() - began)
+
+
+def _run_epoch(training: _Training, samples: Samples, r: np.random.Generator) -> tuple[float, float]:
+    """Make the steps of an epoch; return its mean loss and the share that was right."""
+    recipe, losses, right = training.recipe, 0.0, 0
+    training.model.train()
+    steps = len(samples) // recipe.batch
+    for step in range(steps):
+        batch = slice(step * recipe.batch, (step + 1) * recipe.batch)
+        x = torch.from_numpy(features_of(masked(samples.images[batch], r))[:, None])
+        classes = torch.from_numpy(samples.classes[batch])
+        loss, scores = _loss(training, x, classes)
+        training.optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        training.optimizer.step()
+        training.schedule.step()
+        for regrowth in training.regrowths:
+            regrowth.step()
+        losses += float(loss.detach())
+        right += int((scores.argmax(1) == classes).sum())
+    return losses / steps, right / (steps * recipe.batch)
+
+
+def _loss(training: _Training, x: torch.Tensor, classes: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return the loss of a batch, and its scores."""
+    recipe = training.recipe
+    x = x.contiguous(memory_format=torch.channels_last)
+    with torch.autocast("cpu", torch.bfloat16, enabled=recipe.bfloat16):
+        scores = training.model(x).float()
+        taught = _taught(training.teachers, x, recipe.temperature)
+    loss = functional.cross_entropy(scores, classes, label_smoothing=recipe.label_smoothing)
+    if taught is not None:
+        # T^2 keeps the size of its gradient independent of T (Hinton, Vinyals and Dean, arXiv 1503.02531, section 2)
+        logs = (scores / recipe.temperature).log_softmax(1)
+        far = recipe.temperature**2 * functional.kl_div(logs, taught, reduction="batchmean")
+        loss = (1 - recipe.teacher_weight) * loss + recipe.teacher_weight * far
+    return loss, scores
+
+
+def _taught(teachers: list[nn.Sequential], x: torch.Tensor, temperature: float) -> torch.Tensor | None:
+    """Return the mean of the teachers' shares at a temperature, None without teachers."""
+    if not teachers:
+        return None
+    with torch.no_grad():
+        shares = [(teacher(x).float() / temperature).softmax(1) for teacher in teachers]
+        return torch.stack(shares).mean(0)
+
+
+def _save(training: _Training, path: Path) -> None:
+    """Write the checkpoint; the one that is there stays until all is written."""
+    state = {
+        "recipe": training.recipe.to_dict(),
+        "model": training.model.state_dict(),
+        "optimizer": training.optimizer.state_dict(),
+        "schedule": training.schedule.state_dict(),
+        "regrowths": [regrowth.state_dict() for regrowth in training.regrowths],
+        "history": [vars(epoch) for epoch in training.history],
+    }
+    partial = path.with_name(f"{path.name}.partial")
+    torch.save(state, partial)
+    partial.replace(path)
+
+
+def _resume(training: _Training, path: Path) -> None:
+    """Go on from a checkpoint if there is one."""
+    if not path.is_file():
+        return
+    state: dict[str, Any] = torch.load(path, weights_only=True)
+    # rounded epochs come after those of the checkpoint
+    if replace(Recipe.from_dict(state["recipe"]), rounded_epochs=training.recipe.rounded_epochs) != training.recipe:
+        raise SparsenetError(f"expected a checkpoint of the same recipe in {path}; choose another folder or delete it")
+    training.model.load_state_dict(state["model"])
+    training.optimizer.load_state_dict(state["optimizer"])
+    training.schedule.load_state_dict(state["schedule"])
+    for regrowth, kept in zip(training.regrowths, state.get("regrowths", []), strict=True):
+        regrowth.load_state_dict(kept)
+    training.history = [Epoch(**epoch) for epoch in state["history"]]
