@@ -7,7 +7,7 @@ from sparsenet.lowering.arena import Buffer
 from sparsenet.lowering.draft import Draft, View, emit
 from sparsenet.lowering.task import Task
 from sparsenet.lowering.tensor import Layout, Tensor
-from sparsenet.ops.shapes import Shape
+from sparsenet.ops.geometry import Shape
 from sparsenet_kernels.indices import check_index
 
 __all__ = [

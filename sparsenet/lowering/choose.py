@@ -72,7 +72,7 @@ def variant_for(candidate: Candidate, outputs: int, machine: Machine) -> Kernel:
     known = {kernel.variant: kernel for kernel in variants_of(candidate.base) if kernel.bundled}
     if "" in known:
         return known[""]
-    suited, single = known["wide" if machine.vector_bits >= 512 else "narrow"], known.get("single")
+    suited, single = known[machine.register_width], known.get("single")
     # the narrow variant may have one vector of outputs, too, and fewer sums to keep
     fewer = single is not None and single.packing["vectors"] < suited.packing["vectors"]
     return single if single is not None and fewer and outputs <= 16 else suited

@@ -16,7 +16,7 @@ from sparsenet.lowering.footprint import refuse_padding
 from sparsenet.lowering.step_work import StepCosts
 from sparsenet.lowering.task import Lowering, Task
 from sparsenet.lowering.tensor import Layout, Tensor, channels_last, layout_of
-from sparsenet.ops.shapes import Shape
+from sparsenet.ops.geometry import Shape
 
 __all__ = ["IMPLEMENTATIONS", "LOWERINGS", "STEP_COSTS"]
 

@@ -10,7 +10,7 @@ from sparsenet.lowering.predicted import Cost
 from sparsenet.machine.calibration import pace_of
 from sparsenet.machine.facts import Machine
 
-__all__ = ["CALL_NS", "L2_BYTES", "VECTOR_NS", "cost_of", "reading_ns"]
+__all__ = ["CALL_NS", "VECTOR_NS", "cost_of", "reading_ns"]
 
 VECTOR_NS = 0.18
 """A fused multiply-add of 16 numbers, in a tile that holds many sums."""
@@ -20,8 +20,6 @@ CACHED_NS_PER_BYTE = 0.010
 """Reading weights from the second-level cache."""
 FAR_NS_PER_BYTE = 0.033
 """Reading weights from beyond it."""
-L2_BYTES = 1_000_000
-"""Used where the machine does not say how large its second-level cache is."""
 
 
 def cost_of(arithmetic_ns: float, addresses_ns: float = 0.0, traffic_ns: float = 0.0, calls: float = 1.0) -> Cost:
@@ -32,6 +30,6 @@ def cost_of(arithmetic_ns: float, addresses_ns: float = 0.0, traffic_ns: float =
 def reading_ns(size_bytes: int, machine: Machine) -> float:
     """Predict how long reading all weights of a layer takes, from the nearest level that holds them."""
     pace = pace_of(machine)
-    if size_bytes <= (machine.l2_bytes or L2_BYTES):
+    if size_bytes <= machine.assumed_l2_bytes:
         return size_bytes * CACHED_NS_PER_BYTE * pace.cached
     return size_bytes * FAR_NS_PER_BYTE * pace.far

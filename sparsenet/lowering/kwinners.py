@@ -5,12 +5,12 @@ from math import ceil, prod
 import numpy as np
 import numpy.typing as npt
 
-from sparsenet.graph.reference import factor_per_element
 from sparsenet.lowering.bytes import byte_buffer, whole_vectors
 from sparsenet.lowering.draft import View, emit, scratch
 from sparsenet.lowering.step_work import Shapes, StepCosts, StepWork
 from sparsenet.lowering.task import Lowering, Task
 from sparsenet.lowering.tensor import Lists, Tensor, channels_last, dense_buffer, listed
+from sparsenet.ops.kwinners import factor_per_element
 
 __all__ = ["LOWERINGS", "STEP_COSTS"]
 

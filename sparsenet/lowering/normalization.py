@@ -10,7 +10,8 @@ from sparsenet.lowering.draft import View, emit
 from sparsenet.lowering.step_work import Shapes, StepCosts, StepWork
 from sparsenet.lowering.task import Lowering, Task
 from sparsenet.lowering.tensor import Tensor, channels_last, dense_buffer
-from sparsenet.passes.fold_batchnorm import batch_norm_affine, loses_digits
+from sparsenet.ops.normalization import batch_norm_affine
+from sparsenet.passes.fold_batchnorm import loses_digits
 
 __all__ = ["LOWERINGS", "STEP_COSTS"]
 

@@ -8,7 +8,7 @@ from sparsenet.lowering.draft import Draft
 from sparsenet.lowering.choice import Choice
 from sparsenet.lowering.tensor import CHANNELS_LAST, Tensor
 from sparsenet.machine.facts import Machine
-from sparsenet.ops.shapes import Shape
+from sparsenet.ops.geometry import Shape
 
 __all__ = ["Epilogue", "Lowering", "Plan", "Task"]
 

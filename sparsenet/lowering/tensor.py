@@ -11,7 +11,7 @@ from math import prod
 
 from sparsenet.lowering.arena import Buffer
 from sparsenet.lowering.draft import Draft, View, emit
-from sparsenet.ops.shapes import Shape
+from sparsenet.ops.geometry import Shape
 
 __all__ = [
     "CHANNELS_LAST",
