@@ -17,7 +17,6 @@ from sparsenet.graph.network import Network
 from sparsenet.graph.parts import expect_network
 from sparsenet.layers import Weighted
 from sparsenet.lowering.arena import LARGEST_SCRATCH_BYTES, lay_out
-from sparsenet.lowering.cost import L2_BYTES
 from sparsenet.lowering.lower import Lowered, lower
 from sparsenet.lowering.measure import choose_by_measuring, kernels_to_try
 from sparsenet.machine.available import available_bytes
@@ -165,7 +164,7 @@ def _chunk_for(lowered: Lowered, batch: int, cores: int) -> int:
     Weights beyond the second-level cache are better fetched once for many samples, though not for more than leave each
     core a share. Where the weights fit, the activations should fit beside them.
     """
-    near_bytes = machine().l2_bytes or L2_BYTES
+    near_bytes = machine().assumed_l2_bytes
     sample_bytes = max(1, lay_out(lowered.draft.buffers, 1))
     _refuse_too_little_memory(sample_bytes)
     largest = max(1, min(batch, LARGEST_CHUNK, LARGEST_SCRATCH_BYTES // sample_bytes))

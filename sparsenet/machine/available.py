@@ -3,8 +3,9 @@
 import re
 from pathlib import Path
 
-from sparsenet.machine.cgroups import CGROUP_ROOT, OWN_CGROUPS, cgroup_folders, read_text
+from sparsenet.machine.cgroups import CGROUP_ROOT, OWN_CGROUPS, cgroup_folders
 from sparsenet.machine.facts import machine
+from sparsenet.machine.system_files import read_text
 
 __all__ = ["available_bytes"]
 
@@ -30,7 +31,7 @@ def available_bytes(meminfo: Path = MEMINFO, root: Path = CGROUP_ROOT, own: Path
     >>> available_bytes() is None or available_bytes() > 0
     True
     """
-    told = re.search(r"MemAvailable:\s+(\d+) kB", read_text(meminfo) or "")
+    told = re.search(r"MemAvailable:\s+(\d+) kB", read_text(meminfo))
     whole = machine().memory_bytes
     left = int(told[1]) * 1024 if told else whole // 2 if whole else None
     allowed = [room for folder in cgroup_folders(root, own, "memory") if (room := _room(folder)) is not None]
@@ -39,9 +40,9 @@ def available_bytes(meminfo: Path = MEMINFO, root: Path = CGROUP_ROOT, own: Path
 
 def _room(folder: Path) -> int | None:
     """Read what a cgroup may still take: its limit less its use; copies of files that nobody uses do not count."""
-    copies = re.search(r"^(?:total_)?inactive_file (\d+)", read_text(folder / "memory.stat") or "", re.MULTILINE)
+    copies = re.search(r"^(?:total_)?inactive_file (\d+)", read_text(folder / "memory.stat"), re.MULTILINE)
     for limit, use in LIMIT_AND_USE:
-        texts = (read_text(folder / limit) or "").strip(), (read_text(folder / use) or "").strip()
+        texts = read_text(folder / limit).strip(), read_text(folder / use).strip()
         if all(text.isdigit() for text in texts):  # "max" means that there is no limit
             return max(0, int(texts[0]) - int(texts[1]) + (int(copies[1]) if copies else 0))
     return None

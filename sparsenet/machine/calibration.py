@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from sparsenet.machine.facts import Machine
-from sparsenet.machine.limits import L1_BYTES, L2_BYTES, Limits, kept_limits
+from sparsenet.machine.limits import Limits, kept_limits
 
 __all__ = ["Pace", "pace_from", "pace_of", "reference_limits"]
 
@@ -79,7 +79,7 @@ def reference_limits(machine: Machine) -> Limits:
     """
     rate = MULTIPLY_ADDS_PER_S * machine.vector_bits / 512
     rates = {"L1": NEAR_BYTES_PER_S, "L2": CACHED_BYTES_PER_S, "L3": FAR_BYTES_PER_S, "memory": MEMORY_BYTES_PER_S}
-    sizes = {"L1": machine.l1d_bytes or L1_BYTES, "L2": machine.l2_bytes or L2_BYTES, "L3": machine.l3_bytes or 0}
+    sizes = {"L1": machine.assumed_l1d_bytes, "L2": machine.assumed_l2_bytes, "L3": machine.l3_bytes or 0}
     sizes = {level: size for level, size in sizes.items() if size} | {"memory": machine.memory_bytes or 2**31}
     byte_rates = {"bytes": BYTES_AT_ONCE * rate}
     if "amx-int8" in machine.features:

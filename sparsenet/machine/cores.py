@@ -4,7 +4,8 @@ import os
 from math import ceil, floor
 from pathlib import Path
 
-from sparsenet.machine.cgroups import CGROUP_ROOT, OWN_CGROUPS, cgroup_folders, read_text
+from sparsenet.machine.cgroups import CGROUP_ROOT, OWN_CGROUPS, cgroup_folders
+from sparsenet.machine.system_files import read_text
 
 __all__ = ["usable_cores", "whole_cores"]
 
@@ -54,11 +55,11 @@ def cgroup_quota(root: Path, own: Path) -> float | None:
 
 def _quota_of_folder(folder: Path) -> float | None:
     version2 = read_text(folder / "cpu.max")
-    if version2 is not None:
+    if version2:
         quota, _, period = version2.strip().partition(" ")
         return _cores(quota, period or "100000")
     quota_us, period_us = read_text(folder / "cpu.cfs_quota_us"), read_text(folder / "cpu.cfs_period_us")
-    return None if quota_us is None or period_us is None else _cores(quota_us, period_us)
+    return _cores(quota_us, period_us)
 
 
 def _cores(quota: str, period: str) -> float | None:
