@@ -15,6 +15,7 @@ nothing. Each device has kernels of its own, so the same name may stand for one 
 """
 
 from collections.abc import Callable, Mapping
+from difflib import get_close_matches
 from types import MappingProxyType
 from typing import Any
 
@@ -71,14 +72,15 @@ def kernel(
     blocks: str = "",
     threads: str = "",
     packing: Mapping[str, int] = MappingProxyType({}),
-    reference: Callable[..., Any] | None = None,
+    reference: Callable[..., Any] | str | None = None,
     jit: Callable[[Callable[..., None]], Any] = compiled,
 ) -> Callable[[Callable[..., None]], Any]:
     """Register a kernel; see the module's text. Those of "cuda" come by way of ``sparsenet_kernels.cuda.launch``.
 
     A kernel of your own, as a new ``variant``, is a candidate for the planner where its operation, weights, inputs and
     arguments are those of a kernel of this package. An operation of your own is tested against the ``reference`` that
-    comes with it. Running a notebook's cell again registers its kernel again, in place of the earlier one.
+    comes with it: a function, or the name of one of :mod:`sparsenet_kernels.reference`. Running a notebook's cell again
+    registers its kernel again, in place of the earlier one.
 
     Returns
     -------
@@ -93,7 +95,8 @@ def kernel(
     TypeError
         When ``features`` is no tuple, or ``reference`` no function.
     """
-    _check_parts(weights, inputs, dtype, features, device, reference)
+    _check_parts(weights, inputs, dtype, features, device)
+    meant = _found(reference)
     operation, fused = _apart(operation, fused)
     base = base_name(operation, dtype, weights, inputs, fused)
     name = f"{base}__{variant}" if variant else base
@@ -113,15 +116,13 @@ def kernel(
         check_names(parsed, function)
         jitted = jit(function)
         what = operation, dtype, weights, inputs, variant, device, frozenset(features)
-        remember(Kernel(name, *what, parsed, jitted, blocks, threads, reference, fused, dict(packing)))
+        remember(Kernel(name, *what, parsed, jitted, blocks, threads, meant, fused, dict(packing)))
         return jitted
 
     return register
 
 
-def _check_parts(
-    weights: str, inputs: str, dtype: str, features: tuple[str, ...], device: str, reference: Callable[..., Any] | None
-) -> None:
+def _check_parts(weights: str, inputs: str, dtype: str, features: tuple[str, ...], device: str) -> None:
     if dtype not in DTYPES:
         raise ValueError(f"expected dtype among {', '.join(DTYPES)}, got {dtype!r}")
     if device not in DEVICES:
@@ -130,8 +131,21 @@ def _check_parts(
         raise ValueError(f"expected weights= and inputs=, or neither, got weights={weights!r} and inputs={inputs!r}")
     if isinstance(features, str):
         raise TypeError(f"expected features as a tuple of names, got {features!r}; write ({features!r},)")
-    if reference is not None and not callable(reference):
+
+
+def _found(reference: Callable[..., Any] | str | None) -> Callable[..., Any] | None:
+    """Find a function of the reference that is given by its name: modules of kernels never import the reference."""
+    if reference is None or callable(reference):
+        return reference
+    if not isinstance(reference, str):
         raise TypeError(f"expected reference as a function of arrays, got {type(reference).__name__}")
+    from sparsenet_kernels import reference as functions
+
+    if reference not in functions.__all__:
+        close = ", ".join(get_close_matches(reference, functions.__all__, 3, 0))
+        raise ValueError(f"expected the name of a function of the reference, such as {close}, got {reference!r}")
+    found: Callable[..., Any] = getattr(functions, reference)
+    return found
 
 
 def _apart(operation: str, fused: str) -> tuple[str, str]:

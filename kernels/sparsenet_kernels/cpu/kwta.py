@@ -13,7 +13,6 @@ from sparsenet_kernels.cpu.kwta_exact import is_boosted, keep_exactly, write_exa
 from sparsenet_kernels.cpu.kwta_global import write_k_largest
 from sparsenet_kernels.cpu.kwta_keys import LOWEST_KEY, count_reaching, write_first_tied, write_keys, write_reaching
 from sparsenet_kernels.jit import helper
-from sparsenet_kernels.reference import k_winners, k_winners_all
 from sparsenet_kernels.registry import kernel
 from sparsenet_kernels.simd.ops import greater, largest_lane, load, maximum, popcount, splat
 
@@ -57,7 +56,7 @@ def kth_largest(keys, place, n, k):
 
 @kernel(
     "kwta",
-    reference=k_winners,
+    reference="k_winners",
     arguments="x f32[B, R, C]; factor f32[C]; keys i32[C16]; columns i32[B, R, K]; values f32[B, R, K]",
 )
 def kwta_f32(x, factor, keys, columns, values):
@@ -94,7 +93,7 @@ def kwta_f32(x, factor, keys, columns, values):
 
 @kernel(
     "kwta_map",
-    reference=k_winners_all,
+    reference="k_winners_all",
     arguments="x f32[B, R, C]; factor f32[RC]; keys i32[RC16]; k int; out f32[B, R, C]",
 )
 def kwta_map_f32(x, factor, keys, k, out):

@@ -10,7 +10,6 @@ import numpy as np
 from sparsenet_kernels.cpu.kwta_exact import is_boosted, write_exactly
 from sparsenet_kernels.cpu.kwta_keys import order_key
 from sparsenet_kernels.jit import helper, index
-from sparsenet_kernels.reference import k_winners
 from sparsenet_kernels.registry import kernel
 from sparsenet_kernels.simd.ops import load, maximum, minimum, splat, store
 from sparsenet_kernels.simd.set_bits import exceeding64, list_set_bits, popcount64, reaching64
@@ -184,7 +183,7 @@ def list_uneven_row(x, row, factor, limit, columns, values):
 @kernel(
     "kwta",
     variant="lanes",
-    reference=k_winners,
+    reference="k_winners",
     arguments="""
         x f32[B, R, C]; factor f32[C]; ranks f32[80, 16]; limits f32[64]; columns i32[B, R, K]; values f32[B, R, K]
     """,

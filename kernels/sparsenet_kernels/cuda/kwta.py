@@ -12,7 +12,6 @@ from numba import int32
 from sparsenet_kernels.cuda.api import cuda, device_function
 from sparsenet_kernels.cuda.launch import BINS, kernel
 from sparsenet_kernels.cuda.places import count_of, larger, smaller
-from sparsenet_kernels.reference import k_winners, k_winners_all
 
 WINNERS = "x f32[B, R, C]; factor f32[C]; columns i32[B, R, K]; values f32[B, R, K]"
 
@@ -118,7 +117,7 @@ def threshold_of(x, factor, b, start, n, channels, k, counts):
     return prefix, equal, wanted
 
 
-@kernel("kwta", reference=k_winners, arguments=WINNERS, blocks="B R", threads="C")
+@kernel("kwta", reference="k_winners", arguments=WINNERS, blocks="B R", threads="C")
 def kwta_f32(x, factor, columns, values):
     """Select the K largest of the C values at each position and list them.
 
@@ -164,7 +163,7 @@ def is_above(value, scale, other, other_scale, is_first):
     return exact > other_exact or (exact == other_exact and is_first)
 
 
-@kernel("kwta", variant="ranked", reference=k_winners, arguments=WINNERS, blocks="B R", threads="C")
+@kernel("kwta", variant="ranked", reference="k_winners", arguments=WINNERS, blocks="B R", threads="C")
 def kwta_f32__ranked(x, factor, columns, values):
     """Select the K largest of the C values at each position and list them, by counting who beats each.
 
@@ -204,7 +203,7 @@ def kwta_f32__ranked(x, factor, columns, values):
 
 @kernel(
     "kwta_map",
-    reference=k_winners_all,
+    reference="k_winners_all",
     arguments="x f32[B, R, C]; factor f32[RC]; k int; out f32[B, R, C]",
     blocks="B",
     threads="RC",
