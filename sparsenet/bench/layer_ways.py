@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sparsenet.bench.contenders import LeftOut
-from sparsenet.bench.interleave import Call, Prepared
+from sparsenet.bench.interleave import Prepared
 from sparsenet.bench.layer_masks import MASKS
 from sparsenet.bench.layer_shapes import LayerShape
 from sparsenet.bench.peers.in_onnxruntime import has_onnxruntime, in_onnxruntime
@@ -18,6 +18,7 @@ from sparsenet.explain.steps import Steps
 from sparsenet.graph.network import Network
 from sparsenet.layers import Conv2d, KWinners, Linear
 from sparsenet.lowering.own_kernels import is_own
+from sparsenet.timing import Call
 from sparsenet_kernels.registry import find_kernel, kernels_for
 
 __all__ = ["CASES", "LIBRARIES", "NUMPY", "ONNX", "SCIPY", "Cell", "Way", "ways_to_compute"]
