@@ -13,7 +13,7 @@ from sparsenet.machine.facts import Machine
 from sparsenet_kernels.indices import IndexRangeError
 from sparsenet_kernels.registry import Kernel, base_of, kernels, variants_of
 
-__all__ = ["Choice", "Chosen", "choose", "note", "variant_for"]
+__all__ = ["Choice", "Chosen", "choose", "note", "skips_nothing", "variant_for"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,9 +52,7 @@ def choose(problem: Problem, implementations: tuple[Implementation, ...]) -> Cho
     else:
         best = _best(problem, candidates_of(implementations, _epilogue(problem)))
         kernel = variant_for(best.candidate, problem.outputs, task.plan.machine)
-    return Chosen(
-        _as(problem, best.candidate), best.candidate.implementation, kernel, best.reason, best.predicted_us
-    )
+    return Chosen(_as(problem, best.candidate), best.candidate.implementation, kernel, best.reason, best.predicted_us)
 
 
 def note(chosen: Chosen, fill: float) -> None:
@@ -88,9 +86,7 @@ def _as(problem: Any, candidate: Candidate) -> Any:
     return problem if problem.fused == candidate.fused else replace(problem, fused=candidate.fused)
 
 
-def _asked_for(
-    problem: Problem, implementations: tuple[Implementation, ...], wished: str
-) -> tuple[Candidate, Kernel]:
+def _asked_for(problem: Problem, implementations: tuple[Implementation, ...], wished: str) -> tuple[Candidate, Kernel]:
     """Find the candidate that somebody asks for, by the name of its kernel with the variant or without."""
     layer, machine = problem.task.draft.layer, problem.task.plan.machine
     listed = candidates_of(implementations, _epilogue(problem), every=True)
@@ -135,15 +131,14 @@ def _best(problem: Problem, candidates: Sequence[Candidate]) -> _Best:
     if problem.alike is None or key not in task.draft.packs:
         predicted, more = _predicted(problem, _in_proportion(problem, fitting, most_bytes))
         if not predicted:
-            raise next(reversed([*wrong, *more]), CompileError(f"layer {task.draft.layer!r}: no kernel can run it"))
+            missing = CompileError(f"layer {task.draft.layer!r}: expected a kernel that can run it, got none")
+            raise next(reversed([*wrong, *more]), missing)
         task.draft.packs[key] = _fastest(predicted, fitting, task.plan.machine)
     best: _Best = task.draft.packs[key]
     return best
 
 
-def _fitting(
-    problem: Problem, candidates: Sequence[Candidate]
-) -> tuple[list[Candidate], list[Exception]]:
+def _fitting(problem: Problem, candidates: Sequence[Candidate]) -> tuple[list[Candidate], list[IndexRangeError]]:
     """Return the candidates that can run the layer, and what is wrong with indices of others."""
     fitting, wrong = [], []
     for candidate in candidates:
@@ -167,9 +162,7 @@ def _in_proportion(problem: Problem, candidates: list[Candidate], most_bytes: in
     return [candidate for candidate in candidates if sizes.get(candidate.name, 0) <= most]
 
 
-def _predicted(
-    problem: Problem, candidates: list[Candidate]
-) -> tuple[dict[str, float], list[Exception]]:
+def _predicted(problem: Problem, candidates: list[Candidate]) -> tuple[dict[str, float], list[IndexRangeError]]:
     predicted, wrong = {}, []
     for candidate in candidates:
         try:
@@ -184,7 +177,9 @@ def _fastest(predicted: dict[str, float], candidates: list[Candidate], machine: 
     best = by_name[min(predicted, key=predicted.__getitem__)]
     reason = _reason(best, predicted, by_name)
     if own_kernels_registered():  # nothing is known of kernels from elsewhere, so measuring alone can choose them
-        predicted = predicted | {own: predicted[name] for name in predicted for own in stand_ins(name, machine.features)}
+        predicted = predicted | {
+            own: predicted[name] for name in predicted for own in stand_ins(name, machine.features)
+        }
     return _Best(best, reason, predicted)
 
 
@@ -192,7 +187,7 @@ def _reason(best: Candidate, predicted: Mapping[str, float], by_name: Mapping[st
     uses = best.implementation.uses
     if best.implementation.dtype == "i8":
         return f"{uses}: fastest of {len(predicted)} byte kernels, predicted"
-    dense = next((name for name in predicted if _skips_nothing(by_name[name].implementation)), None)
+    dense = next((name for name in predicted if skips_nothing(by_name[name].implementation)), None)
     if dense is None or len(predicted) == 1:
         return "the other forms of its weights would take too much memory, or cannot hold them"
     if best.name == dense:
@@ -203,5 +198,6 @@ def _reason(best: Candidate, predicted: Mapping[str, float], by_name: Mapping[st
     return f"{uses}: {predicted[dense] / predicted[best.name]:.1f} times faster than dense, predicted"
 
 
-def _skips_nothing(implementation: Implementation) -> bool:
-    return implementation.weights == implementation.inputs == "dense"
+def skips_nothing(form: Implementation | Kernel) -> bool:
+    """Tell whether a kernel reads all weights and all inputs, each by its place."""
+    return form.weights == form.inputs == "dense"

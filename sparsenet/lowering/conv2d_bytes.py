@@ -106,6 +106,6 @@ def padded_bytes(draft: Draft, layer: QuantizedConv2d, x: Tensor) -> View:
         return View(x.view.buffer, seen)
     padded = byte_buffer(draft, *shape)
     source = View(x.view.buffer, (height, width, stride))
-    given = {"x": source, "top": top, "left": left, "value": layer.zero, "out": View(padded, shape)}
+    given: Arguments = {"x": source, "top": top, "left": left, "value": layer.zero, "out": View(padded, shape)}
     emit(draft, "pad2d_i8", given)
     return View(padded, seen)

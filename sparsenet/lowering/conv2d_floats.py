@@ -67,7 +67,11 @@ class FloatConv2d:
 def _dense_dense(problem: FloatConv2d, kernel: Kernel) -> Bound:
     layer, geometry = problem.layer, problem.geometry
     weights = _panels(problem, kernel)
-    given = {"x": padded_image(problem.task.draft, geometry, problem.task.x), **weights, **geometry.settings(pad=(0, 0))}
+    given: Arguments = {
+        "x": padded_image(problem.task.draft, geometry, problem.task.x),
+        **weights,
+        **geometry.settings(pad=(0, 0)),
+    }
     return Bound(given, share_kept(layer, weights["weights"]))
 
 
@@ -76,33 +80,44 @@ def _dense_active(problem: FloatConv2d, kernel: Kernel) -> Bound:
     weights = _panels(problem, kernel)
     lists = image_lists(problem.task.draft, problem.geometry, problem.task.x)
     sums = scratch(draft, prod(geometry.out) * weights["weights"].shape[-1])
-    given = {**lists, "height": geometry.height, **weights, **geometry.settings(), "sums": sums}
+    given: Arguments = {**lists, "height": geometry.height, **weights, **geometry.settings(), "sums": sums}
     return Bound(given, share_kept(problem.layer, weights["weights"]))
 
 
 def _panels(problem: FloatConv2d, kernel: Kernel) -> dict[str, npt.NDArray[np.float32]]:
     layer, vectors = problem.layer, kernel.packing.get("vectors", 2)  # kernels from elsewhere take any
-    panels, bias = problem.task.draft.once(
-        pack_panels_conv2d, layer.weight, layer.bias, layer.groups, vectors=vectors
-    )
+    panels, bias = problem.task.draft.once(pack_panels_conv2d, layer.weight, layer.bias, layer.groups, vectors=vectors)
     return {"weights": panels, "bias": bias}
 
 
 def _csc_active(problem: FloatConv2d, kernel: Kernel) -> Bound:
     layer = problem.layer
     csc = problem.task.draft.once(pack_csc_conv2d, layer.weight, layer.groups, layer.mask)
-    weights = {"indptr": csc.indptr, "rows": csc.rows, "weights": csc.values, "bias": _bias(layer)}
-    return Bound({**image_lists(problem.task.draft, problem.geometry, problem.task.x), **weights, **problem.geometry.settings()}, csc.fill)
+    weights: Arguments = {"indptr": csc.indptr, "rows": csc.rows, "weights": csc.values, "bias": _bias(layer)}
+    return Bound(
+        {**image_lists(problem.task.draft, problem.geometry, problem.task.x), **weights, **problem.geometry.settings()},
+        csc.fill,
+    )
 
 
 def _complementary_active(problem: FloatConv2d, kernel: Kernel) -> Bound:
     weights, fill = _sets(problem)
-    return Bound({**image_lists(problem.task.draft, problem.geometry, problem.task.x), **weights, **problem.geometry.settings()}, fill)
+    return Bound(
+        {**image_lists(problem.task.draft, problem.geometry, problem.task.x), **weights, **problem.geometry.settings()},
+        fill,
+    )
 
 
 def _complementary_dense(problem: FloatConv2d, kernel: Kernel) -> Bound:
     weights, fill = _sets(problem)
-    return Bound({"x": dense_image(problem.task.draft, problem.geometry, problem.task.x), **weights, **problem.geometry.settings()}, fill)
+    return Bound(
+        {
+            "x": dense_image(problem.task.draft, problem.geometry, problem.task.x),
+            **weights,
+            **problem.geometry.settings(),
+        },
+        fill,
+    )
 
 
 def _sets(problem: FloatConv2d) -> tuple[Arguments, float]:
@@ -115,7 +130,7 @@ def _csr_dense(problem: FloatConv2d, kernel: Kernel) -> Bound:
     draft, layer, geometry = problem.task.draft, problem.layer, problem.geometry
     csr = draft.once(pack_csr_conv2d, layer.weight, layer.groups, layer.mask)
     planes = geometry.planes
-    given = {
+    given: Arguments = {
         "planes": split_image(problem.task.draft, problem.geometry, problem.task.x),
         "indptr": csr.indptr,
         "offsets": planes.offsets(csr.columns, layer.weight.shape[3]),
@@ -131,7 +146,7 @@ def _blocks_dense(problem: FloatConv2d, kernel: Kernel) -> Bound:
     draft, layer, planes = problem.task.draft, problem.layer, problem.geometry.planes
     blocks = draft.once(pack_blocks_conv2d, layer.weight, layer.groups, layer.mask)
     indptr, columns, values = draft.once(blocks.by_tile)
-    given = {
+    given: Arguments = {
         "planes": split_image(problem.task.draft, problem.geometry, problem.task.x),
         "indptr": indptr,
         "offsets": planes.offsets(columns, layer.weight.shape[3]),
@@ -147,13 +162,26 @@ def _blocks_active(problem: FloatConv2d, kernel: Kernel) -> Bound:
     padded = geometry.padded_sums
     blocks = draft.once(pack_blocks_conv2d, layer.weight, layer.groups, layer.mask)
     groups, members, offsets, values = draft.once(_grouped, blocks, padded=padded)
-    weights = {"groups": groups, "members": members, "offsets": offsets, "weights": values, "bias": _bias(layer)}
+    weights: Arguments = {
+        "groups": groups,
+        "members": members,
+        "offsets": offsets,
+        "weights": values,
+        "bias": _bias(layer),
+    }
     listed_inputs = scratch(draft, 2 * geometry.channels * geometry.height * geometry.width)
     stride_y, stride_x = geometry.stride
     places = {"row": padded.row, "first": padded.first, "lanes": padded.lanes}
-    room = {"ends": scratch(draft, geometry.channels), "listed": listed_inputs, "sums": scratch(draft, padded.total_size)}
+    room = {
+        "ends": scratch(draft, geometry.channels),
+        "listed": listed_inputs,
+        "sums": scratch(draft, padded.total_size),
+    }
     steps = {"stride_y": stride_y, "stride_x": stride_x}
-    return Bound({**weights, **steps, **places, **room, **image_lists(problem.task.draft, problem.geometry, problem.task.x)}, blocks.fill)
+    return Bound(
+        {**weights, **steps, **places, **room, **image_lists(problem.task.draft, problem.geometry, problem.task.x)},
+        blocks.fill,
+    )
 
 
 def _grouped(blocks: Blocks, *, padded: PaddedSums) -> tuple[npt.NDArray[np.generic], ...]:

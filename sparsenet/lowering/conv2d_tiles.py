@@ -9,7 +9,7 @@ import numpy.typing as npt
 from sparsenet.layers import as_pair, kept_count
 from sparsenet.lowering.byte_cost import TileWork, byte_tiles_cost
 from sparsenet.lowering.conv2d_bytes import ByteConv2d, after_sums, in_steps, window_offsets
-from sparsenet.lowering.draft import scratch
+from sparsenet.lowering.draft import Arguments, scratch
 from sparsenet.lowering.implementation import Bound, Implementation
 from sparsenet.lowering.predicted import Cost
 from sparsenet_kernels.cpu.conv2d_i8_amx import fits_tiles
@@ -38,7 +38,7 @@ def _bind_pixels(problem: ByteConv2d, kernel: Kernel) -> Bound:
     draft, layer, packed = problem.task.draft, problem.layer, _slots(problem)
     (height, width), kernel_height = problem.padded, problem.kernel[0]
     sums = scratch(draft, PIXEL_SUMS)
-    given = {
+    given: Arguments = {
         "weights": packed,
         **after_sums(layer),
         "kernel_height": kernel_height,
@@ -70,7 +70,11 @@ def _tiles(problem: ByteConv2d) -> Tiles:
 
 def _bind_tiles(problem: ByteConv2d, kernel: Kernel) -> Bound:
     layer, packed = problem.layer, _tiles(problem)
-    weights = {"indptr": packed.indptr, "offsets": window_offsets(problem, packed.columns), "weights": packed.weights}
+    weights: Arguments = {
+        "indptr": packed.indptr,
+        "offsets": window_offsets(problem, packed.columns),
+        "weights": packed.weights,
+    }
     sums = scratch(problem.task.draft, TILE_SUMS)
     return Bound({**weights, **after_sums(layer), **in_steps(layer), "sums": sums}, packed.fill)
 
@@ -95,7 +99,7 @@ def _octets(problem: ByteConv2d) -> Octets:
 
 def _bind_octets(problem: ByteConv2d, kernel: Kernel) -> Bound:
     draft, layer, packed, image = problem.task.draft, problem.layer, _octets(problem), problem.padded
-    given = {
+    given: Arguments = {
         "tables": packed.tables,
         "chosen": packed.chosen,
         "indptr": packed.indptr,

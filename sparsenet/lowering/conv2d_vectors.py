@@ -10,7 +10,7 @@ import numpy.typing as npt
 from sparsenet.lowering.byte_cost import byte_conv2d_cost
 from sparsenet.lowering.bytes import VECTOR_BYTES
 from sparsenet.lowering.conv2d_bytes import ByteConv2d, after_sums, in_steps, window_offsets
-from sparsenet.lowering.draft import scratch
+from sparsenet.lowering.draft import Arguments, scratch
 from sparsenet.lowering.implementation import Bound, Implementation
 from sparsenet.lowering.predicted import Cost
 from sparsenet_kernels.formats import Lookup, Tiles, pack_lookup_conv2d, pack_tiles_conv2d, slot_rows, tap_offsets
@@ -32,7 +32,7 @@ def _pack_pixels(weight: npt.NDArray[np.int8]) -> Tiles:
 def _bind_pixels(problem: ByteConv2d, kernel: Kernel) -> Bound:
     layer, packed = problem.layer, _pixels(problem)
     (height, width), (kernel_height, kernel_width) = problem.padded, problem.kernel
-    given = {
+    given: Arguments = {
         "indptr": packed.indptr,
         "offsets": tap_offsets(packed.columns, SLOT_BYTES, kernel_width, width),
         "weights": packed.weights,
@@ -59,7 +59,11 @@ def _tiles(problem: ByteConv2d) -> Tiles:
 
 def _bind_tiles(problem: ByteConv2d, kernel: Kernel) -> Bound:
     layer, packed = problem.layer, _tiles(problem)
-    weights = {"indptr": packed.indptr, "offsets": window_offsets(problem, packed.columns), "weights": packed.weights}
+    weights: Arguments = {
+        "indptr": packed.indptr,
+        "offsets": window_offsets(problem, packed.columns),
+        "weights": packed.weights,
+    }
     return Bound({**weights, **after_sums(layer), **in_steps(layer)}, packed.fill)
 
 
@@ -69,7 +73,11 @@ def _lookup(problem: ByteConv2d) -> Lookup:
 
 def _bind_lookup(problem: ByteConv2d, kernel: Kernel) -> Bound:
     layer, packed = problem.layer, _lookup(problem)
-    places = {"indptr": packed.indptr, "offsets": window_offsets(problem, packed.offsets), "indices": packed.indices}
+    places: Arguments = {
+        "indptr": packed.indptr,
+        "offsets": window_offsets(problem, packed.offsets),
+        "indices": packed.indices,
+    }
     return Bound({**places, "weights": packed.weights, **after_sums(layer), **in_steps(layer)}, packed.fill)
 
 

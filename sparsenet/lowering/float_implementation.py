@@ -1,4 +1,4 @@
-"""What the implementations of layers of floats have in common: their cost follows from counts, before anything is packed."""
+"""What the implementations of layers of floats have in common: their cost follows from counts, before packing."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -43,7 +43,7 @@ def float_implementation(
     def cost(problem: Any) -> Cost:
         work = problem.work
         if fill is not None:
-            work = replace(work, sets=ceil(work.nnz / max(fill(problem) * work.columns, 1.0)))
+            work = replace(work, sets=ceil(work.nnz / max(fill(problem) * work.taps * work.channels, 1.0)))
         return predict(costs, work, problem.task.plan.machine, bool(problem.fused))
 
     return Implementation(operation, "f32", weights, inputs, uses, cost, bind, stored_bytes=stored_bytes, **others)

@@ -60,7 +60,7 @@ class Implementation:
     bind : callable (problem, kernel) -> Bound
         Packs the weights, and appends the steps that prepare the inputs.
     fits : callable (problem) -> str
-        Why it cannot run this layer on this machine, or "". Raises IndexRangeError where its indices cannot count so far.
+        Why it cannot run this layer on this machine, or "". Raises IndexRangeError where its indices are too small.
     stored_bytes : callable (problem) -> int, optional
         What the weights take in this form, where that is known before they are packed.
     fuses : tuple of str

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sparsenet.lowering.bytes import byte_buffer, whole_vectors
-from sparsenet.lowering.draft import View, emit, scratch
+from sparsenet.lowering.draft import Arguments, View, emit, scratch
 from sparsenet.lowering.step_work import Shapes, StepCosts, StepWork
 from sparsenet.lowering.task import Lowering, Task
 from sparsenet.lowering.tensor import Lists, Tensor, channels_last, dense_buffer, listed
@@ -40,7 +40,11 @@ def _k_winners(task: Task) -> Tensor:
         return _winners_of_map(task, x)
     R, C = x.rows, x.channels
     lists = Lists(draft.buffer(R, layer.k), draft.buffer(R, layer.k), layer.k)
-    given = {"x": View(dense_buffer(draft, x), (R, C)), "factor": _ranking(layer.factor, C), **listed(lists, R)}
+    given: Arguments = {
+        "x": View(dense_buffer(draft, x), (R, C)),
+        "factor": _ranking(layer.factor, C),
+        **listed(lists, R),
+    }
     if R * draft.batch >= ROWS_IN_LANES and 8 <= C < 512 and layer.k <= 64:
         room = {"ranks": scratch(draft, 80, 16), "limits": scratch(draft, 64)}
         emit(draft, "kwta_f32__lanes", given | room)
@@ -65,15 +69,11 @@ def _winners_of_map(task: Task, x: Tensor) -> Tensor:
     """Choose among all elements of an image; its winners are spread unevenly, so they stay in place."""
     draft, layer, shape = task.draft, task.layer, (x.rows, x.channels)
     factor = factor_per_element(layer, x.shape)
-    given = {
-        "factor": _ranking(None if factor is None else factor.reshape(x.channels, x.rows).T.ravel(), x.size),
-        "x": View(dense_buffer(draft, x), shape),
-        "out": View(draft.buffer(*shape), shape),
-        "keys": scratch(draft, -(-x.size // 16) * 16),
-        "k": layer.k,
-    }
-    emit(draft, "kwta_map_f32", given)
-    return x.like(given["out"].buffer, expected=layer.k / x.rows)
+    ranking = _ranking(None if factor is None else factor.reshape(x.channels, x.rows).T.ravel(), x.size)
+    dense, out = dense_buffer(draft, x), draft.buffer(*shape)
+    given: Arguments = {"x": View(dense, shape), "factor": ranking, "keys": scratch(draft, -(-x.size // 16) * 16)}
+    emit(draft, "kwta_map_f32", {**given, "k": layer.k, "out": View(out, shape)})
+    return x.like(out, expected=layer.k / x.rows)
 
 
 def _winners_among_bytes(task: Task) -> Tensor:

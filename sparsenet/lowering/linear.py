@@ -15,7 +15,7 @@ from sparsenet.lowering.linear_bytes import BYTE_IMPLEMENTATIONS, ByteLinear
 from sparsenet.lowering.linear_floats import FLOAT_IMPLEMENTATIONS, FloatLinear
 from sparsenet.lowering.step_work import StepCosts
 from sparsenet.lowering.task import Lowering, Task
-from sparsenet.lowering.tensor import Tensor, channels_last, layout_of
+from sparsenet.lowering.tensor import Tensor, layout_of
 
 __all__ = ["IMPLEMENTATIONS", "LOWERINGS", "STEP_COSTS"]
 

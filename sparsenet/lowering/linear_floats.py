@@ -73,14 +73,14 @@ def _dense_active(problem: FloatLinear, kernel: Kernel) -> Bound:
 def _csr_dense(problem: FloatLinear, kernel: Kernel) -> Bound:
     draft, layer, x = problem.task.draft, problem.layer, _dense(problem)
     csr = draft.once(pack_csr, layer.weight, layer.mask)
-    weights = {"indptr": csr.indptr, "columns": csr.columns, "weights": csr.values, **_bias(problem)}
+    weights: Arguments = {"indptr": csr.indptr, "columns": csr.columns, "weights": csr.values, **_bias(problem)}
     room = {"turned": scratch(draft, layer.weight.shape[1], 16), "lanes": scratch(draft, 16)}
     return Bound({**x, **weights, **room}, csr.fill)
 
 
 def _csc(problem: FloatLinear, x: Arguments) -> Bound:
     csc = problem.task.draft.once(pack_csc, problem.layer.weight, problem.layer.mask)
-    weights = {"indptr": csc.indptr, "rows": csc.rows, "weights": csc.values}
+    weights: Arguments = {"indptr": csc.indptr, "rows": csc.rows, "weights": csc.values}
     return Bound({**x, **weights, **_bias(problem)}, csc.fill)
 
 
@@ -103,7 +103,7 @@ def _blocks_dense(problem: FloatLinear, kernel: Kernel) -> Bound:
 def _blocks_active(problem: FloatLinear, kernel: Kernel) -> Bound:
     draft, layer, x = problem.task.draft, problem.layer, _lists(problem)
     blocks = draft.once(pack_blocks, layer.weight, layer.mask)
-    weights = {"indptr": blocks.indptr, "tiles": blocks.tiles, "weights": blocks.values, **_bias(problem)}
+    weights: Arguments = {"indptr": blocks.indptr, "tiles": blocks.tiles, "weights": blocks.values, **_bias(problem)}
     sums = scratch(draft, -(-problem.outputs // 16) * 16)
     return Bound({**x, **weights, "sums": sums}, blocks.fill)
 
@@ -130,9 +130,7 @@ _listed = partial(_implementation, fits=counts_weights)
 _in_sets = partial(_listed, fill=_sets_fill, offered=False)
 
 FLOAT_IMPLEMENTATIONS = (
-    _implementation(
-        "dense", "dense", "no zeros worth skipping", _dense_dense, float_cost.DENSE_DENSE, split="outputs"
-    ),
+    _implementation("dense", "dense", "no zeros worth skipping", _dense_dense, float_cost.DENSE_DENSE, split="outputs"),
     _implementation("dense", "active", "skips inactive inputs", _dense_active, float_cost.DENSE_ACTIVE),
     _listed("csc", "dense", "skips zero weights", _csc_dense, float_cost.CSC_DENSE),
     _listed("csc", "active", "skips zero weights and inactive inputs", _csc_active, float_cost.CSC_ACTIVE),
@@ -152,7 +150,5 @@ FLOAT_IMPLEMENTATIONS = (
         _blocks_active,
         float_cost.BLOCKS_ACTIVE,
     ),
-    _listed(
-        "blocks", "dense", "skips blocks of zero weights", _blocks_dense, float_cost.BLOCKS_DENSE, split="outputs"
-    ),
+    _listed("blocks", "dense", "skips blocks of zero weights", _blocks_dense, float_cost.BLOCKS_DENSE, split="outputs"),
 )

@@ -10,7 +10,7 @@ import numpy as np
 from sparsenet.errors import CompileError
 from sparsenet.graph.network import INPUT, Network, Node
 from sparsenet.lowering.arena import Buffer
-from sparsenet.lowering.draft import Draft, View, emit
+from sparsenet.lowering.draft import Arguments, Draft, View, emit
 from sparsenet.lowering.fusion import epilogues, pooled_at_once
 from sparsenet.lowering.quantization import as_bytes, as_floats
 from sparsenet.lowering.ranges import Ranges, ranges_of
@@ -120,7 +120,7 @@ def _result(draft: Draft, last: Tensor) -> Buffer:
 
 def _watch(draft: Draft, tensor: Tensor, ranges: Ranges, name: str, trips: Buffer) -> None:
     """Emit the step that notes which samples left the limit behind a layer."""
-    given = {
+    given: Arguments = {
         "x": View(dense_buffer(draft, tensor), (tensor.size,)),
         "limit": np.array([ranges.limit], np.float32),
         "place": ranges.watched.index(name),
@@ -169,7 +169,5 @@ def _fitting(known: tuple[Lowering, ...], task: Task) -> Lowering | None:
 
 def _order_read(net: Network, name: str) -> str:
     """Return the order of elements that the readers of a value ask for: channels last, unless none of them does."""
-    reads = {
-        how.reads for node in net.readers.get(name, ()) for how in LOWERINGS.get(type(node.layer).__name__, ())
-    }
+    reads = {how.reads for node in net.readers.get(name, ()) for how in LOWERINGS.get(type(node.layer).__name__, ())}
     return LOGICAL if reads == {LOGICAL} else CHANNELS_LAST

@@ -6,7 +6,7 @@ import numpy.typing as npt
 from sparsenet.errors import RangeError
 from sparsenet.graph.reference import LEAVES_FLOAT32
 from sparsenet.layers import BatchNorm
-from sparsenet.lowering.draft import View, emit
+from sparsenet.lowering.draft import Arguments, View, emit
 from sparsenet.lowering.step_work import Shapes, StepCosts, StepWork
 from sparsenet.lowering.task import Lowering, Task
 from sparsenet.lowering.tensor import Tensor, channels_last, dense_buffer
@@ -30,7 +30,7 @@ def _batch_norm(task: Task) -> Tensor:
     dense = dense_buffer(draft, x)
     for scale, shift in _affine_steps(draft.layer, task.layer):
         out = draft.buffer(*shape)
-        given = {"x": View(dense, shape), "scale": scale, "shift": shift, "out": View(out, shape)}
+        given: Arguments = {"x": View(dense, shape), "scale": scale, "shift": shift, "out": View(out, shape)}
         emit(draft, "affine_f32", given)
         dense = out
     return x.like(dense)

@@ -3,7 +3,7 @@
 import numpy as np
 
 from sparsenet.lowering.bytes import byte_buffer, padded_layout
-from sparsenet.lowering.draft import Draft, View, emit
+from sparsenet.lowering.draft import Arguments, Draft, View, emit
 from sparsenet.lowering.step_work import Shapes, StepCosts, StepWork, vectors_in
 from sparsenet.lowering.task import Lowering, Task
 from sparsenet.lowering.tensor import CHANNELS_LAST, Layout, Tensor, channels_last, dense_buffer, layout_of
@@ -22,7 +22,7 @@ def as_bytes(draft: Draft, x: Tensor, scale: float = 1.0, zero: int = 0) -> Tens
     R, C = x.rows, x.channels
     plain = padded_layout(R, C)
     dense, out = dense_buffer(draft, x), byte_buffer(draft, *plain.shape)
-    settings = {"reciprocal": np.array([np.float32(1) / np.float32(scale)], np.float32), "zero": zero}
+    settings: Arguments = {"reciprocal": np.array([np.float32(1) / np.float32(scale)], np.float32), "zero": zero}
     if plain.shape == plain.elements:
         emit(draft, "quantize_i8", {"x": View(dense, (R * C,)), **settings, "out": View(out, (R * C,))})
     else:
@@ -36,7 +36,7 @@ def as_floats(draft: Draft, x: Tensor, scale: float = 1.0, zero: int = 0) -> Ten
     """Turn bytes to floats; with the scale left out, to the same numbers."""
     R, C = x.layout.elements
     out = draft.buffer(R, C)
-    settings = {"scale": np.array([scale], np.float32), "zero": zero}
+    settings: Arguments = {"scale": np.array([scale], np.float32), "zero": zero}
     emit(draft, "dequantize_i8", {"x": x.view, **settings, "out": View(out, (R, C))})
     layout = layout_of(x.shape) if x.layout.image is None else Layout(1, x.size, x.size, image=x.layout.image)
     return Tensor("float32", x.shape, layout, out)

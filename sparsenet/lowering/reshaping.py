@@ -1,7 +1,7 @@
 """Lowering what gives elements another shape, or puts them side by side."""
 
 from sparsenet.lowering.bytes import as_padded_vector, is_whole_vectors
-from sparsenet.lowering.draft import View, emit
+from sparsenet.lowering.draft import Arguments, View, emit
 from sparsenet.lowering.step_work import StepCosts
 from sparsenet.lowering.task import Lowering, Task
 from sparsenet.lowering.tensor import (
@@ -53,7 +53,11 @@ def _concat(task: Task) -> Tensor:
     R, C = inputs[0].rows, task.shape[0]
     out, first = draft.buffer(R, C), 0
     for x in inputs:
-        given = {"x": View(dense_buffer(draft, x), (R, x.channels)), "first": first, "out": View(out, (R, C))}
+        given: Arguments = {
+            "x": View(dense_buffer(draft, x), (R, x.channels)),
+            "first": first,
+            "out": View(out, (R, C)),
+        }
         emit(draft, "place_f32", given)
         first += x.channels
     expected = sum(x.expected for x in inputs)

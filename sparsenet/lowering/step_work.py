@@ -1,7 +1,7 @@
 """What steps without weights have in common: how their work is counted, and the rates of reading and writing.
 
-Rates were read off kernels on the core that :mod:`sparsenet.lowering.cost` names, in nanoseconds. A family of operations
-says in its ``STEP_COSTS`` what its own kernels take.
+Rates were read off kernels on the core that :mod:`sparsenet.lowering.cost` names, in nanoseconds. A family says in its
+``STEP_COSTS`` what its own kernels take.
 """
 
 from collections.abc import Callable, Mapping

@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from sparsenet.errors import CompileError
 from sparsenet.lowering import (
     conv2d,
     elementwise,
@@ -16,10 +15,8 @@ from sparsenet.lowering import (
     tensor_costs,
 )
 from sparsenet.lowering.implementation import Implementation
-from sparsenet.lowering.quantization import as_bytes, as_floats
 from sparsenet.lowering.step_work import StepCosts
-from sparsenet.lowering.task import Lowering, Task
-from sparsenet.lowering.tensor import Tensor
+from sparsenet.lowering.task import Lowering
 
 __all__ = ["IMPLEMENTATIONS", "LOWERINGS", "STEP_COSTS"]
 

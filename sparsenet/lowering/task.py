@@ -4,8 +4,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from sparsenet.lowering.draft import Draft
 from sparsenet.lowering.choice import Choice
+from sparsenet.lowering.draft import Draft
 from sparsenet.lowering.tensor import CHANNELS_LAST, Tensor
 from sparsenet.machine.facts import Machine
 from sparsenet.ops.geometry import Shape
