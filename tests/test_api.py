@@ -44,7 +44,7 @@ def test_dir_shows_no_inner_modules():
     assert set(dir(sn)) - modules == set(sn.__all__)
 
 
-@pytest.mark.parametrize("module", ["layers", "packing", "network", "engine", "storage"])
+@pytest.mark.parametrize("module", ["layers", "packing", "graph", "engine", "storage"])
 def test_inner_modules_are_reached_all_the_same(module):
     assert isinstance(getattr(sn, module), ModuleType)
 
