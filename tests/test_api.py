@@ -11,7 +11,7 @@ import pytest
 
 import sparsenet as sn
 from sparsenet.api import MODULES, entries_of, index
-from sparsenet.storage.kinds import KINDS
+from sparsenet.ops import OPERATIONS
 
 PAGE = Path(__file__).parent.parent / "notebooks" / "api.md"
 
@@ -79,5 +79,5 @@ def test_names_that_are_not_there_lead_on(name, message):
 
 
 def test_the_list_of_layers_is_whole():
-    assert {kind.__name__ for kind in sn.layers.LAYERS} == set(KINDS)
+    assert {kind.__name__ for kind in sn.layers.LAYERS} == set(OPERATIONS)
     assert all(getattr(sn, kind.__name__) is kind for kind in sn.layers.LAYERS)

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Iterable
 
-__all__ = ["FEATURES", "compile_target", "vector_bits"]
+__all__ = ["compile_target", "vector_bits"]
 
 FEATURES = (
     *("sse4.1", "avx", "avx2", "fma", "f16c", "bmi2", "avxvnni"),

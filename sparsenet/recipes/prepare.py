@@ -12,7 +12,7 @@ import argparse
 import os
 import re
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,8 +20,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sparsenet.errors import AudioError, SparsenetError
+from sparsenet.progress import tracked
 from sparsenet.recipes.prepared import PreparedWords, bytes_of
-from sparsenet.recipes.progress import progress_bar
 from sparsenet.recipes.views import random_view
 from sparsenet.recipes.workers import work_through
 from sparsenet.speech.audio import read_audio
@@ -62,7 +62,7 @@ def prepare_words(
     views: int = 5,
     silence: Mapping[Split, int] = SILENCE,
     jobs: int = 1,
-    progress: Callable[[int, int], object] | None = None,
+    progress: bool | None = None,
 ) -> PreparedWords:
     """Compute the features of all clips of a corpus, and of random views of those that train.
 
@@ -78,8 +78,8 @@ def prepare_words(
         Clips of noise without words.
     jobs : int
         Processes.
-    progress : callable, optional
-        Called after each clip with how many are done and how many there are.
+    progress : bool or None
+        Whether progress is shown: always, never, or (None) in terminals and notebooks.
 
     Returns
     -------
@@ -117,10 +117,9 @@ def prepare_words(
         for position, clip in enumerate(members)
     ]
     images = np.empty((len(tasks), 1 + views, _FRONT_END.bands, _FRONT_END.frames), np.uint8)
-    for done, features in enumerate(work_through(_views, noises, tasks, jobs)):
-        images[done] = features  # a clean view alone is repeated
-        if progress is not None:
-            progress(done + 1, len(tasks))
+    made = tracked(work_through(_views, noises, tasks, jobs), "computing features", progress, len(tasks))
+    for image, features in zip(images, made, strict=True):
+        image[:] = features  # a clean view alone is repeated
     listed = [(clip.word, clip.speaker, name) for name, members in clips.items() for clip in members]
     words, speakers, splits = np.array(listed, np.str_).reshape(-1, 3).T
     return PreparedWords(images, words, speakers, splits, *_silence(noises, silence))
@@ -150,8 +149,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; return 0, or 1 after an error that it printed."""
     asked = _parser().parse_args(arguments)
     try:
-        with progress_bar("hearing") as progress:
-            prepared = prepare_words(asked.corpus, asked.people, views=asked.views, jobs=asked.jobs, progress=progress)
+        prepared = prepare_words(asked.corpus, asked.people, views=asked.views, jobs=asked.jobs)
         prepared.save(asked.out)
     except (SparsenetError, OSError) as error:
         print(error, file=sys.stderr)

@@ -188,10 +188,10 @@ def _compiled(engine: Any) -> tuple[Engine, Network]:
 
         engine = load(engine)
     if isinstance(engine, Network):
-        import sparsenet
+        from sparsenet.engine.compiling import compile as compile_network
 
         front_end_of(engine)  # before the seconds that compiling may take
-        engine = sparsenet.compile(engine, batch=1, threads=1)
+        engine = compile_network(engine, batch=1, threads=1)
     if not callable(engine) or not isinstance(getattr(engine, "network", None), Network):
         raise TypeError(f"expected an engine, a network or its name, got {type(engine).__name__}")
     return engine, engine.network

@@ -15,7 +15,7 @@ import sparsenet as sn
 from fuzz_networks.networks import case_of
 from sparsenet.graph.reference import evaluate
 from sparsenet.machine.facts import machine
-from sparsenet.passes.fold_batchnorm import batch_norm_affine
+from sparsenet.ops.normalization import batch_norm_affine
 from sparsenet.storage import from_bytes, to_bytes
 from sparsenet_kernels.registry import kernels
 
