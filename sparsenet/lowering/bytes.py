@@ -16,6 +16,8 @@ __all__ = [
     "byte_buffer",
     "in_memory_order",
     "is_whole_vectors",
+    "no_tiles",
+    "other_width",
     "padded_layout",
     "restrided",
     "whole_vectors",
@@ -74,3 +76,15 @@ def in_memory_order(matrix: npt.NDArray[np.generic], x: Tensor) -> npt.NDArray[n
     spread = np.zeros((N, *layout.shape), matrix.dtype)
     spread[:, :, : layout.channels] = matrix.reshape(N, *layout.elements)
     return spread.reshape(N, -1)
+
+
+def no_tiles(task: Task) -> str:
+    """Say why no kernel on tiles can run, or nothing."""
+    why = "this processor has no AMX tiles for bytes, or the system does not let this process use them"
+    return "" if task.plan.machine.has_byte_tiles else why
+
+
+def other_width(task: Task, variant: str) -> str:
+    """Say that a variant is for vectors of another width than this machine's, or nothing."""
+    suited = task.plan.machine.register_width
+    return "" if variant == suited else f"the {suited} variant suits this processor"

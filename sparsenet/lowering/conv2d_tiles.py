@@ -8,6 +8,7 @@ import numpy.typing as npt
 
 from sparsenet.layers import as_pair, kept_count
 from sparsenet.lowering.byte_cost import TileWork, byte_tiles_cost
+from sparsenet.lowering.bytes import no_tiles
 from sparsenet.lowering.conv2d_bytes import ByteConv2d, after_sums, in_steps, window_offsets
 from sparsenet.lowering.draft import Arguments, scratch
 from sparsenet.lowering.implementation import Bound, Implementation
@@ -20,14 +21,8 @@ from sparsenet_kernels.formats import Octets, Tiles, output_blocks, pack_octets,
 from sparsenet_kernels.formats.octets import OCTET, check_sets, octet_offsets
 from sparsenet_kernels.formats.pixels import SLOT_BYTES, slot_rows
 from sparsenet_kernels.registry import Kernel
-from sparsenet_kernels.simd.amx import amx_available
 
-__all__ = ["TILE_IMPLEMENTATIONS", "no_tiles"]
-
-
-def no_tiles() -> str:
-    """Say why no kernel on tiles can run, or nothing."""
-    return "" if amx_available() else "this processor has no AMX tiles for bytes, or the system does not grant them"
+__all__ = ["TILE_IMPLEMENTATIONS"]
 
 
 def _slots(problem: ByteConv2d) -> npt.NDArray[np.int8]:
@@ -53,7 +48,7 @@ def _fits_pixels(problem: ByteConv2d) -> str:
     stride, dilation = as_pair(layer.stride), as_pair(layer.dilation)
     if problem.stride != 1 or not fits_pixels(problem.kernel, problem.out, stride, dilation, 1, layer.groups):
         return "it takes an image of one channel, and a small filter without steps, dilation or groups"
-    return no_tiles()
+    return no_tiles(problem.task)
 
 
 def _pixels_cost(problem: ByteConv2d) -> Cost:
@@ -80,7 +75,7 @@ def _bind_tiles(problem: ByteConv2d, kernel: Kernel) -> Bound:
 
 
 def _fits_tiles(problem: ByteConv2d) -> str:
-    if why := no_tiles():
+    if why := no_tiles(problem.task):
         return why
     if not fits_tiles(problem.out, problem.stride):
         return "it takes pixels of whole vectors"
@@ -114,7 +109,7 @@ def _bind_octets(problem: ByteConv2d, kernel: Kernel) -> Bound:
 
 
 def _fits_octets(problem: ByteConv2d) -> str:
-    if why := no_tiles():
+    if why := no_tiles(problem.task):
         return why
     dilation = as_pair(problem.layer.dilation)
     if not fits_octets(problem.kernel, problem.padded, problem.out, problem.stride, dilation):

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sparsenet.lowering.byte_cost import byte_conv2d_cost
-from sparsenet.lowering.bytes import VECTOR_BYTES
+from sparsenet.lowering.bytes import VECTOR_BYTES, other_width
 from sparsenet.lowering.conv2d_bytes import ByteConv2d, after_sums, in_steps, window_offsets
 from sparsenet.lowering.draft import Arguments, scratch
 from sparsenet.lowering.implementation import Bound, Implementation
@@ -89,7 +89,7 @@ def _fits_vectors(problem: ByteConv2d) -> str:
 
 
 def _fits_lookup(problem: ByteConv2d) -> str:
-    if "avx512vbmi" not in problem.task.plan.machine.features:
+    if not problem.task.plan.machine.has_byte_lookup:
         return "this processor cannot look up bytes in a vector (avx512vbmi)"
     return _fits_vectors(problem)
 
@@ -102,8 +102,7 @@ def _cost(problem: ByteConv2d, pack: Callable[[ByteConv2d], Tiles | Lookup], cho
 
 def _on(width: str, fits: Callable[[ByteConv2d], str], problem: ByteConv2d) -> str:
     """Say why a kernel cannot run, or that it is for vectors of another width."""
-    suited = problem.task.plan.machine.register_width
-    return fits(problem) if suited == width else f"the {suited} variant suits this processor"
+    return other_width(problem.task, width) or fits(problem)
 
 
 _KINDS = (

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from sparsenet.layers import kept_count
 from sparsenet.lowering.byte_cost import byte_linear_cost, byte_linear_tiles_cost
-from sparsenet.lowering.conv2d_tiles import no_tiles
+from sparsenet.lowering.bytes import no_tiles, other_width
 from sparsenet.lowering.draft import Arguments, scratch
 from sparsenet.lowering.implementation import Bound, Implementation
 from sparsenet.lowering.predicted import Cost
@@ -136,12 +136,11 @@ def _whole_tiles_cost(problem: ByteLinear) -> Cost:
 
 
 def _needs_tiles(problem: ByteLinear) -> str:
-    return no_tiles()
+    return no_tiles(problem.task)
 
 
 def _suits(width: str, problem: ByteLinear) -> str:
-    suited = problem.task.plan.machine.register_width
-    return "" if suited == width else f"the {suited} variant suits this processor"
+    return other_width(problem.task, width)
 
 
 def _implementation(
