@@ -8,6 +8,7 @@ from sparsenet.explain.advice import Advice
 from sparsenet.explain.explain_table import explanation_parts
 from sparsenet.machine.limits import Limits
 from sparsenet.renderer import as_record, printing
+from sparsenet_kernels.queries import find_kernel
 
 __all__ = ["Explanation", "LayerExplanation"]
 
@@ -100,7 +101,7 @@ class LayerExplanation:
     @property
     def as_dense(self) -> bool:
         """Whether its kernel does the same work among dense ones: those of bytes leave out zeros under one name."""
-        return self.kernel == self.dense_kernel and (self.density == 1 or "_i8_" not in self.kernel)
+        return self.kernel == self.dense_kernel and (self.density == 1 or find_kernel(self.kernel).dtype != "i8")
 
     @property
     def share_of_limit(self) -> float | None:
