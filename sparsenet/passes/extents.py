@@ -165,7 +165,7 @@ def _kept(ordered: list[_Bin], known: frozenset[int]) -> list[_Bin]:
 
 
 def _odd(one: _Bin, reach: float, known: frozenset[int]) -> bool:
-    """Tell whether the extremes of samples are outliers: most values lie where all others do, or the samples are known."""
+    """Tell whether samples have outliers: most of their values are ordinary, or the samples are known to be odd."""
     return one.samples <= MOST_NAMED and (one.loudest <= reach or known.issuperset(one.named))
 
 
