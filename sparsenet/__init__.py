@@ -23,7 +23,6 @@ from sparsenet.errors import (
     UnsupportedLayerError,
     did_you_mean,
 )
-from sparsenet.exchange import from_torch, import_report
 from sparsenet.explain.kernel_view import show_kernel
 from sparsenet.explain.what_if import what_if
 from sparsenet.graph.network import Network, Node
@@ -53,6 +52,7 @@ from sparsenet.passes import fold_batchnorm, quantize
 if TYPE_CHECKING:
     from sparsenet import nn as nn
     from sparsenet import speech as speech
+    from sparsenet.exchange import from_onnx, from_torch, import_report, to_onnx
 
 __version__ = "0.1.0"
 """The version of this package."""
@@ -91,16 +91,21 @@ __all__ = [
     "compile",
     "crossover",
     "fold_batchnorm",
+    "from_onnx",
     "from_torch",
     "import_report",
     "load",
     "quantize",
     "show_kernel",
+    "to_onnx",
     "what_if",
 ]
 
 _LAZY = ("nn", "speech")
 """Modules that are imported when they are first used: they need the extras ``train`` and ``speech``."""
+
+_EXCHANGED = ("from_onnx", "from_torch", "import_report", "to_onnx")
+"""Functions that are imported when they are first used."""
 
 
 def __dir__() -> list[str]:
@@ -114,16 +119,18 @@ def __dir__() -> list[str]:
 if not TYPE_CHECKING:  # type checkers should miss what is not there
 
     def __getattr__(name: str) -> Any:
-        """Import one of the modules that need an extra; its own error says which."""
-        if name in _LAZY:
-            from importlib import import_module
+        """Import what is only now used; where it needs an extra, its own error says which."""
+        from importlib import import_module
 
+        if name in _LAZY:
             return import_module(f"sparsenet.{name}")
+        if name in _EXCHANGED:
+            return getattr(import_module("sparsenet.exchange"), name)
         raise AttributeError(f"module 'sparsenet' has no attribute {name!r}{_hint(name)}")
 
 
 def _hint(name: str) -> str:
     """Say which public name may have been meant, or what there is instead of an importer that others have."""
-    if name in ("from_onnx", "from_tflite", "from_keras"):
-        return "; only torch modules can be imported yet: sn.from_torch(module, example)"
+    if name in ("from_tflite", "from_keras"):
+        return "; only torch modules and ONNX models can be imported yet: sn.from_torch(module, example), sn.from_onnx"
     return did_you_mean(name, __all__)
