@@ -121,9 +121,14 @@ def _definition(module: str, name: str) -> tuple[str, Definition]:
         if isinstance(node, ast.Assign | ast.AnnAssign) and name in _targets(node):
             return module, node
     for found in ast.walk(_tree(module)):
-        if isinstance(found, ast.ImportFrom) and found.module and name in [alias.name for alias in found.names]:
+        if isinstance(found, ast.ImportFrom) and found.module and name in _imported_names(found):
             return _definition(found.module, name)
     raise LookupError(f"{module} exports {name!r}, which is defined nowhere")
+
+
+def _imported_names(found: ast.ImportFrom) -> list[str]:
+    names = [alias.name for alias in found.names]
+    return _exported(found.module) if names == ["*"] and found.module else names
 
 
 def _sentence(module: str, definition: Definition) -> str:
@@ -160,10 +165,26 @@ def _commands() -> Iterator[tuple[str, str]]:
 
 
 def _exported(module: str) -> list[str]:
-    for node in _tree(module).body:
-        if isinstance(node, ast.Assign) and _targets(node) == ["__all__"]:
-            return [str(name) for name in ast.literal_eval(node.value)]
+    for node in ast.walk(_tree(module)):
+        if isinstance(node, ast.Assign | ast.AnnAssign) and _targets(node) == ["__all__"]:
+            assert isinstance(node.value, ast.List)
+            return [name for element in node.value.elts for name in _exported_by(module, element)]
     raise LookupError(f"{module} has no __all__")
+
+
+def _exported_by(module: str, element: ast.expr) -> list[str]:
+    """Read an element of ``__all__``: a name, or ``*other.__all__``, which are those of a module imported before."""
+    if isinstance(element, ast.Starred):
+        return _exported(_imported(module, ast.unparse(element.value).removesuffix(".__all__")))
+    return [str(ast.literal_eval(element))]
+
+
+def _imported(module: str, name: str) -> str:
+    """Find the full name of a module that another one imports by ``from ... import``."""
+    for found in ast.walk(_tree(module)):
+        if isinstance(found, ast.ImportFrom) and found.module and name in [alias.name for alias in found.names]:
+            return f"{found.module}.{name}"
+    raise LookupError(f"{module} imports no {name}")
 
 
 def _targets(node: ast.Assign | ast.AnnAssign) -> list[str]:

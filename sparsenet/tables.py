@@ -1,4 +1,4 @@
-"""Tables of networks for terminals and notebooks, from one description each."""
+"""Tables of networks and plans; terminals and notebooks print the same table."""
 
 from collections.abc import Mapping
 from math import prod
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from sparsenet.layers import KWinners, Layer, Weighted, kept_count
 from sparsenet.table_html import HTML_WIDTH, as_html
 from sparsenet.table_style import middle_left_out, ruled
+from sparsenet.units import as_share, as_size
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -124,7 +125,7 @@ def kept_weights(layer: Layer) -> tuple[int, int] | None:
 
 
 def as_shape(shape: tuple[int, ...]) -> str:
-    """Write a shape as people say it.
+    """Write a shape with an x between its sizes.
 
     Examples
     --------
@@ -132,36 +133,6 @@ def as_shape(shape: tuple[int, ...]) -> str:
     '64x14x14'
     """
     return "x".join(str(size) for size in shape)
-
-
-def as_share(share: float) -> str:
-    """Write a share as a percentage that never rounds a little to nothing.
-
-    Examples
-    --------
-    >>> as_share(0.04), as_share(1.0), as_share(0.00012), as_share(0.0)
-    ('4.0 %', '100 %', '0.012 %', '0 %')
-    """
-    percent = share * 100
-    if percent in (0, 100):
-        return f"{percent:.0f} %"
-    return f"{percent:.1f} %" if percent >= 1 else f"{percent:.2g} %"
-
-
-def as_size(size_bytes: int | None) -> str:
-    """Write a size as people say it.
-
-    Examples
-    --------
-    >>> as_size(2 * 2**20), as_size(700), as_size(None)
-    ('2.0 MiB', '700 B', 'unknown')
-    """
-    if size_bytes is None:
-        return "unknown"
-    if size_bytes < 1024:
-        return f"{size_bytes} B"
-    power = min((size_bytes.bit_length() - 1) // 10, 4)
-    return f"{size_bytes / 1024**power:.1f} {'KMGT'[power - 1]}iB"
 
 
 def as_winners(layer: Layer, shape: tuple[int, ...]) -> str:
@@ -178,7 +149,7 @@ def as_winners(layer: Layer, shape: tuple[int, ...]) -> str:
 
 
 def printable(value: object) -> str:
-    r"""Write something that a file said so that a table shows it as it is: no markup, and see :func:`plain`.
+    r"""Write a text from a file so that a table shows it literally, without markup; see also :func:`plain`.
 
     Examples
     --------
@@ -191,7 +162,7 @@ def printable(value: object) -> str:
 
 
 def plain(value: object) -> str:
-    r"""Write something that a file said so that it cannot steer the terminal: no control characters.
+    r"""Write a text from a file without control characters, so that it cannot control the terminal.
 
     Examples
     --------

@@ -12,8 +12,9 @@ import numpy as np
 
 import sparsenet as sn
 from sparsenet.graph.network import INPUT
-from sparsenet.graph.reference import evaluate_layer, factor_per_element
-from sparsenet.passes.fold_batchnorm import batch_norm_affine
+from sparsenet.graph.reference import evaluate_layer
+from sparsenet.ops.kwinners import factor_per_element
+from sparsenet.ops.normalization import batch_norm_affine
 
 EPS = 2.0**-24
 SMALLEST = 1e-36

@@ -11,7 +11,7 @@ import pytest
 
 import sparsenet as sn
 from sparsenet.api import MODULES, entries_of, index
-from sparsenet.storage.kinds import KINDS
+from sparsenet.ops import OPERATIONS
 
 PAGE = Path(__file__).parent.parent / "notebooks" / "api.md"
 
@@ -44,7 +44,7 @@ def test_dir_shows_no_inner_modules():
     assert set(dir(sn)) - modules == set(sn.__all__)
 
 
-@pytest.mark.parametrize("module", ["layers", "packing", "network", "engine", "storage"])
+@pytest.mark.parametrize("module", ["layers", "packing", "graph", "engine", "storage"])
 def test_inner_modules_are_reached_all_the_same(module):
     assert isinstance(getattr(sn, module), ModuleType)
 
@@ -79,5 +79,5 @@ def test_names_that_are_not_there_lead_on(name, message):
 
 
 def test_the_list_of_layers_is_whole():
-    assert {kind.__name__ for kind in sn.layers.LAYERS} == set(KINDS)
+    assert {kind.__name__ for kind in sn.layers.LAYERS} == set(OPERATIONS)
     assert all(getattr(sn, kind.__name__) is kind for kind in sn.layers.LAYERS)

@@ -3,7 +3,7 @@
 import numpy as np
 
 from sparsenet.recipes.corpus import Voice
-from sparsenet.recipes.corpus.sound import Sound
+from sparsenet.recipes.corpus.sound import SampledSound
 from sparsenet.recipes.corpus.synthesizers import Synthesizer
 
 VOICES = (Voice("tones", "low", "train", 2), Voice("tones", "mid", "validation", 1), Voice("tones", "high", "test", 3))
@@ -15,7 +15,7 @@ def tones(saying):
     draw = saying.draws()
     time_s = np.arange(11_025) / 22_050
     pitches = [PITCH_HZ[saying.voice] * draw.uniform(0.9, 1.1) for _ in range(saying.takes)]
-    return [Sound(np.sin(2 * np.pi * pitch * time_s).astype(np.float32) / 2, 22_050) for pitch in pitches]
+    return [SampledSound(np.sin(2 * np.pi * pitch * time_s).astype(np.float32) / 2, 22_050) for pitch in pitches]
 
 
 def nothing(saying):
@@ -25,7 +25,7 @@ def nothing(saying):
 
 def whisper(saying):
     """Say something that nobody hears."""
-    return [Sound(np.full(8_000, 1e-5, np.float32), 16_000)] * saying.takes
+    return [SampledSound(np.full(8_000, 1e-5, np.float32), 16_000)] * saying.takes
 
 
 def is_there():

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from sparsenet.bench.interleave import Timing, interleave
+from sparsenet.bench.interleave import interleave
 from sparsenet.errors import SparsenetError
+from sparsenet.timing import Timing
 
 __all__ = ["Comparison", "Contender", "Row", "compare"]
 
@@ -156,7 +157,7 @@ def _row(
     one: Contender, batch: int, timing: Timing, times: float, judged: tuple[FloatArray, npt.NDArray[np.int64]]
 ) -> Row:
     x, wanted = judged
-    word = _per_word(timing, batch)
+    word = timing.divided_by(batch)
     words_per_s = 1e6 / word.median_us
     return Row(
         network=one.network,
@@ -169,16 +170,6 @@ def _row(
         right=int((_answers(one.runs[batch], batch, x) == wanted).sum()),
         of=len(wanted),
         accuracy=one.accuracy,
-    )
-
-
-def _per_word(timing: Timing, words: int) -> Timing:
-    return Timing(
-        median_us=timing.median_us / words,
-        minimum_us=timing.minimum_us / words,
-        p90_us=timing.p90_us / words,
-        p99_us=timing.p99_us / words,
-        samples=timing.samples,
     )
 
 

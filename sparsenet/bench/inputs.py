@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from sparsenet.bench.words import bundled_waveforms, varied
 from sparsenet.graph.network import Network
+from sparsenet.made_inputs import noise
 from sparsenet.speech.features import log_mel
 from sparsenet.speech.recognize import front_end_of
 
@@ -46,9 +47,8 @@ def inputs_for(net: Network, largest_batch: int) -> Inputs:
     calibration = max(8, min(CALIBRATION_SAMPLES, affordable))
     if "front_end" in net.details and find_spec("soundfile") is not None:
         return _sounds(net, count, calibration)
-    random = np.random.default_rng(0)
-    x = random.standard_normal((count + calibration, *net.input_shape), np.float32)
-    return Inputs(x[:count], x[count:], "standard normal noise")
+    x = noise((count + calibration, *net.input_shape))
+    return Inputs(x[:count], x[count:], "random numbers from -1 to 1")
 
 
 def _sounds(net: Network, count: int, calibration: int) -> Inputs:

@@ -15,38 +15,15 @@ from dataclasses import dataclass
 from itertools import count
 from math import inf
 
-import numpy as np
-
 from sparsenet.errors import SparsenetError
+from sparsenet.timing import Call, Clock, Timing, reading_us, timing_of, turns
 
-__all__ = ["Call", "Prepared", "Timing", "interleave"]
-
-Call = Callable[[int], object]
-Clock = Callable[[], int]
+__all__ = ["Prepared", "interleave"]
 
 SHORTEST_READING_US = 2.0
 """A reading of the clock costs about 0.05 us twice; calls shorter than this are read several at a time."""
 
 MOST_READINGS, MOST_REPEATS = 1_000, 1_024
-
-
-@dataclass(frozen=True)
-class Timing:
-    """How long one call took, in microseconds, over many calls.
-
-    Attributes
-    ----------
-    median_us, minimum_us, p90_us, p99_us : float
-        Of all readings.
-    samples : int
-        Number of readings.
-    """
-
-    median_us: float
-    minimum_us: float
-    p90_us: float
-    p99_us: float
-    samples: int
 
 
 @dataclass(frozen=True)
@@ -119,10 +96,8 @@ def interleave(
     indices = {name: count() for name in calls}
     blocks = {name: _calibrated(call, indices[name], block_us, clock) for name, call in calls.items()}
     readings_us: dict[str, list[float]] = {name: [] for name in calls}
-    order, shuffled, began_ns = list(calls), random.Random(seed), clock()
-    for done in range(rounds):
-        if done and clock() - began_ns > longest_s * 1e9:
-            break
+    order, shuffled = list(calls), random.Random(seed)
+    for done in turns(rounds, clock, lambda _, passed_s: passed_s > longest_s):
         shuffled.shuffle(order)
         for name in order:
             if rest_s:
@@ -130,7 +105,7 @@ def interleave(
                 _once(calls[name], next(indices[name]))
             readings_us[name] += _run(calls[name], indices[name], blocks[name], clock)
         after_round(done + 1)
-    return {name: _summary(readings_us[name]) for name in calls}
+    return {name: timing_of(readings_us[name]) for name in calls}
 
 
 def _calibrated(call: Call | Prepared, indices: Iterator[int], block_us: float, clock: Clock) -> _Block:
@@ -138,11 +113,11 @@ def _calibrated(call: Call | Prepared, indices: Iterator[int], block_us: float, 
     _once(call, next(indices))  # the first call may compile, and fills caches
     repeats = 1
     while True:
-        reading_us = min(_run(call, indices, _Block(3, repeats), clock)) * repeats
-        if reading_us >= SHORTEST_READING_US or repeats >= MOST_REPEATS or isinstance(call, Prepared):
+        took_us = min(_run(call, indices, _Block(3, repeats), clock)) * repeats
+        if took_us >= SHORTEST_READING_US or repeats >= MOST_REPEATS or isinstance(call, Prepared):
             break
         repeats *= 2
-    readings = int(block_us / max(reading_us, SHORTEST_READING_US))
+    readings = int(block_us / max(took_us, SHORTEST_READING_US))
     return _Block(min(max(readings, 1), MOST_READINGS), repeats)
 
 
@@ -168,12 +143,4 @@ def _run(call: Call | Prepared, indices: Iterator[int], block: _Block, clock: Cl
 
 def _prepared_us(call: Prepared, index: int, clock: Clock) -> float:
     call.prepare(index)
-    start = clock()
-    call.call(index)
-    return (clock() - start) / 1e3
-
-
-def _summary(readings_us: list[float]) -> Timing:
-    values = np.array(readings_us)
-    median, p90, p99 = np.percentile(values, (50, 90, 99))
-    return Timing(float(median), float(values.min()), float(p90), float(p99), len(values))
+    return reading_us(call.call, index, clock=clock)

@@ -16,13 +16,14 @@ from typing import Any
 import numpy as np
 
 from sparsenet.bench.contenders import LeftOut
-from sparsenet.bench.interleave import Timing, interleave
+from sparsenet.bench.interleave import interleave
 from sparsenet.bench.layer_masks import MASKS
 from sparsenet.bench.layer_shapes import LayerShape
 from sparsenet.bench.layer_ways import LIBRARIES, Cell, Tell, Way, ways_to_compute
 from sparsenet.bench.surroundings import Surroundings, surroundings
 from sparsenet.errors import SparsenetError
 from sparsenet.progress import telling
+from sparsenet.timing import Timing
 
 __all__ = ["LayerRow", "Sweep", "best_row", "cells_of", "sweep_layers"]
 
@@ -184,13 +185,7 @@ def _row(cell: Cell, way: Way, timing: Timing) -> LayerRow:
         batch=cell.batch,
         case=way.case,
         kernel=way.kernel,
-        timing=Timing(
-            median_us=timing.median_us / way.samples,
-            minimum_us=timing.minimum_us / way.samples,
-            p90_us=timing.p90_us / way.samples,
-            p99_us=timing.p99_us / way.samples,
-            samples=timing.samples,
-        ),
+        timing=timing.divided_by(way.samples),
         largest_error=float(np.abs(way.given - way.wanted).max() / largest),
     )
 

@@ -12,13 +12,15 @@ from functools import partial
 import numpy as np
 import numpy.typing as npt
 
-from sparsenet.bench.interleave import Timing, interleave
+from sparsenet.bench.interleave import interleave
 from sparsenet.bench.peers import has_onnxruntime, in_onnxruntime
 from sparsenet.command_line import Json, print_json, run
 from sparsenet.graph.network import Network
 from sparsenet.info import info, machine_line
 from sparsenet.layers import Conv2d, Flatten, KWinners, Layer, Linear, MaxPool2d, ReLU
+from sparsenet.made_inputs import noise
 from sparsenet.packing import Mask, blocks, partitioned, subsets, taps, uniform
+from sparsenet.timing import Timing
 
 __all__ = ["KINDS", "main", "reference_network", "time_masks"]
 
@@ -75,7 +77,7 @@ def time_masks(rounds: int = 60, tell: Callable[[str], object] = lambda step: No
     dict of int to dict of str to Timing
         By batch size and name; times are of one call, of so many samples.
     """
-    x = np.random.default_rng(1).uniform(-1, 1, (SAMPLES, 1, 32, 32)).astype(np.float32)
+    x = noise((SAMPLES, 1, 32, 32), seed=1)
     runs = {kind.name: _runs(kind, x, tell) for kind in KINDS}
     if has_onnxruntime():
         tell("loading the dense network into ONNX Runtime")

@@ -15,12 +15,12 @@ import numpy as np
 import numpy.typing as npt
 
 from sparsenet.errors import SparsenetError
+from sparsenet.timing import Clock, reading_us, repeat_until, timing_of
 
 __all__ = ["LEAST_S", "OFFLINE_SAMPLES", "STREAM_QUERIES", "Offline", "SingleStream", "offline", "single_stream"]
 
 FloatArray = npt.NDArray[np.float32]
 Run = Callable[[FloatArray], object]
-Clock = Callable[[], float]
 Tell = Callable[[float], object]
 
 STREAM_QUERIES = 1_024
@@ -87,7 +87,7 @@ def single_stream(
     samples: Sequence[FloatArray],
     queries: int = STREAM_QUERIES,
     least_s: float = LEAST_S,
-    clock: Clock = time.perf_counter,
+    clock: Clock = time.perf_counter_ns,
     tell: Tell = lambda share: None,
 ) -> SingleStream:
     """Ask for one sample after the other, until there were enough queries for long enough.
@@ -101,26 +101,34 @@ def single_stream(
     queries : int
     least_s : float
     clock : callable
-        Gives seconds.
+        Gives nanoseconds.
     tell : callable
         Is told now and then which share is done.
     """
     _check(samples, queries, least_s)
     run(samples[0])  # the first call may compile
-    took_s: list[float] = []
-    began = now = clock()
-    while len(took_s) < queries or now - began < least_s:
-        sample = samples[len(took_s) % len(samples)]
-        asked = clock()
-        run(sample)
-        now = clock()
-        took_s.append(now - asked)
-        if len(took_s) % 256 == 0:
-            tell(_share(len(took_s) / queries, now - began, least_s))
-    times_us = np.array(took_s) * 1e6
-    median, p90, p99 = (float(value) for value in np.percentile(times_us, (50, 90, 99)))
-    enough = len(took_s) >= STREAM_QUERIES and now - began >= LEAST_S
-    return SingleStream(len(took_s), now - began, p90, median, float(times_us.min()), p99, enough)
+    took_us: list[float] = []
+
+    def enough(done: int, passed_s: float) -> bool:
+        if done % 256 == 0:
+            tell(_share(done / queries, passed_s, least_s))
+        return done >= queries and passed_s >= least_s
+
+    def ask(index: int) -> None:
+        took_us.append(reading_us(run, samples[index % len(samples)], clock=clock))
+
+    count, lasted_s = repeat_until(ask, enough, clock)
+    timing = timing_of(took_us)
+    by_the_rules = count >= STREAM_QUERIES and lasted_s >= LEAST_S
+    return SingleStream(
+        queries=count,
+        duration_s=lasted_s,
+        p90_us=timing.p90_us,
+        median_us=timing.median_us,
+        minimum_us=timing.minimum_us,
+        p99_us=timing.p99_us,
+        by_the_rules=by_the_rules,
+    )
 
 
 def offline(
@@ -128,7 +136,7 @@ def offline(
     batches: Sequence[FloatArray],
     samples: int = OFFLINE_SAMPLES,
     least_s: float = LEAST_S,
-    clock: Clock = time.perf_counter,
+    clock: Clock = time.perf_counter_ns,
     tell: Tell = lambda share: None,
 ) -> Offline:
     """Hand in batches, until there were enough samples for long enough.
@@ -138,27 +146,26 @@ def offline(
     run : callable
         Takes one of ``batches``.
     batches : sequence of array (B, *input_shape)
-        They take turns.
+        They take turns; all have the same size.
     samples : int
     least_s : float
     clock : callable
-        Gives seconds.
+        Gives nanoseconds.
     tell : callable
         Is told after every batch which share is done.
     """
     _check(batches, samples, least_s)
     run(batches[0])
-    done = calls = 0
-    began = now = clock()
-    while done < samples or now - began < least_s:
-        batch = batches[calls % len(batches)]
-        run(batch)
-        now = clock()
-        calls, done = calls + 1, done + len(batch)
-        tell(_share(done / samples, now - began, least_s))
-    lasted_s = now - began
-    enough = done >= OFFLINE_SAMPLES and lasted_s >= LEAST_S
-    return Offline(done, len(batches[0]), lasted_s, done / max(lasted_s, 1e-9), enough)
+    size = len(batches[0])
+
+    def enough(calls: int, passed_s: float) -> bool:
+        tell(_share(calls * size / samples, passed_s, least_s))
+        return calls * size >= samples and passed_s >= least_s
+
+    calls, lasted_s = repeat_until(lambda index: run(batches[index % len(batches)]), enough, clock)
+    done = calls * size
+    by_the_rules = done >= OFFLINE_SAMPLES and lasted_s >= LEAST_S
+    return Offline(done, size, lasted_s, done / max(lasted_s, 1e-9), by_the_rules)
 
 
 def _check(inputs: Sequence[FloatArray], count: int, least_s: float) -> None:

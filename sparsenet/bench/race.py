@@ -11,12 +11,13 @@ import numpy.typing as npt
 
 from sparsenet.bench.contenders import HERE, ORIGINAL, Entrant, LeftOut, Run, entrants, missing_peers
 from sparsenet.bench.inputs import Inputs, inputs_for
-from sparsenet.bench.interleave import Timing, interleave
+from sparsenet.bench.interleave import interleave
 from sparsenet.bench.peers.peer import PEERS
 from sparsenet.bench.surroundings import Surroundings, surroundings
 from sparsenet.bench.twin import is_float, original_of, twin_of
 from sparsenet.errors import SparsenetError
 from sparsenet.graph.network import Network
+from sparsenet.timing import Timing, repeat_until
 
 __all__ = ["Race", "RaceRow", "race"]
 
@@ -213,11 +214,9 @@ def _call(run: Run, batches: Sequence[FloatArray], index: int) -> FloatArray:
 def _cores_busy(call: Callable[[int], object]) -> float:
     """Compare the processor time of a few calls with the time they took."""
     call(0)
-    index, began, began_busy = 1, time.perf_counter(), time.process_time()
-    while (lasted := time.perf_counter() - began) < BUSY_S:
-        call(index)
-        index += 1
-    return (time.process_time() - began_busy) / lasted
+    began_busy = time.process_time()
+    _, lasted_s = repeat_until(lambda index: call(index + 1), lambda calls, passed_s: passed_s >= BUSY_S)
+    return (time.process_time() - began_busy) / lasted_s
 
 
 def _row(

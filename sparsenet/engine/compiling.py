@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping
 from itertools import cycle
-from math import prod
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 import numpy as np
@@ -17,12 +16,12 @@ from sparsenet.graph.network import Network
 from sparsenet.graph.parts import expect_network
 from sparsenet.layers import Weighted
 from sparsenet.lowering.arena import LARGEST_SCRATCH_BYTES, lay_out
-from sparsenet.lowering.cost import L2_BYTES
 from sparsenet.lowering.lower import Lowered, lower
 from sparsenet.lowering.measure import choose_by_measuring, kernels_to_try
 from sparsenet.machine.available import available_bytes
 from sparsenet.machine.cores import usable_cores
 from sparsenet.machine.facts import machine
+from sparsenet.made_inputs import calls_of, made_inputs
 from sparsenet.passes import fold_batchnorm
 from sparsenet_kernels.forks import TornError, refuse_torn
 
@@ -37,9 +36,6 @@ LARGEST_CHUNK = 16
 LARGEST_FAR_CHUNK = 64
 """The same where the weights do not fit into the second-level cache, as far as activations do: a dense network of bytes
 took 15.3 µs a sample instead of 18.8."""
-
-MOST_INPUTS, LARGEST_INPUTS = 64, 2**22
-"""Inputs made up for timing kernels: how many at most, and how many numbers in all."""
 
 MOST_THREADS = 1024
 LARGEST_BATCH = 2**20
@@ -165,7 +161,7 @@ def _chunk_for(lowered: Lowered, batch: int, cores: int) -> int:
     Weights beyond the second-level cache are better fetched once for many samples, though not for more than leave each
     core a share. Where the weights fit, the activations should fit beside them.
     """
-    near_bytes = machine().l2_bytes or L2_BYTES
+    near_bytes = machine().assumed_l2_bytes
     sample_bytes = max(1, lay_out(lowered.draft.buffers, 1))
     _refuse_too_little_memory(sample_bytes)
     largest = max(1, min(batch, LARGEST_CHUNK, LARGEST_SCRATCH_BYTES // sample_bytes))
@@ -189,9 +185,7 @@ def _measured(
     net: Network, first: Lowered, forced: Mapping[str, str], examples: npt.ArrayLike | None, progress: bool | None
 ) -> Lowered:
     samples = first.draft.batch
-    timed = (
-        _made_up_inputs(net, samples) if examples is None else _rotated(converted(examples, net.input_shape), samples)
-    )
+    timed = list(made_inputs(net.input_shape, samples)) if examples is None else _calls(net, examples, samples)
 
     def lower_with(kernels: dict[str, str]) -> Lowered:
         return lower(net, samples, machine(), kernels, first.draft.packs)
@@ -206,26 +200,13 @@ def _measured(
     return choose_by_measuring(first, forced, lower_with, runner, progress)
 
 
-def _made_up_inputs(net: Network, samples: int) -> list[FloatArray]:
-    """Make inputs that differ from call to call: a kernel that branches looks fast on an input that it knows."""
-    r = np.random.default_rng(0)
-    elements = samples * prod(net.input_shape)
-    count = min(MOST_INPUTS, LARGEST_INPUTS // elements)
-    if count < 2:  # so large that no cache knows the last one
-        x = r.random((1, samples, *net.input_shape), np.float32)
-        x *= 2
-        x -= 1
-        return list(x)
-    return list(r.uniform(-1, 1, (count, samples, *net.input_shape)).astype(np.float32))
-
-
-def _rotated(examples: FloatArray, samples: int) -> list[FloatArray]:
-    """Cut examples into calls of so many samples, each beginning at another example."""
-    if not len(examples):
+def _calls(net: Network, examples: npt.ArrayLike, samples: int) -> list[FloatArray]:
+    """Cut the examples given into calls of so many samples."""
+    given = converted(examples, net.input_shape)
+    if not len(given):
         raise CompileError("expected at least one example, got none")
-    refuse_infinite(examples)
-    starts = range(0, len(examples), max(1, len(examples) // MOST_INPUTS))
-    return [examples[(np.arange(samples) + start) % len(examples)] for start in starts]
+    refuse_infinite(given)
+    return calls_of(given, samples)
 
 
 def _checked_count(name: str, value: Any, most: int) -> int:

@@ -13,8 +13,7 @@ from sparsenet.exchange.call import Layers
 from sparsenet.exchange.problems import Problem
 from sparsenet.exchange.report import DETAIL, Note, as_details
 from sparsenet.graph.network import INPUT, Network, Node
-from sparsenet.layers import Layer
-from sparsenet.ops.shapes import Shape, gives_bytes, infer_shape
+from sparsenet.ops.shapes import Shape, infer_dtype, infer_shape
 
 __all__ = ["LONGEST_PATH", "GraphBuilder", "add_layers", "add_unknown", "finished", "fitting", "note", "unused"]
 
@@ -23,7 +22,7 @@ LONGEST_PATH = 170
 
 KEPT_AT_START = 40
 
-FLOAT, BYTE = "float32", "uint8"
+FLOAT = "float32"
 
 
 @dataclass(eq=False)
@@ -102,13 +101,9 @@ def add_layers(builder: GraphBuilder, name: str, layers: Layers, inputs: Sequenc
         shape = infer_shape(layer, tuple(builder.shapes[source] for source in sources))
         builder.nodes.append(Node(last, layer, sources))
         builder.shapes[last] = shape
-        builder.dtypes[last] = _dtype(layer, tuple(builder.dtypes[source] for source in sources))
+        builder.dtypes[last] = infer_dtype(layer, tuple(builder.dtypes[source] for source in sources))
         sources = (last,)
     return last
-
-
-def _dtype(layer: Layer, dtypes: tuple[str, ...]) -> str:
-    return BYTE if gives_bytes(layer, tuple(one == BYTE for one in dtypes)) else FLOAT
 
 
 def add_unknown(builder: GraphBuilder, name: str, shape: Shape) -> str:

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 
 from sparsenet.errors import SparsenetError
 from sparsenet.explain.advice import Advice, promised
-from sparsenet.explain.layer_times import made_up_inputs
 from sparsenet.explain.predictions import Forecast, Packs, forecast, without
 from sparsenet.explain.variants import image_channels, mask_for, masked, with_layers, with_winners_before
 from sparsenet.graph.network import INPUT, Network, Node
 from sparsenet.layers import KWinners, QuantizedConv2d, QuantizedLinear, Weighted, kept_count
 from sparsenet.lowering.choose import Choice
+from sparsenet.made_inputs import noise
 from sparsenet.packing import Mask
 from sparsenet.passes.quantize import rounded_network
 from sparsenet.tables import as_share
@@ -103,7 +103,7 @@ def fuller_mask(question: Question, choice: Choice) -> Advice | None:
 def rounding_advice(net: Network, now: Forecast, batch: int, measured_us: float | None) -> Advice | None:
     """Predict the network rounded to 8 bits; None where it is already, no layer could be, or that would not help."""
     try:
-        rounded, _ = rounded_network(net, made_up_inputs(net, 1)[:1])
+        rounded, _ = rounded_network(net, noise((1, *net.input_shape)))
     except SparsenetError:  # rounded already, or sums that could leave int32
         return None
     if not any(isinstance(node.layer, QuantizedConv2d | QuantizedLinear) for node in rounded.nodes):

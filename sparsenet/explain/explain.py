@@ -9,10 +9,9 @@ import numpy.typing as npt
 from sparsenet.explain.bottleneck import together_us
 from sparsenet.explain.changes import Question, advice_for, fuller_mask, rounding_advice, where_zeros_lie
 from sparsenet.explain.explanation import Explanation, LayerExplanation
-from sparsenet.explain.layer_times import LayerTimes, made_up_inputs, time_layers
 from sparsenet.explain.predictions import DensePlan, Forecast, Packs, dense_plan, forecast
-from sparsenet.explain.profile import chunks_of, refuse_beyond_float32
 from sparsenet.explain.step_limits import StepLimits, steps_limits
+from sparsenet.explain.step_timing import LayerTimes, chunks_of, refuse_beyond_float32, time_layers
 from sparsenet.explain.steps import Steps
 from sparsenet.explain.work import LayerWork, work
 from sparsenet.graph.network import INPUT, Network, Node
@@ -21,6 +20,7 @@ from sparsenet.lowering.lower import pooled_at_once
 from sparsenet.machine.calibration import reference_limits
 from sparsenet.machine.facts import machine
 from sparsenet.machine.limits import Limits, kept_limits, limits
+from sparsenet.made_inputs import made_inputs
 from sparsenet.packing.arguments import whole
 from sparsenet.passes import fold_batchnorm
 from sparsenet.progress import tracked
@@ -82,7 +82,7 @@ def explain(
     0.015625
     """
     net, batch = fold_batchnorm(engine.network), engine._chunk
-    given = made_up_inputs(net, batch) if x is None else x
+    given = made_inputs(net.input_shape, batch).reshape(-1, *net.input_shape) if x is None else x
     if x is not None:
         refuse_beyond_float32(engine, chunks_of(engine, x, batch))
     rounds = None if rounds is None else whole("rounds", rounds)

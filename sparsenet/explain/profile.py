@@ -1,45 +1,33 @@
 """Where an engine's time goes: each step timed on live data, its work counted, held against what the core could do."""
 
 import time
-from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
-from math import prod
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from sparsenet.engine.engine import converted
-from sparsenet.errors import SparsenetError
 from sparsenet.explain.step_limits import StepLimits, steps_limits
+from sparsenet.explain.step_timing import (
+    Times,
+    chunks_of,
+    refuse_beyond_float32,
+    rounds_that_fit,
+    timed_steps,
+    timed_whole,
+)
 from sparsenet.explain.steps import Steps
 from sparsenet.machine.limits import Limits, limits
 from sparsenet.packing.arguments import whole
-from sparsenet_kernels.driver import program_table, serial_driver
-from sparsenet_kernels.step_abi import address_of
+from sparsenet.timing import Clock
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderResult
 
     from sparsenet.engine.engine import Engine
 
-__all__ = [
-    "Profile",
-    "StepProfile",
-    "chunks_of",
-    "profile",
-    "refuse_beyond_float32",
-    "rounds_that_fit",
-    "timed_steps",
-    "timed_whole",
-]
+__all__ = ["Profile", "StepProfile", "profile"]
 
-FloatArray = npt.NDArray[np.float32]
-Times = npt.NDArray[np.float64]
-Clock = Callable[[], int]
-
-LONGEST_NS = 1_500_000_000
-FEWEST_ROUNDS, MOST_ROUNDS = 15, 1_000
 SHORTEST_US = 0.05
 """A call takes several times as long, and is taken off: what is left of a shorter step is noise."""
 
@@ -205,77 +193,6 @@ def profile(
         level=limits().level_for(steps.resident_bytes),
         limits=limits(),
     )
-
-
-def chunks_of(engine: "Engine", x: npt.ArrayLike, most: int) -> list[FloatArray]:
-    """Cut the inputs into calls of equal size; what is left over is left out."""
-    array = converted(x, engine.network.input_shape)
-    if not len(array):
-        raise SparsenetError("expected at least one input, got none")
-    if not np.isfinite(array).all():
-        raise SparsenetError("expected finite inputs, got NaN or infinity")
-    size = min(most, len(array))
-    return [array[start : start + size] for start in range(0, len(array) - size + 1, size)]
-
-
-def refuse_beyond_float32(engine: "Engine", chunks: Sequence[FloatArray]) -> None:
-    """Raise what the engine raises where values leave float32: times of what is no number say nothing."""
-    for chunk in chunks:
-        engine(chunk)
-
-
-def rounds_that_fit(steps: Steps, chunks: Sequence[FloatArray], clock: Clock) -> int:
-    """Find how often all steps can be timed in a second or two."""
-    for chunk in chunks[:2]:  # the first finds cold caches
-        began = clock()
-        _run_all(steps, chunk)
-        lasted_ns = clock() - began
-    return int(min(MOST_ROUNDS, max(FEWEST_ROUNDS, LONGEST_NS / 2 / max(lasted_ns, 1))))
-
-
-def _run_all(steps: Steps, chunk: FloatArray) -> None:
-    steps.load(chunk)
-    for index in range(len(steps.steps)):
-        steps.call(index, len(chunk))
-
-
-def timed_steps(steps: Steps, chunks: Sequence[FloatArray], rounds: int, clock: Clock) -> tuple[Times, float]:
-    """Time each step in the program's order: (rounds, steps) microseconds, less those of a call without samples."""
-    count = len(steps.steps)
-    readings, idle = np.empty((rounds, count)), np.empty((rounds, count))
-    for turn in range(rounds):
-        chunk = chunks[turn % len(chunks)]
-        samples = len(chunk)
-        steps.load(chunk)
-        for index in range(count):
-            start = clock()
-            steps.call(index, 0)
-            middle = clock()
-            steps.call(index, samples)
-            readings[turn, index] = clock() - middle
-            idle[turn, index] = middle - start
-    idle_us = float(np.median(idle)) / 1e3
-    return np.maximum(readings / 1e3 - idle_us, 0.0), idle_us
-
-
-def timed_whole(engine: "Engine", chunks: Sequence[FloatArray], rounds: int, clock: Clock) -> Times:
-    """Time the driver on one chunk at a time: microseconds."""
-    from sparsenet.lowering.arena import aligned_scratch
-
-    program, driver = engine.program, serial_driver()
-    scratch = aligned_scratch(program.scratch_bytes)
-    samples = len(chunks[0])
-    y = np.empty((samples, prod(engine.network.output_shape)), np.float32)
-    flat = [chunk.reshape(samples, -1) for chunk in chunks]
-    sizes = flat[0].shape[1], y.shape[1], samples
-    table = program_table(program.steps, program.input_bytes, program.output_bytes, *sizes)
-    places = address_of(table), address_of(scratch)
-    times = np.empty(rounds)
-    for turn in range(rounds):
-        start = clock()
-        driver(flat[turn % len(flat)], y, *places)
-        times[turn] = clock() - start
-    return times / 1e3
 
 
 def _step_profile(step: StepLimits, times_us: Times) -> StepProfile:

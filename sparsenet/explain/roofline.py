@@ -1,7 +1,6 @@
 """The limits of one core of this machine, measured, and every step of a network held against them."""
 
 import time
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +11,7 @@ from sparsenet.machine.cores import usable_cores
 from sparsenet.machine.facts import Machine, machine
 from sparsenet.machine.limits import Limits
 from sparsenet.machine.memory import Memory, memory
+from sparsenet.timing import Clock
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderResult
@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from sparsenet.engine.engine import Engine
 
 __all__ = ["Roofline", "RooflineStep", "roofline"]
-
-Clock = Callable[[], int]
 
 
 @dataclass(frozen=True)

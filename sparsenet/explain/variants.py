@@ -30,7 +30,7 @@ from sparsenet.layers import (
     Weighted,
     kept_count,
 )
-from sparsenet.ops.quantized_layers import MOST_SHIFT
+from sparsenet.ops.whole_weights import MOST_SHIFT
 from sparsenet.packing import FAMILIES, Mask
 
 __all__ = [
@@ -137,6 +137,7 @@ def masked(layer: Weighted, keep: npt.NDArray[np.bool_], seed: int = 0) -> Weigh
     weight = np.where(keep, drawn, np.int8(0))
     if isinstance(layer, QuantizedLinear):
         return replace(layer, weight=weight, mask=keep, scale=layer.scale / np.float32(larger))
+    assert isinstance(layer, QuantizedConv2d)
     shift = min(max(layer.shift + round(log2(larger)), 0), MOST_SHIFT)
     return replace(layer, weight=weight, mask=keep, shift=shift)
 

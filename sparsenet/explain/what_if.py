@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from sparsenet.explain.layer_times import made_up_inputs
 from sparsenet.explain.variants import weighted_nodes, with_winners
 from sparsenet.explain.what_if_answer import WhatIf, WhatIfLayer, WhatIfRow
 from sparsenet.explain.what_if_networks import (
@@ -22,10 +21,11 @@ from sparsenet.explain.what_if_networks import (
 from sparsenet.graph.network import INPUT, Network, Node
 from sparsenet.graph.parts import expect_network
 from sparsenet.layers import Weighted
-from sparsenet.lowering.measure import least_us
+from sparsenet.made_inputs import calls_of, made_inputs
 from sparsenet.packing.arguments import checked_density, whole
 from sparsenet.passes import fold_batchnorm
 from sparsenet.progress import tracked
+from sparsenet.timing import least_us
 
 if TYPE_CHECKING:
     from sparsenet.engine.engine import Engine
@@ -121,9 +121,9 @@ def _measured_us(
 ) -> Iterator[float]:
     """Compile every network and time them in turn: microseconds for one sample."""
     net = candidates[0].network
-    x = made_up_inputs(net, batch) if examples is None else np.asarray(examples, np.float32)
-    starts = range(0, len(x), max(1, len(x) // 64))
-    calls = [np.ascontiguousarray(x[(np.arange(batch) + start) % len(x)]) for start in starts]
+    made = made_inputs(net.input_shape, batch).reshape(-1, *net.input_shape) if examples is None else examples
+    x = np.asarray(made, np.float32)
+    calls = calls_of(x, batch)
 
     def runner(engine: "Engine") -> Any:
         inputs = cycle(calls)

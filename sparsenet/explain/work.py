@@ -8,30 +8,15 @@ Counts are of multiplications in convolutions and linear layers, for one sample;
 comparisons. Zeros of a padded border count as multiplied.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
-from math import ceil, prod
+from math import prod
 
 from sparsenet.graph.network import INPUT, Network, Node
-from sparsenet.layers import (
-    Add,
-    AvgPool2d,
-    Concat,
-    Conv2d,
-    Dequantize,
-    Flatten,
-    GlobalAvgPool2d,
-    KWinners,
-    Layer,
-    MaxPool2d,
-    Quantize,
-    QuantizedConv2d,
-    ReLU,
-    Reshape,
-    Weighted,
-    as_pair,
-)
+from sparsenet.layers import KWinners, Weighted
+from sparsenet.ops import operation_of
 from sparsenet.ops.shapes import Shape
+from sparsenet.ops.work import Active
 from sparsenet.tables import kept_weights
 
 __all__ = ["LayerWork", "TotalWork", "total", "work"]
@@ -117,10 +102,11 @@ def work(net: Network) -> tuple[LayerWork, ...]:
     >>> linear.dense, linear.weight_sparse, linear.twice
     (64, 8, 2)
     """
-    active = {INPUT: _everything(net.input_shape)}
+    active = {INPUT: Active(prod(net.input_shape), net.input_shape[0])}
     for node in net.nodes:
         given = [active[source] for source in node.inputs]
-        active[node.name] = _limit(_after(node.layer, given, net.shapes[node.name]), net.shapes[node.name])
+        shape = net.shapes[node.name]
+        active[node.name] = _limit(operation_of(node.layer).work.active(node.layer, given, shape), shape)
     return tuple(_layer_work(net, node, active) for node in net.nodes)
 
 
@@ -144,19 +130,12 @@ def total(layers: Iterable[LayerWork]) -> TotalWork:
     )
 
 
-@dataclass(frozen=True)
-class _Active:
-    """How many elements can be non-zero: in the whole sample, and among the channels at one position."""
-
-    elements: int
-    channels: int
-
-
-def _layer_work(net: Network, node: Node, active: dict[str, _Active]) -> LayerWork:
+def _layer_work(net: Network, node: Node, active: dict[str, Active]) -> LayerWork:
     layer, shape = node.layer, net.shapes[node.name]
     kept, weights = kept_weights(layer) or (0, 0)
-    # every weight of a filter meets one input at each place the filter is put
-    places = prod(shape[1:]) if isinstance(layer, Conv2d | QuantizedConv2d) else 1
+    shapes = tuple(net.shapes[source] for source in node.inputs)
+    dense = operation_of(layer).work.products(layer, shapes, shape)
+    sparse = dense * kept // weights if weights else dense
     weight_bytes = layer.weight.itemsize if isinstance(layer, Weighted) else 0
     share = max(_share(active[source], net.shapes[source]) for source in node.inputs)
     return LayerWork(
@@ -166,48 +145,19 @@ def _layer_work(net: Network, node: Node, active: dict[str, _Active]) -> LayerWo
         density=kept / weights if weights else None,
         k=layer.k if isinstance(layer, KWinners) else None,
         active=share,
-        dense=weights * places,
-        weight_sparse=kept * places,
-        twice=round(kept * places * share),
+        dense=dense,
+        weight_sparse=sparse,
+        twice=round(sparse * share),
         dense_bytes=weights * weight_bytes,
         sparse_bytes=kept * (weight_bytes + BYTES_POSITION),
     )
 
 
-def _share(active: _Active, shape: Shape) -> float:
+def _share(active: Active, shape: Shape) -> float:
     return min(active.elements / prod(shape), active.channels / shape[0])
 
 
-def _everything(shape: Shape) -> _Active:
-    return _Active(prod(shape), shape[0])
-
-
-def _limit(active: _Active, shape: Shape) -> _Active:
+def _limit(active: Active, shape: Shape) -> Active:
     """Cap both counts by what the shape can hold and by each other."""
     channels = min(active.channels, active.elements, shape[0])
-    return _Active(min(active.elements, channels * prod(shape[1:])), channels)
-
-
-def _after(layer: Layer, given: Sequence[_Active], shape: Shape) -> _Active:
-    """Say how many elements of a layer's output can be non-zero, knowing it of its inputs."""
-    first = given[0]
-    if isinstance(layer, KWinners):
-        if layer.scope == "channels":
-            return _Active(first.elements, min(first.channels, layer.k))
-        return _Active(min(first.elements, layer.k), first.channels)
-    if isinstance(layer, MaxPool2d | AvgPool2d):
-        return _pooled(layer, first)
-    if isinstance(layer, Flatten | Reshape | GlobalAvgPool2d):
-        return _Active(first.elements, first.elements)
-    if isinstance(layer, Add | Concat):
-        return _Active(sum(one.elements for one in given), sum(one.channels for one in given))
-    if isinstance(layer, Quantize | Dequantize) and layer.zero == 0:  # zeros stay zeros
-        return first
-    return first if isinstance(layer, ReLU) else _everything(shape)
-
-
-def _pooled(layer: MaxPool2d | AvgPool2d, given: _Active) -> _Active:
-    """Spread winners over windows: one lies in each that covers it; a window holds those of all its positions."""
-    kernel, stride = as_pair(layer.kernel), as_pair(layer.stride)
-    windows = ceil(kernel[0] / stride[0]) * ceil(kernel[1] / stride[1])
-    return _Active(given.elements * windows, given.channels * kernel[0] * kernel[1])
+    return Active(min(active.elements, channels * prod(shape[1:])), channels)

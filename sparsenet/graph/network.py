@@ -6,14 +6,15 @@ from dataclasses import dataclass, field
 from graphlib import CycleError, TopologicalSorter
 from itertools import count
 from types import MappingProxyType
-from typing import IO, TYPE_CHECKING, Any, get_args
+from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from sparsenet.errors import GraphError
-from sparsenet.layers import MOST_AXES, Layer, Weighted, kept_count
-from sparsenet.ops.shapes import LARGEST_ELEMENTS, Shape, gives_bytes, infer_shape
+from sparsenet.ops import LAYERS, Layer, Weighted, kept_count
+from sparsenet.ops.checks import MOST_AXES
+from sparsenet.ops.shapes import LARGEST_ELEMENTS, Shape, infer_dtype, infer_shape
 from sparsenet_kernels.forks import kept_property
 
 if TYPE_CHECKING:
@@ -301,7 +302,7 @@ def _checked_nodes(nodes: Any) -> dict[str, Node]:
         raise GraphError(f"expected 1 to {MOST_NODES} layers, got {len(nodes)}")
     by_name: dict[str, Node] = {}
     for node in nodes:
-        if not isinstance(node, Node) or not isinstance(node.layer, get_args(Layer)):
+        if not isinstance(node, Node) or not isinstance(node.layer, LAYERS):
             raise TypeError(f"expected nodes that hold layers of sparsenet, got {node!r}")
         if not isinstance(node.name, str) or not 0 < len(node.name) <= LONGEST_NAME or not node.name.isprintable():
             raise GraphError(f"expected a printable name of 1 to {LONGEST_NAME} characters, got {node.name!r}")
@@ -349,16 +350,15 @@ def _all_shapes(input_shape: Shape, nodes: Sequence[Node]) -> dict[str, Shape]:
 
 
 def _all_byte_valued(nodes: Sequence[Node], output: str) -> frozenset[str]:
-    given: set[str] = set()
+    dtypes = {INPUT: "float32"}
     for node in nodes:
         try:
-            if gives_bytes(node.layer, tuple(source in given for source in node.inputs)):
-                given.add(node.name)
+            dtypes[node.name] = infer_dtype(node.layer, tuple(dtypes[source] for source in node.inputs))
         except GraphError as error:
             raise GraphError(f"layer {node.name!r} ({type(node.layer).__name__}): {error}") from None
-    if output in given:
+    if dtypes[output] == "uint8":
         raise GraphError(f"layer {output!r}: expected an output in float32, got bytes; end with a Dequantize()")
-    return frozenset(given)
+    return frozenset(name for name, dtype in dtypes.items() if dtype == "uint8")
 
 
 def _checked_labels(labels: Any, output_shape: Shape) -> tuple[str, ...]:

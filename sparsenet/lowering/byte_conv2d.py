@@ -152,7 +152,7 @@ def _listed(geometry: ByteGeometry, indptr: Array, offsets: Array, weights: Arra
 
 
 def _vector_name(form: str, plan: Plan, pool: bool) -> str:
-    size = "wide" if plan.machine.vector_bits >= 512 else "narrow"
+    size = plan.machine.register_width
     return f"{'conv2d_pool2' if pool else 'conv2d'}_i8_{form}__{size}"
 
 

@@ -78,7 +78,7 @@ def _linear_candidates(
 
 def _tiles_candidates(draft: Draft, plan: Plan, weight: Array, floats: tuple[Array, Array]) -> list[Candidate]:
     fours = draft.once(pack_tiles, weight, depth=4)
-    size = "wide" if plan.machine.vector_bits >= 512 else "narrow"
+    size = plan.machine.register_width
     cost = byte_linear_cost("tiles", len(fours.weights), plan.machine, draft.batch, 1.0)
     found = [_bound(draft, f"linear_i8_tiles_dense__{size}", fours, floats, TOTALS, cost)]
     if amx_available():

@@ -164,7 +164,7 @@ def variant_name(kernel: str, outputs: int, machine: Machine) -> str:
     """Complete a kernel's name with the variant whose tile suits the machine's registers and the layer's outputs."""
     if kernel in kernels():
         return kernel
-    size = "wide" if machine.vector_bits >= 512 else "narrow"
+    size = machine.register_width
     single = f"{kernel}__single"
     # of the convolution that pools, the narrow variant has one vector of outputs, too, and fewer sums to keep
     few = outputs <= 16 and single in kernels() and (size == "wide" or kernel != "conv2d_pool2_f32_dense_dense")

@@ -51,8 +51,6 @@ CACHED_NS_PER_BYTE = 0.010
 """Reading weights from the second-level cache."""
 FAR_NS_PER_BYTE = 0.033
 """Reading weights from beyond it."""
-L2_BYTES = 1_000_000
-"""Used where the machine does not say how large its second-level cache is."""
 
 
 @dataclass(frozen=True)
@@ -231,6 +229,6 @@ def _traffic_ns(weights: str, inputs: str, work: WeightedWork, machine: Machine)
 def reading_ns(size_bytes: int, machine: Machine) -> float:
     """Predict how long reading all weights of a layer takes, from the nearest level that holds them."""
     pace = pace_of(machine)
-    if size_bytes <= (machine.l2_bytes or L2_BYTES):
+    if size_bytes <= machine.assumed_l2_bytes:
         return size_bytes * CACHED_NS_PER_BYTE * pace.cached
     return size_bytes * FAR_NS_PER_BYTE * pace.far

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sparsenet.errors import RangeError
-from sparsenet.graph.reference import LEAVES_FLOAT32, factor_per_element
+from sparsenet.graph.reference import LEAVES_FLOAT32
 from sparsenet.layers import (
     Add,
     AvgPool2d,
@@ -27,8 +27,10 @@ from sparsenet.layers import (
 from sparsenet.lowering.arena import Buffer
 from sparsenet.lowering.values import Draft, Lists, Value, View, dense_buffer, emit, logical_buffer, scratch
 from sparsenet.lowering.weighted import Plan, lower_conv2d, lower_linear
+from sparsenet.ops.kwinners import factor_per_element
+from sparsenet.ops.normalization import batch_norm_affine
 from sparsenet.ops.shapes import Shape
-from sparsenet.passes.fold_batchnorm import batch_norm_affine, loses_digits
+from sparsenet.passes.fold_batchnorm import loses_digits
 
 __all__ = ["from_logical", "lower_float_layer"]
 

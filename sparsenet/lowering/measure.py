@@ -16,9 +16,10 @@ from sparsenet.lowering.lower import Lowered
 from sparsenet.lowering.own_kernels import is_own
 from sparsenet.lowering.predicted_steps import call_s
 from sparsenet.progress import tracked
+from sparsenet.timing import LEAST_TURNS, least_us
 from sparsenet_kernels.registry import Kernel
 
-__all__ = ["choose_by_measuring", "kernels_to_try", "least_us", "worth_trying"]
+__all__ = ["choose_by_measuring", "kernels_to_try", "worth_trying"]
 
 WORTH_TRYING = 3.0
 """A kernel that is predicted to take this many times as long as the best is not tried, save for the dense one: each may
@@ -28,19 +29,6 @@ four down, by up to 24 %."""
 MOST_TRIED = 4
 BETTER = 0.97
 """A kernel replaces the predicted one when the network then takes less than this share of its time: less is noise."""
-
-ROUNDS = 25
-IN_A_ROW = 4
-"""Calls of one network before the next has its turn: the first finds the caches and the clock as another left them."""
-
-LONGEST_ROW_S = 0.1
-"""Fewer calls, though, where they take this long: what others left in the caches is no more than noise to them."""
-
-LONGEST_S = 0.12
-"""Timing one layer's kernels ends after this, when each has had three turns besides the first."""
-
-LEAST_TURNS, SLOW_S = 2, 2.0
-"""Of networks so slow that even that takes long, each has two turns: the first, that warms up, and one that counts."""
 
 LONGEST_IN_ALL_S = 10.0
 """No layer's kernels are timed after this; with what was begun before it ends."""
@@ -179,41 +167,6 @@ def worth_trying(choice: Choice) -> list[str]:
     near = [name for name in order if times[name] <= WORTH_TRYING * times[order[0]]][:MOST_TRIED]
     dense = [name for name in order if name.endswith("_dense_dense") and name not in near]
     return [*near, *dense, *own]
-
-
-def least_us(
-    runs: list[Callable[[], object]],
-    doing: str = "",
-    progress: bool | None = False,
-    longest_s: float = LONGEST_S,
-    row_s: float = 0.0,
-) -> list[float]:
-    """Time the functions in turn, each at least so long before the next one, and return each one's shortest time."""
-    least = [float("inf")] * len(runs)
-    began = time.perf_counter()
-    for turn in tracked(range(ROUNDS), doing, progress, ROUNDS):
-        for i, run in enumerate(runs):
-            times_us = list(_row_us(run, row_s))
-            if turn > 0:  # the first turn warms up
-                least[i] = min(least[i], *times_us)
-        took_s = time.perf_counter() - began
-        if (turn >= 3 and took_s > longest_s) or (turn >= LEAST_TURNS - 1 and took_s > max(longest_s, SLOW_S)):
-            break
-    return least
-
-
-def _row_us(run: Callable[[], object], row_s: float) -> Iterator[float]:
-    """Time a function several times in a row, as long as was asked for."""
-    began, calls = time.perf_counter_ns(), 0
-    while (
-        calls < 1
-        or (calls < IN_A_ROW and time.perf_counter_ns() - began < LONGEST_ROW_S * 1e9)
-        or time.perf_counter_ns() - began < row_s * 1e9
-    ):
-        start = time.perf_counter_ns()
-        run()
-        yield (time.perf_counter_ns() - start) / 1000
-        calls += 1
 
 
 def _with_reasons(

@@ -22,8 +22,9 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from sparsenet.graph.network import INPUT, Network, Node
-from sparsenet.layers import Add, Flatten, KWinners, Reshape
-from sparsenet.ops.growth import UNCHANGED, Growth, growth
+from sparsenet.layers import Flatten, KWinners, Reshape
+from sparsenet.ops import operation_of
+from sparsenet.ops.growth import UNCHANGED, Growth
 
 __all__ = ["Ranges", "ranges_of"]
 
@@ -71,7 +72,10 @@ def ranges_of(net: Network) -> Ranges:
     >>> ranges_of(sn.Network.sequential((2,), [sn.Linear([[3.0, 4.0]])])) == Ranges(limit=2.0**120, watched=())
     True
     """
-    growths = {node.name: growth(node.layer, tuple(net.shapes[source] for source in node.inputs)) for node in net.nodes}
+    growths = {
+        node.name: operation_of(node.layer).growth(node.layer, tuple(net.shapes[source] for source in node.inputs))
+        for node in net.nodes
+    }
     fewest = len(_watched(net, growths, LIMITS[-1]))
     best = bisect_left(LIMITS, 1, key=lambda limit: len(_watched(net, growths, limit)) <= fewest)
     return Ranges(LIMITS[best], _watched(net, growths, LIMITS[best]))
@@ -122,12 +126,10 @@ class _Walk:
 
     def reach(self, node: Node, bounds: Mapping[str, float]) -> tuple[float, bool]:
         """Bound a layer's values; tell whether they, and all sums on the way to them, stay within float32."""
-        given = [bounds[source] for source in node.inputs]
-        most = sum(given) if isinstance(node.layer, Add) else max(given)
         grown = self.growths[node.name]
-        bound = grown.gain * most + grown.shift
+        bound, peak = grown.bounds([bounds[source] for source in node.inputs])
         # what cannot grow is within float32 as its inputs are; what can is kept away from the end
-        return bound, max(bound, grown.peak * most + grown.shift) <= (LARGEST if grown == UNCHANGED else SAFE)
+        return bound, peak <= (LARGEST if grown == UNCHANGED else SAFE)
 
     def begin_for(self, node: Node, narrow: Sequence[bool]) -> str:
         """Name the layer to watch where a node's bound is too large: one not far before it if that suffices, or itself.

@@ -3,8 +3,9 @@
 import re
 from pathlib import Path
 
-from sparsenet.machine.cgroups import CGROUP_ROOT, OWN_CGROUPS, cgroup_folders, read_text
+from sparsenet.machine.cgroups import CGROUP_ROOT, OWN_CGROUPS, cgroup_folders
 from sparsenet.machine.facts import machine
+from sparsenet.machine.system_files import read_text
 
 __all__ = ["available_bytes"]
 
@@ -16,12 +17,12 @@ LIMIT_AND_USE = ("memory.max", "memory.current"), ("memory.limit_in_bytes", "mem
 def available_bytes(meminfo: Path = MEMINFO, root: Path = CGROUP_ROOT, own: Path = OWN_CGROUPS) -> int | None:
     """Say how much memory this process may still take; None where the system does not tell.
 
-    A container that is given little memory of a large machine is killed when it takes more, without a word.
+    A container may be allowed only a small part of a large machine's memory; the system kills it when it takes more.
 
     Parameters
     ----------
     meminfo : Path
-        Where Linux tells what is available. Elsewhere half of the machine's memory is taken to be.
+        Where Linux tells what is available. On other systems, half of the machine's memory is assumed.
     root, own : Path
         See :func:`~sparsenet.machine.cgroups.cgroup_folders`.
 
@@ -30,7 +31,7 @@ def available_bytes(meminfo: Path = MEMINFO, root: Path = CGROUP_ROOT, own: Path
     >>> available_bytes() is None or available_bytes() > 0
     True
     """
-    told = re.search(r"MemAvailable:\s+(\d+) kB", read_text(meminfo) or "")
+    told = re.search(r"MemAvailable:\s+(\d+) kB", read_text(meminfo))
     whole = machine().memory_bytes
     left = int(told[1]) * 1024 if told else whole // 2 if whole else None
     allowed = [room for folder in cgroup_folders(root, own, "memory") if (room := _room(folder)) is not None]
@@ -38,10 +39,10 @@ def available_bytes(meminfo: Path = MEMINFO, root: Path = CGROUP_ROOT, own: Path
 
 
 def _room(folder: Path) -> int | None:
-    """Read what a cgroup may still take: its limit less its use; copies of files that nobody uses do not count."""
-    copies = re.search(r"^(?:total_)?inactive_file (\d+)", read_text(folder / "memory.stat") or "", re.MULTILINE)
+    """Read what a cgroup may still take: its limit minus its use. Unused copies of files do not count as used."""
+    copies = re.search(r"^(?:total_)?inactive_file (\d+)", read_text(folder / "memory.stat"), re.MULTILINE)
     for limit, use in LIMIT_AND_USE:
-        texts = (read_text(folder / limit) or "").strip(), (read_text(folder / use) or "").strip()
+        texts = read_text(folder / limit).strip(), read_text(folder / use).strip()
         if all(text.isdigit() for text in texts):  # "max" means that there is no limit
             return max(0, int(texts[0]) - int(texts[1]) + (int(copies[1]) if copies else 0))
     return None

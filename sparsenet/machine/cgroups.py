@@ -1,16 +1,18 @@
-"""Where Linux keeps the limits of this process's cgroup and of all above it, in both versions."""
+"""Where Linux keeps the limits of this process's cgroup and of its parents, in cgroups' versions 1 and 2."""
 
 from collections.abc import Iterator
 from pathlib import Path
 
-__all__ = ["CGROUP_ROOT", "OWN_CGROUPS", "cgroup_folders", "read_text"]
+from sparsenet.machine.system_files import read_text
+
+__all__ = ["CGROUP_ROOT", "OWN_CGROUPS", "cgroup_folders"]
 
 CGROUP_ROOT = Path("/sys/fs/cgroup")
 OWN_CGROUPS = Path("/proc/self/cgroup")
 
 
 def cgroup_folders(root: Path, own: Path, controller: str) -> Iterator[Path]:
-    """Give the folders in which this process's limits of one kind may be: its cgroup and all above it.
+    """Give the folders that may hold this process's limits of one kind: those of its cgroup and of its parents.
 
     Parameters
     ----------
@@ -21,7 +23,7 @@ def cgroup_folders(root: Path, own: Path, controller: str) -> Iterator[Path]:
     controller : str
         ``cpu`` or ``memory``.
     """
-    for line in (read_text(own) or "").splitlines():
+    for line in read_text(own).splitlines():
         _, _, rest = line.partition(":")
         controllers, found, path = rest.partition(":")
         if not found:
@@ -41,11 +43,3 @@ def _upwards(mount: Path, path: str) -> Iterator[Path]:
     parts = [part for part in path.split("/") if part not in ("", ".", "..")]
     for depth in range(len(parts), -1, -1):
         yield mount.joinpath(*parts[:depth])
-
-
-def read_text(path: Path) -> str | None:
-    """Read a small file of the system's; None where there is none that may be read."""
-    try:
-        return path.read_text(encoding="ascii", errors="replace")
-    except (OSError, ValueError):  # ValueError: a path that holds a null byte
-        return None

@@ -1,10 +1,11 @@
-"""How many cores this process may keep busy: affinity and cgroup quotas, which the machine's core count ignores."""
+"""How many cores this process may keep busy, by its affinity and its cgroup's quota."""
 
 import os
 from math import ceil, floor
 from pathlib import Path
 
-from sparsenet.machine.cgroups import CGROUP_ROOT, OWN_CGROUPS, cgroup_folders, read_text
+from sparsenet.machine.cgroups import CGROUP_ROOT, OWN_CGROUPS, cgroup_folders
+from sparsenet.machine.system_files import read_text
 
 __all__ = ["usable_cores", "whole_cores"]
 
@@ -24,7 +25,7 @@ def usable_cores() -> int:
 
 
 def whole_cores() -> int:
-    """Count the cores that are this process's altogether: as :func:`usable_cores`, but a quota is rounded down.
+    """Count the cores that this process has for itself: as :func:`usable_cores`, but a quota is rounded down.
 
     Examples
     --------
@@ -35,7 +36,7 @@ def whole_cores() -> int:
 
 
 def _quota() -> float:
-    """Give the cgroup's quota in cores; where there is none, more than any machine has."""
+    """Give the cgroup's quota in cores; without a quota, a number larger than any machine's cores."""
     quota = cgroup_quota(CGROUP_ROOT, OWN_CGROUPS)
     return float(2**20) if quota is None else quota
 
@@ -54,11 +55,11 @@ def cgroup_quota(root: Path, own: Path) -> float | None:
 
 def _quota_of_folder(folder: Path) -> float | None:
     version2 = read_text(folder / "cpu.max")
-    if version2 is not None:
+    if version2:
         quota, _, period = version2.strip().partition(" ")
         return _cores(quota, period or "100000")
     quota_us, period_us = read_text(folder / "cpu.cfs_quota_us"), read_text(folder / "cpu.cfs_period_us")
-    return None if quota_us is None or period_us is None else _cores(quota_us, period_us)
+    return _cores(quota_us, period_us)
 
 
 def _cores(quota: str, period: str) -> float | None:

@@ -1,4 +1,4 @@
-"""The machine's memory, as far as the system tells: how much, on which NUMA nodes, through how many channels."""
+"""The machine's memory, as the system describes it: its size, its NUMA nodes, its channels."""
 
 import re
 import struct
@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from sparsenet.machine.facts import machine
-from sparsenet.tables import as_size
+from sparsenet.machine.system_files import read_text
+from sparsenet.units import as_size
 
-__all__ = ["Memory", "Node", "memory"]
+__all__ = ["Memory", "NumaNode", "memory"]
 
 NODES = Path("/sys/devices/system/node")
 MODULES = Path("/sys/devices/system/edac/mc")
@@ -24,7 +25,7 @@ SIZE_AT, SPEED_AT, CONFIGURED_SPEED_AT = 12, 21, 32
 
 
 @dataclass(frozen=True)
-class Node:
+class NumaNode:
     """One NUMA node: its number, its cores as Linux lists them (``0-3,8``), and its memory."""
 
     number: int
@@ -34,23 +35,23 @@ class Node:
 
 @dataclass(frozen=True)
 class Memory:
-    """Memory as far as the system tells; None where it does not.
+    """What the system tells about memory; a value is None where it does not tell.
 
     Attributes
     ----------
     size_bytes : int or None
-    nodes : tuple of Node
+    nodes : tuple of NumaNode
         Empty where the system lists none.
     channels, modules : int or None
         Channels that have a module, and modules.
     transfers_per_s : float or None
         Of each channel, as configured; a transfer is 8 bytes.
     told_by : str
-        Who told of channels and modules, or why nobody did.
+        The source of channels and modules, or the reason why there is none.
     """
 
     size_bytes: int | None
-    nodes: tuple[Node, ...]
+    nodes: tuple[NumaNode, ...]
     channels: int | None
     modules: int | None
     transfers_per_s: float | None
@@ -65,7 +66,7 @@ class Memory:
 
         Examples
         --------
-        >>> Memory(2**34, (Node(0, "0-3", 2**34),), 2, 4, 4.8e9, "Linux's memory controllers").line()
+        >>> Memory(2**34, (NumaNode(0, "0-3", 2**34),), 2, 4, 4.8e9, "Linux's memory controllers").line()
         'memory 16.0 GiB on one NUMA node; 2 channels, 4 modules, 4,800 MT/s each'
         """
         return f"memory {as_size(self.size_bytes)} on {self._nodes_text()}; {self._channels_text()}"
@@ -115,29 +116,29 @@ def memory(nodes: Path = NODES, modules: Path = MODULES, firmware: Path = FIRMWA
 _Found = tuple[int | None, int | None, float | None, str]
 
 
-def _nodes(folder: Path) -> tuple[Node, ...]:
+def _nodes(folder: Path) -> tuple[NumaNode, ...]:
     numbers = sorted(int(entry.name[4:]) for entry in folder.glob("node[0-9]*") if entry.name[4:].isdigit())
     return tuple(_node(number, folder / f"node{number}") for number in numbers)
 
 
-def _node(number: int, folder: Path) -> Node:
-    total = re.search(r"MemTotal:\s+(\d+) kB", _text(folder / "meminfo"))
-    return Node(number, _text(folder / "cpulist").strip() or "none", int(total[1]) * 1024 if total else None)
+def _node(number: int, folder: Path) -> NumaNode:
+    total = re.search(r"MemTotal:\s+(\d+) kB", read_text(folder / "meminfo"))
+    return NumaNode(number, read_text(folder / "cpulist").strip() or "none", int(total[1]) * 1024 if total else None)
 
 
 def _from_controllers(folder: Path) -> _Found | None:
     """Count populated modules and channels as Linux's error detection knows them."""
     places = set()
-    filled = [path for path in folder.glob("mc*/dimm*") if _text(path / "size").strip() not in ("", "0")]
+    filled = [path for path in folder.glob("mc*/dimm*") if read_text(path / "size").strip() not in ("", "0")]
     for path in filled:
-        channel = re.search(r"channel (\d+)", _text(path / "dimm_location"))
+        channel = re.search(r"channel (\d+)", read_text(path / "dimm_location"))
         if channel:
             places.add((path.parent.name, channel[1]))
     return (len(places) or None, len(filled), None, "Linux's memory controllers") if filled else None
 
 
 def _from_firmware(folder: Path) -> _Found | None:
-    """Count populated slots in the firmware's table; which of them share a channel it does not say."""
+    """Count the filled slots in the firmware's table, which does not say which of them share a channel."""
     entries = [entry for entry in map(_slot, sorted(folder.glob(f"{MEMORY_DEVICE}/raw"))) if entry is not None]
     if not entries:
         return None
@@ -152,11 +153,11 @@ def _slot(path: Path) -> tuple[int, int] | None:
         raw = path.read_bytes()
     except OSError:
         return None
-    size, speed, configured = (_word(raw, at) for at in (SIZE_AT, SPEED_AT, CONFIGURED_SPEED_AT))
+    size, speed, configured = (_number_at(raw, at) for at in (SIZE_AT, SPEED_AT, CONFIGURED_SPEED_AT))
     return (size, configured or speed) if size not in (0, 0xFFFF) else None
 
 
-def _word(raw: bytes, at: int) -> int:
+def _number_at(raw: bytes, at: int) -> int:
     """Read 16 bits of an entry; 0 where the entry is too short to have them. Byte 1 is the entry's length."""
     length = raw[1] if len(raw) > 1 else 0
     return int(struct.unpack_from("<H", raw, at)[0]) if at + 2 <= min(length, len(raw)) else 0
@@ -168,10 +169,3 @@ def _why_not(firmware: Path) -> str:
     if not sys.platform.startswith("linux"):
         return "only Linux is asked"
     return "the system lists no memory controllers; a virtual machine sees none"
-
-
-def _text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="ascii", errors="replace")
-    except OSError:
-        return ""

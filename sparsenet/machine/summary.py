@@ -3,7 +3,7 @@
 from sparsenet.machine.cores import usable_cores
 from sparsenet.machine.facts import Machine, machine
 from sparsenet.machine.memory import Memory, memory
-from sparsenet.tables import as_size
+from sparsenet.units import as_size
 
 __all__ = ["caches_text", "hardware_line", "here_line"]
 

@@ -12,9 +12,11 @@ from sparsenet.given import given_array, real_array
 
 __all__ = [
     "LARGEST_SIZE",
+    "MOST_AXES",
     "BoolArray",
     "FloatArray",
     "Pair",
+    "as_pair",
     "frozen_floats",
     "frozen_mask",
     "frozen_whole",
@@ -33,6 +35,9 @@ __all__ = [
 FloatArray = npt.NDArray[np.float32]
 BoolArray = npt.NDArray[np.bool_]
 Pair = int | tuple[int, int]
+
+MOST_AXES = 8
+"""A sample has at most this many axes."""
 
 LARGEST_SIZE = 2**15
 """Kernel sizes, strides, paddings and dilations above this are mistakes, and would overflow the kernels' indices."""
@@ -87,6 +92,20 @@ def pair(layer: object, name: str, value: Any, least: int) -> tuple[int, int]:
         integer(layer, name, both[0], least, LARGEST_SIZE),
         integer(layer, name, both[1], least, LARGEST_SIZE),
     )
+
+
+def as_pair(value: Pair | None) -> tuple[int, int]:
+    """Read a setting of a finished layer, where every pair is (vertical, horizontal).
+
+    Examples
+    --------
+    >>> import sparsenet as sn
+    >>> as_pair(sn.MaxPool2d(2).stride)
+    (2, 2)
+    """
+    if value is None or isinstance(value, int):
+        raise TypeError(f"expected the two sizes of a finished layer, got {value!r}")
+    return value
 
 
 def frozen_floats(layer: object, name: str, values: Any, axes: str) -> FloatArray:

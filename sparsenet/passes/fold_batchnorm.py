@@ -10,8 +10,9 @@ from sparsenet.errors import GraphError
 from sparsenet.graph.network import Network, Node
 from sparsenet.graph.parts import expect_network
 from sparsenet.layers import BatchNorm, Conv2d, Linear
+from sparsenet.ops.normalization import batch_norm_affine
 
-__all__ = ["batch_norm_affine", "fold_batchnorm", "loses_digits"]
+__all__ = ["fold_batchnorm", "loses_digits"]
 
 Array64 = npt.NDArray[np.float64]
 
@@ -60,15 +61,6 @@ def fold_batchnorm(net: Network) -> Network:
             readers[folded.name] = readers[node.name]
     output = renamed.get(net.output, net.output)
     return Network(net.input_shape, tuple(kept.values()), output, net.labels, net.details)
-
-
-def batch_norm_affine(layer: BatchNorm) -> tuple[Array64, Array64]:
-    """Return the scale and the shift (C,) that a batch norm amounts to, in float64."""
-    scale = 1.0 / np.sqrt(layer.variance.astype(np.float64) + layer.epsilon)
-    if layer.weight is not None:
-        scale = scale * layer.weight
-    shift = -layer.mean * scale
-    return scale, shift if layer.bias is None else shift + layer.bias
 
 
 def _gamma_of(norm: BatchNorm) -> npt.NDArray[np.float32]:

@@ -1,4 +1,4 @@
-"""From folders of recordings to one file of features with random views, which is what training reads.
+"""Compute one file of features, with random views, from folders of recordings; training reads this file.
 
     python -m sparsenet.recipes.prepare --corpus GSC --people RECORDINGS --views 5 --out words.npz --jobs 2
 
@@ -12,7 +12,7 @@ import argparse
 import os
 import re
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,8 +20,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sparsenet.errors import AudioError, SparsenetError
+from sparsenet.progress import tracked
 from sparsenet.recipes.prepared import PreparedWords, bytes_of
-from sparsenet.recipes.progress import progress_bar
 from sparsenet.recipes.views import random_view
 from sparsenet.recipes.workers import work_through
 from sparsenet.speech.audio import read_audio
@@ -35,7 +35,7 @@ from sparsenet.speech.windowing import windows
 __all__ = ["SILENCE", "main", "people_clips", "prepare_words"]
 
 SILENCE: Mapping[Split, int] = {"train": 2_500, "validation": 150, "test": 300}
-"""How many clips of noise without words each split gets."""
+"""The number of clips of noise without words, by split."""
 
 _FRONT_END = FrontEnd()
 _DIGITS = LABELS[2:]
@@ -48,7 +48,7 @@ Bytes = NDArray[np.uint8]
 
 @dataclass(frozen=True)
 class _Task:
-    """One clip: where it is, which random numbers its views take, and how many views."""
+    """One clip: its file, the seed of its views, and how many views."""
 
     path: Path
     seed: int
@@ -62,7 +62,7 @@ def prepare_words(
     views: int = 5,
     silence: Mapping[Split, int] = SILENCE,
     jobs: int = 1,
-    progress: Callable[[int, int], object] | None = None,
+    progress: bool | None = None,
 ) -> PreparedWords:
     """Compute the features of all clips of a corpus, and of random views of those that train.
 
@@ -78,8 +78,8 @@ def prepare_words(
         Clips of noise without words.
     jobs : int
         Processes.
-    progress : callable, optional
-        Called after each clip with how many are done and how many there are.
+    progress : bool or None
+        Whether progress is shown: always, never, or (None) in terminals and notebooks.
 
     Returns
     -------
@@ -117,10 +117,9 @@ def prepare_words(
         for position, clip in enumerate(members)
     ]
     images = np.empty((len(tasks), 1 + views, _FRONT_END.bands, _FRONT_END.frames), np.uint8)
-    for done, features in enumerate(work_through(_views, noises, tasks, jobs)):
-        images[done] = features  # a clean view alone is repeated
-        if progress is not None:
-            progress(done + 1, len(tasks))
+    made = tracked(work_through(_views, noises, tasks, jobs), "computing features", progress, len(tasks))
+    for image, features in zip(images, made, strict=True):
+        image[:] = features  # a clean view alone is repeated
     listed = [(clip.word, clip.speaker, name) for name, members in clips.items() for clip in members]
     words, speakers, splits = np.array(listed, np.str_).reshape(-1, 3).T
     return PreparedWords(images, words, speakers, splits, *_silence(noises, silence))
@@ -150,8 +149,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; return 0, or 1 after an error that it printed."""
     asked = _parser().parse_args(arguments)
     try:
-        with progress_bar("hearing") as progress:
-            prepared = prepare_words(asked.corpus, asked.people, views=asked.views, jobs=asked.jobs, progress=progress)
+        prepared = prepare_words(asked.corpus, asked.people, views=asked.views, jobs=asked.jobs)
         prepared.save(asked.out)
     except (SparsenetError, OSError) as error:
         print(error, file=sys.stderr)
@@ -194,7 +192,7 @@ def _noises(data: SpeechCommands) -> tuple[Floats, ...]:
 
 
 def _view_seed(position: int) -> int:
-    """Return the seed of the views of a clip, by its position in its split: stays the same when views are added."""
+    """Return the seed of a clip's views from its position in its split; it stays the same when views are added."""
     return 7_919 * position + 1
 
 
@@ -219,7 +217,8 @@ def _silence(noises: Sequence[Floats], counts: Mapping[Split, int]) -> tuple[Byt
 def _silent_images(noises: Sequence[Floats], count: int, draw: np.random.Generator) -> Bytes:
     """Return the features of one or two noises each: (count, bands, frames).
 
-    Those that stand still keep features of their own, which engines never hear: noise is for training what it is.
+    Steady noise keeps its own features here, although :func:`~sparsenet.speech.features.log_mel` gives a network the
+    features of silence for it.
     """
     images = np.empty((count, _FRONT_END.bands, _FRONT_END.frames), np.uint8)
     for image in images:

@@ -22,7 +22,7 @@ from sparsenet.command_line import run
 from sparsenet.errors import SparsenetError
 from sparsenet.recipes.prepared import PreparedWords
 from sparsenet.recipes.training.plan import GROUPS, Run, planned_runs
-from sparsenet.recipes.training.report import as_markdown, draw_front, folds_as_markdown, read_rows
+from sparsenet.recipes.training.report import as_markdown, draw_front, folds_as_markdown, read_results
 from sparsenet.recipes.training.schedule import run_all
 
 __all__ = ["main", "study"]
@@ -50,7 +50,7 @@ def study(
 
         time_runs(planned, runs, prepared, tell=_say)
     if report is not None or plot is not None:
-        rows = read_rows(planned, runs)
+        rows = read_results(planned, runs)
         if report is not None:
             report.write_text(f"{folds_as_markdown(rows)}\n\n{as_markdown(rows)}\n", encoding="utf-8")
         if plot is not None:

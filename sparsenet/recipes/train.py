@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -19,6 +20,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from sparsenet.command_line import run
+from sparsenet.progress import telling
 from sparsenet.recipes.prepared import PreparedWords
 from sparsenet.recipes.training.recipe import MaskChoice, Recipe, dense_recipe
 
@@ -85,8 +87,8 @@ def _train(recipe: Recipe, words: Path, out: Path, recordings: Path | None, thre
 
     torch.set_num_threads(threads)
     prepared = PreparedWords.load(words)
-    with _Told(recipe.epochs + recipe.rounded_epochs) as told:
-        results = train(recipe, prepared, out, recordings, told)
+    with _telling_epochs(recipe.epochs + recipe.rounded_epochs) as tell:
+        results = train(recipe, prepared, out, recordings, tell)
     for name, of_set in results["accuracy"].items():
         shares = ", ".join(f"{key} {by['share_right']:.1%}" for key, by in of_set.items())
         print(f"{name}: {shares} of {next(iter(of_set.values()))['samples']:,}")
@@ -97,30 +99,20 @@ def _require_torch() -> None:
     import sparsenet.nn  # noqa: F401
 
 
-class _Told:
-    """Show each epoch: as a bar where someone watches, as lines in a log."""
+@contextmanager
+def _telling_epochs(epochs: int) -> Iterator[Callable[[Epoch], None]]:
+    """Show each epoch: as a bar in a terminal, as a line elsewhere."""
+    with telling(None, epochs) as show:
 
-    def __init__(self, epochs: int) -> None:
-        from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+        def tell(epoch: Epoch) -> None:
+            said = (
+                f"epoch {epoch.number + 1}: loss {epoch.loss:.3f}, {epoch.share_right:.1%} right, {epoch.time_s:.0f} s"
+            )
+            show(epoch.number + 1, said)
+            if not sys.stderr.isatty():
+                print(said, file=sys.stderr, flush=True)
 
-        self._console = Console(stderr=True)
-        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-        self._bar = Progress(*columns, console=self._console, disable=not self._console.is_terminal)
-        self._task = self._bar.add_task("training", total=epochs)
-
-    def __enter__(self) -> _Told:
-        self._bar.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._bar.stop()
-
-    def __call__(self, epoch: Epoch) -> None:
-        said = f"epoch {epoch.number + 1}: loss {epoch.loss:.3f}, {epoch.share_right:.1%} right, {epoch.time_s:.0f} s"
-        self._bar.update(self._task, completed=epoch.number + 1, description=said)
-        if not self._console.is_terminal:
-            print(said, file=sys.stderr, flush=True)
+        yield tell
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -1,7 +1,7 @@
 """From a recording to a spoken word: sound files, log-mel features, spoken-word data sets, bundled recordings.
 
 Reading sound files needs the extra ``speech`` (``pip install "sparsenet[speech]"``); the features need only NumPy and
-SciPy. Training lives beside the torch modules, behind the extra ``train``.
+SciPy. How the bundled networks were trained is in :mod:`sparsenet.recipes`.
 """
 
 from sparsenet.speech.audio import read_audio

@@ -28,12 +28,13 @@ from sparsenet.speech.front_end import FrontEnd
 from sparsenet.speech.splits import SPLITS, Split, hashed_split, listed_split, speaker_of
 from sparsenet.speech.windowing import windows
 
-__all__ = ["LABELS", "Clip", "SpeechCommands", "batches", "label_of"]
+__all__ = ["LABELS", "NOISE_FOLDER", "Clip", "SpeechCommands", "batches", "label_of"]
 
 LABELS = ("silence", "unknown", "zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 """The classes of the bundled networks, in the order of their outputs."""
 
-_NOISE_FOLDER = "_background_noise_"
+NOISE_FOLDER = "_background_noise_"
+"""The folder of recordings without words."""
 
 
 @dataclass(frozen=True)
@@ -128,7 +129,7 @@ class SpeechCommands:
 
     def background_noise(self) -> tuple[Path, ...]:
         """List the recordings of noise, which have no words; none if the folder has no ``_background_noise_``."""
-        folder = self.root / _NOISE_FOLDER
+        folder = self.root / NOISE_FOLDER
         return tuple(_sound_files(folder)) if folder.is_dir() else ()
 
 
@@ -159,7 +160,7 @@ def label_of(word: str, labels: Sequence[str] = LABELS) -> str:
     >>> label_of("sheila", ["_silence_", "_unknown_", "yes", "no"])
     '_unknown_'
     """
-    if word == _NOISE_FOLDER or word.strip("_") == "silence":
+    if word == NOISE_FOLDER or word.strip("_") == "silence":
         return _special("silence", labels)
     return word if word in labels else _special("unknown", labels)
 

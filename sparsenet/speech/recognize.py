@@ -1,4 +1,4 @@
-"""Which words are heard in sound files."""
+"""Recognize the words in sound files."""
 
 import os
 import time
@@ -25,12 +25,12 @@ FloatArray = npt.NDArray[np.float32]
 Engine = Callable[[FloatArray], FloatArray]
 
 SILENT = ("silence", "_silence_")
-"""Labels that say that there was nothing to hear."""
+"""The labels for clips without a word."""
 
 
 @dataclass(frozen=True)
 class Heard:
-    """What was heard in a file, or why nothing could be.
+    """The word recognized in a file, or the reason why the file could not be used.
 
     Attributes
     ----------
@@ -188,17 +188,17 @@ def _compiled(engine: Any) -> tuple[Engine, Network]:
 
         engine = load(engine)
     if isinstance(engine, Network):
-        import sparsenet
+        from sparsenet.engine.compiling import compile as compile_network
 
         front_end_of(engine)  # before the seconds that compiling may take
-        engine = sparsenet.compile(engine, batch=1, threads=1)
+        engine = compile_network(engine, batch=1, threads=1)
     if not callable(engine) or not isinstance(getattr(engine, "network", None), Network):
         raise TypeError(f"expected an engine, a network or its name, got {type(engine).__name__}")
     return engine, engine.network
 
 
 def _hear(file: str, sound: Sound, run: Engine, net: Network, front_end: FrontEnd) -> Heard:
-    """Listen to every window and keep the one that says most."""
+    """Run the network on every window and keep the most confident answer."""
     waveform = sound.waveform
     hop = max(1, front_end.samples // 2)
     features = log_mel(windows(waveform, front_end.samples, hop), front_end)

@@ -1,6 +1,6 @@
 """The kinds of layer a file may name, and what each is made of. Nothing else can be built from a file."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,75 +8,12 @@ import numpy as np
 
 from sparsenet.errors import GraphError, ModelFormatError
 from sparsenet.graph.network import Node
-from sparsenet.layers import (
-    Add,
-    AvgPool2d,
-    BatchNorm,
-    Concat,
-    Conv2d,
-    Dequantize,
-    Flatten,
-    GlobalAvgPool2d,
-    KWinners,
-    Layer,
-    Linear,
-    LogSoftmax,
-    MaxPool2d,
-    Quantize,
-    QuantizedConv2d,
-    QuantizedLinear,
-    ReLU,
-    Reshape,
-    Softmax,
-    Weighted,
-)
+from sparsenet.ops import OPERATIONS, Stored, Weighted, operation_of
 from sparsenet.storage.container import Tensors
 from sparsenet.storage.encoding import WeightRecord, decode_weight, encode_weight, read_weight_record
 from sparsenet.storage.strict_json import expect_keys, shown
 
-__all__ = ["KINDS", "NodeRecord", "build_node", "describe_node", "read_node_record"]
-
-
-@dataclass(frozen=True)
-class Kind:
-    """A kind of layer: its constructor, its JSON settings, its one-axis arrays, and whether it has a weight.
-
-    ``whole`` names those of its arrays that hold whole numbers; the others are float32.
-    """
-
-    make: Callable[..., Layer]
-    settings: tuple[str, ...] = ()
-    vectors: tuple[str, ...] = ()
-    optional_vectors: tuple[str, ...] = ()
-    weighted: bool = False
-    whole: tuple[str, ...] = ()
-
-
-_SLIDING = ("stride", "padding", "dilation", "groups")
-_WINDOW = ("kernel", "stride", "padding")
-
-KINDS: Mapping[str, Kind] = {
-    "Conv2d": Kind(Conv2d, _SLIDING, optional_vectors=("bias",), weighted=True),
-    "Linear": Kind(Linear, optional_vectors=("bias",), weighted=True),
-    "KWinners": Kind(KWinners, ("k", "scope"), optional_vectors=("factor",)),
-    "ReLU": Kind(ReLU),
-    "MaxPool2d": Kind(MaxPool2d, _WINDOW),
-    "AvgPool2d": Kind(AvgPool2d, _WINDOW),
-    "GlobalAvgPool2d": Kind(GlobalAvgPool2d),
-    "BatchNorm": Kind(BatchNorm, ("epsilon",), ("mean", "variance"), ("weight", "bias")),
-    "Flatten": Kind(Flatten),
-    "Reshape": Kind(Reshape, ("shape",)),
-    "Add": Kind(Add),
-    "Concat": Kind(Concat),
-    "Softmax": Kind(Softmax),
-    "LogSoftmax": Kind(LogSoftmax),
-    "Quantize": Kind(Quantize, ("scale", "zero")),
-    "QuantizedConv2d": Kind(
-        QuantizedConv2d, ("shift", *_SLIDING, "zero"), ("bias",), weighted=True, whole=("weight", "bias")
-    ),
-    "QuantizedLinear": Kind(QuantizedLinear, (), ("bias", "scale"), weighted=True, whole=("weight",)),
-    "Dequantize": Kind(Dequantize, ("scale", "zero")),
-}
+__all__ = ["NodeRecord", "build_node", "describe_node", "read_node_record"]
 
 
 @dataclass(frozen=True)
@@ -100,15 +37,15 @@ class NodeRecord:
 def describe_node(node: Node, values: str) -> tuple[dict[str, Any], Tensors]:
     """Return the JSON of a node, and its tensors by name; ``values`` says how weights are stored."""
     name, layer = node.name, node.layer
-    kind = KINDS[type(layer).__name__]
-    vectors = [vector for vector in kind.vectors + kind.optional_vectors if getattr(layer, vector) is not None]
+    stored = operation_of(layer).stored
+    vectors = [vector for vector in stored.vectors + stored.optional if getattr(layer, vector) is not None]
     tensors: Tensors = {f"{name}.{vector}": getattr(layer, vector) for vector in vectors}
     weight = None
     if isinstance(layer, Weighted):
         record, encoded = encode_weight(layer.weight, layer.mask, values)
         weight = vars(record)
         tensors |= {f"{name}.weight{ending}": array for ending, array in encoded.items()}
-    settings = {setting: getattr(layer, setting) for setting in kind.settings}
+    settings = {setting: getattr(layer, setting) for setting in stored.settings}
     described = {"name": name, "kind": type(layer).__name__, "inputs": node.inputs, "settings": settings}
     return {**described, "vectors": vectors, "weight": weight}, tensors
 
@@ -126,18 +63,18 @@ def read_node_record(value: Any) -> NodeRecord:
     if not isinstance(name, str):
         raise ModelFormatError(f"node: expected a name, got {shown(name)}")
     what = f"layer {shown(name)}"
-    if not isinstance(kind_name, str) or kind_name not in KINDS:
-        raise ModelFormatError(f"{what}: expected one of the kinds {', '.join(KINDS)}, got {shown(kind_name)}")
-    kind = KINDS[kind_name]
+    if not isinstance(kind_name, str) or kind_name not in OPERATIONS:
+        raise ModelFormatError(f"{what}: expected one of the kinds {', '.join(OPERATIONS)}, got {shown(kind_name)}")
+    stored = OPERATIONS[kind_name].stored
     if not _are_strings(inputs):
         raise ModelFormatError(f"{what}: expected the names of its inputs, got {shown(inputs)}")
-    settings = expect_keys(fields["settings"], kind.settings, f"{what}: settings")
-    _check_vectors(kind, vectors, what)
-    if not kind.weighted and fields["weight"] is not None:
+    settings = expect_keys(fields["settings"], stored.settings, f"{what}: settings")
+    _check_vectors(stored, vectors, what)
+    if not stored.weighted and fields["weight"] is not None:
         raise ModelFormatError(f"{what}: expected no weight for a {kind_name}, got {shown(fields['weight'])}")
     weight = None
-    if kind.weighted:
-        weight = read_weight_record(fields["weight"], "weight" in kind.whole, f"{what}: weight")
+    if stored.weighted:
+        weight = read_weight_record(fields["weight"], "weight" in stored.whole, f"{what}: weight")
     return NodeRecord(name, kind_name, tuple(inputs), settings, tuple(vectors), weight)
 
 
@@ -155,17 +92,17 @@ def build_node(record: NodeRecord, tensors: Tensors) -> Node:
         mine = {ending: tensors[f"{record.name}.weight{ending}"] for ending in record.weight.endings}
         arrays["weight"], arrays["mask"] = decode_weight(record.weight, mine, f"{what}: weight")
     try:
-        return Node(record.name, KINDS[record.kind].make(**record.settings, **arrays), record.inputs)
+        return Node(record.name, OPERATIONS[record.kind].layer(**record.settings, **arrays), record.inputs)
     except (GraphError, TypeError) as error:
         raise ModelFormatError(f"{what}: {error}") from error
 
 
-def _check_vectors(kind: Kind, vectors: Any, what: str) -> None:
+def _check_vectors(stored: Stored, vectors: Any, what: str) -> None:
     if not _are_strings(vectors) or len(set(vectors)) != len(vectors):
         raise ModelFormatError(f"{what}: expected the names of its vectors, each once, got {shown(vectors)}")
-    if missing := set(kind.vectors) - set(vectors):
-        raise ModelFormatError(f"{what}: expected the vectors {', '.join(kind.vectors)}, got no {min(missing)}")
-    if unknown := set(vectors) - {*kind.vectors, *kind.optional_vectors}:
+    if missing := set(stored.vectors) - set(vectors):
+        raise ModelFormatError(f"{what}: expected the vectors {', '.join(stored.vectors)}, got no {min(missing)}")
+    if unknown := set(vectors) - {*stored.vectors, *stored.optional}:
         raise ModelFormatError(f"{what}: expected no vector {shown(min(unknown))}")
 
 
@@ -175,7 +112,7 @@ def _are_strings(values: Any) -> bool:
 
 def _vector(record: NodeRecord, vector: str, tensors: Tensors) -> Any:
     array = tensors[f"{record.name}.{vector}"]
-    expected = np.dtype("<i4" if vector in KINDS[record.kind].whole else "<f4")
+    expected = np.dtype("<i4" if vector in OPERATIONS[record.kind].stored.whole else "<f4")
     if array.dtype != expected or array.ndim != 1:
         raise ModelFormatError(
             f"layer {shown(record.name)}: expected {vector} as {expected} of one axis, got {array.dtype} {array.shape}"

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from sparsenet.bench import masks
-from sparsenet.bench.interleave import Timing
 from sparsenet.layers import KWinners, ReLU
+from sparsenet.timing import Timing
 
 pytestmark = pytest.mark.long  # whole sweeps
 

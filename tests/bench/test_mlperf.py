@@ -14,7 +14,7 @@ class FakeEngine:
         self.seen = []
 
     def clock(self):
-        return self.now_s
+        return round(self.now_s * 1e9)
 
     def __call__(self, x):
         self.now_s += self.durations_s[len(self.seen) % len(self.durations_s)]

@@ -10,7 +10,7 @@ from torch_parity import answer
 
 import sparsenet as sn
 from sparsenet.graph.network import INPUT
-from sparsenet.graph.reference import factor_per_element
+from sparsenet.ops.kwinners import factor_per_element
 
 torch = pytest.importorskip("torch", reason="needs the extra train")
 nn = torch.nn

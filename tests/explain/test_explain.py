@@ -13,9 +13,9 @@ from sparsenet.explain import explain as explain_module
 from sparsenet.explain.advice import as_time
 from sparsenet.explain.bottleneck import binding, together_us
 from sparsenet.explain.explain import explain
-from sparsenet.explain.layer_times import LayerTimes, time_layers
 from sparsenet.explain.predictions import forecast
 from sparsenet.explain.roofline import roofline
+from sparsenet.explain.step_timing import LayerTimes, time_layers
 from sparsenet.explain.what_if import what_if
 from sparsenet.graph.network import INPUT, Network
 from sparsenet.layers import (

@@ -9,8 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import sparsenet as sn
+import sparsenet.made_inputs as made_inputs_module
 from sparsenet.engine import compiling, engine
 from sparsenet.lowering import footprint, measure
+from sparsenet.made_inputs import LARGEST_INPUTS, made_inputs
 from sparsenet.passes.byte_paths import loses_negatives, tail_of
 
 
@@ -145,7 +147,7 @@ def test_few_outputs_take_memory_in_proportion(outputs, density, planner):
     net = sn.Network.sequential((2**16,), [sn.Linear(weight)])
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(footprint, "ALLOWED_BYTES", 2**16)
-        patch.setattr(compiling, "LARGEST_INPUTS", 2**16)
+        patch.setattr(made_inputs_module, "LARGEST_INPUTS", 2**16)
         sn.compile(net, planner=planner, progress=False)  # what happens once has happened
         tracemalloc.start()
         engine = sn.compile(net, planner=planner, progress=False)
@@ -185,10 +187,9 @@ def test_bytes_that_would_be_mostly_padding_are_refused(net):
 
 @given(st.integers(1, 2**23), st.integers(1, 4))
 def test_inputs_made_up_for_timing_take_no_more_than_one_call(elements, samples):
-    net = sn.Network.sequential((elements,), [sn.ReLU()])
-    made = compiling._made_up_inputs(net, samples)
+    made = made_inputs((elements,), samples)
     assert all(x.shape == (samples, elements) and x.dtype == np.float32 for x in made)
-    assert sum(x.nbytes for x in made) <= 4 * max(samples * elements, compiling.LARGEST_INPUTS)
+    assert made.nbytes <= 4 * max(samples * elements, LARGEST_INPUTS)
     assert all(np.abs(x).max() <= 1 for x in made)
 
 

@@ -7,8 +7,11 @@ from dataclasses import replace
 import pytest
 
 from sparsenet.machine import limits as module
+from sparsenet.machine import limits_file
+from sparsenet.machine import measure_limits as measuring
 from sparsenet.machine.facts import machine
-from sparsenet.machine.limits import Limits, limits, measure_limits
+from sparsenet.machine.limits import Limits, limits
+from sparsenet.machine.measure_limits import measure_limits
 
 SOME = Limits(4e9, 1e11, {"L1": 4e11, "memory": 1e10}, {"L1": 2**15, "memory": 2**28}, {"bytes": 4e11})
 
@@ -17,7 +20,7 @@ SOME = Limits(4e9, 1e11, {"L1": 4e11, "memory": 1e10}, {"L1": 2**15, "memory": 2
 def fresh(tmp_path, monkeypatch):
     """An empty place to keep limits, and nothing remembered."""
     (tmp_path / "kernels-1").mkdir()
-    monkeypatch.setattr(module, "cache_directory", lambda: tmp_path / "kernels-1")
+    monkeypatch.setattr(limits_file, "cache_directory", lambda: tmp_path / "kernels-1")
     limits.cache_clear()
     yield tmp_path / "limits"
     limits.cache_clear()
@@ -40,9 +43,9 @@ def test_limits_are_measured_for_every_level():
 
 @pytest.mark.parametrize(("left_bytes", "read_bytes"), [(0, 2**24), (2**27, 2**25), (None, 2**26)])
 def test_no_more_than_a_quarter_of_the_memory_that_is_left_is_read(monkeypatch, left_bytes, read_bytes):
-    monkeypatch.setattr(module, "available_bytes", lambda: left_bytes)
+    monkeypatch.setattr(measuring, "available_bytes", lambda: left_bytes)
     here = replace(machine(), l2_bytes=2**20, l3_bytes=2**25)
-    assert module._level_bytes(here, 2**30)["memory"] == (read_bytes, read_bytes)
+    assert measuring._level_bytes(here, 2**30)["memory"] == (read_bytes, read_bytes)
 
 
 def test_rates_are_those_of_the_clock():
@@ -51,7 +54,7 @@ def test_rates_are_those_of_the_clock():
     def run(turns):
         now_ns[0] += 250 * turns
 
-    assert module._turns_per_s(run, lambda: now_ns[0]) == pytest.approx(4e6)
+    assert measuring._turns_per_s(run, lambda: now_ns[0]) == pytest.approx(4e6)
 
 
 def test_limits_are_kept_and_read_again(fresh, monkeypatch):
@@ -84,12 +87,12 @@ def test_limits_are_kept_and_read_again(fresh, monkeypatch):
     ],
 )
 def test_a_file_that_cannot_be_true_is_measured_over(fresh, monkeypatch, text):
-    path = module._path(machine())
+    path = limits_file.limits_path(machine())
     path.parent.mkdir()
     path.write_text(text)
     monkeypatch.setattr(module, "measure_limits", lambda *_: SOME)
     assert limits() == SOME
-    assert module._read(path) == SOME
+    assert limits_file.read_limits(path) == SOME
 
 
 def test_limits_measured_anew_replace_those_that_were_kept(fresh, monkeypatch):
@@ -110,11 +113,11 @@ def test_a_unit_that_was_not_measured_has_no_rate():
 def test_another_machine_is_another_file(fresh):
     here = machine()
     others = [replace(here, model="another"), replace(here, features=()), replace(here, l2_bytes=1), here]
-    assert len({module._path(one) for one in others}) == 4
+    assert len({limits_file.limits_path(one) for one in others}) == 4
 
 
 def test_without_a_place_to_keep_them_limits_are_measured(monkeypatch):
-    monkeypatch.setattr(module, "cache_directory", lambda: None)
+    monkeypatch.setattr(limits_file, "cache_directory", lambda: None)
     monkeypatch.setattr(module, "measure_limits", lambda *_: SOME)
     limits.cache_clear()
     assert limits() == SOME

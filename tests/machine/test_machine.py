@@ -2,14 +2,16 @@ import json
 import os
 import subprocess
 import sys
-from dataclasses import FrozenInstanceError
+from dataclasses import FrozenInstanceError, replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sparsenet.machine import caches, system_files
 from sparsenet.machine import facts as asking
-from sparsenet.machine.facts import FEATURES, machine
+from sparsenet.machine.facts import machine
+from sparsenet.machine.target import FEATURES
 
 
 @pytest.fixture
@@ -57,8 +59,8 @@ def test_a_machine_that_tells_nothing_is_still_described(fresh, monkeypatch, tmp
     def cannot():
         raise RuntimeError
 
-    for name in ("CPUINFO", "CACHES", "NODES"):
-        monkeypatch.setattr(asking, name, tmp_path / "missing")
+    for module, name in ((asking, "CPUINFO"), (caches, "CACHES"), (asking, "NODES")):
+        monkeypatch.setattr(module, name, tmp_path / "missing")
     monkeypatch.setattr(binding, "get_host_cpu_features", cannot)
     monkeypatch.setattr(asking.platform, "processor", lambda: "")
     monkeypatch.setattr(sys, "platform", "win32")
@@ -77,6 +79,7 @@ def test_a_machine_that_tells_nothing_is_still_described(fresh, monkeypatch, tmp
     )
     assert set(unknown) == {None}
     assert (here.features, here.vector_bits, here.logical_cores) == ((), 128, 1)
+    assert (here.assumed_l1d_bytes, here.assumed_l2_bytes, here.last_cache_bytes) == (2**15, 2**20, None)
 
 
 def test_a_mac_is_asked_by_sysctl(fresh, monkeypatch):
@@ -92,7 +95,7 @@ def test_a_mac_is_asked_by_sysctl(fresh, monkeypatch):
 
     monkeypatch.setattr(sys, "platform", "darwin")
     monkeypatch.setattr(asking.platform, "machine", lambda: "arm64")
-    monkeypatch.setattr(asking.subprocess, "run", sysctl)
+    monkeypatch.setattr(system_files.subprocess, "run", sysctl)
     here = machine()
     assert (here.model, here.vendor) == ("Apple M3", "Apple")
     assert (here.l1d_bytes, here.l2_bytes, here.l3_bytes) == (131072, 4194304, None)
@@ -103,7 +106,7 @@ def test_a_mac_without_sysctl(fresh, monkeypatch):
         raise FileNotFoundError
 
     monkeypatch.setattr(sys, "platform", "darwin")
-    monkeypatch.setattr(asking.subprocess, "run", missing)
+    monkeypatch.setattr(system_files.subprocess, "run", missing)
     assert machine().model is None
 
 
@@ -114,8 +117,8 @@ def test_caches_as_linux_lists_them(tmp_path):
         folder.mkdir()
         for name, text in zip(("level", "type", "size"), entry, strict=True):
             (folder / name).write_text(text + "\n")
-    assert asking.linux_caches(tmp_path) == {1: 48 * 2**10, 2: 2 * 2**20, 3: 480 * 2**20}
-    assert asking.linux_caches(tmp_path / "missing") == {}
+    assert caches.linux_caches(tmp_path) == {1: 48 * 2**10, 2: 2 * 2**20, 3: 480 * 2**20}
+    assert caches.linux_caches(tmp_path / "missing") == {}
 
 
 @given(level=st.text(max_size=5), kind=st.sampled_from(["Data", "Unified", "", "odd"]), size=st.text(max_size=8))
@@ -124,7 +127,7 @@ def test_no_cache_file_raises(tmp_path_factory, level, kind, size):
     (folder / "index0").mkdir()
     for name, text in (("level", level), ("type", kind), ("size", size)):
         (folder / "index0" / name).write_text(text, encoding="utf-8", errors="replace")
-    for found in asking.linux_caches(folder).items():
+    for found in caches.linux_caches(folder).items():
         assert all(isinstance(number, int) for number in found)
 
 
@@ -152,3 +155,14 @@ def test_numa_nodes_are_counted(fresh, monkeypatch, tmp_path):
         (tmp_path / name).mkdir()
     monkeypatch.setattr(asking, "NODES", tmp_path)
     assert machine().numa_nodes == 3
+
+
+@pytest.mark.parametrize(("bits", "width"), [(128, "narrow"), (256, "narrow"), (512, "wide")])
+def test_the_width_of_registers_names_the_variant(bits, width):
+    assert replace(machine(), vector_bits=bits).register_width == width
+
+
+def test_the_last_cache_is_the_second_where_there_is_no_third():
+    here = replace(machine(), l2_bytes=2**21, l3_bytes=2**25)
+    assert (here.last_cache_bytes, replace(here, l3_bytes=None).last_cache_bytes) == (2**25, 2**21)
+    assert (here.assumed_l1d_bytes, here.assumed_l2_bytes) == (here.l1d_bytes or 2**15, 2**21)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from sparsenet.machine.facts import machine
-from sparsenet.machine.memory import Memory, Node, memory
+from sparsenet.machine.memory import Memory, NumaNode, memory
 from sparsenet.machine.summary import hardware_line, here_line
 
 ABSENT = Path("there is no such folder")
@@ -22,7 +22,7 @@ def nodes(tmp_path):
     folder = tmp_path / "node"
     for number, cores in ((0, "0-3"), (1, "4-7"), (10, "")):
         write(folder / f"node{number}" / "cpulist", f"{cores}\n")
-        write(folder / f"node{number}" / "meminfo", f"Node {number} MemTotal:  {1024 * (number + 1)} kB\n")
+        write(folder / f"node{number}" / "meminfo", f"NumaNode {number} MemTotal:  {1024 * (number + 1)} kB\n")
     write(folder / "possible", "0-10\n")
     return folder
 
@@ -95,7 +95,7 @@ def test_a_system_that_tells_nothing_is_said_to(tmp_path):
 
 @pytest.mark.parametrize(("counted", "shown"), [(8, "on one NUMA node;"), (4, "(by its own count 4.0 GiB)")])
 def test_a_node_that_counts_less_than_there_is_says_so(counted, shown):
-    assert shown in Memory(2**33, (Node(0, "0-1", counted * 2**30),), None, None, None, "nobody asked").line()
+    assert shown in Memory(2**33, (NumaNode(0, "0-1", counted * 2**30),), None, None, None, "nobody asked").line()
 
 
 @pytest.mark.parametrize(

@@ -93,10 +93,11 @@ def test_scale_multiplies_the_takes(tmp_path):
     assert make(tmp_path, scale=0.5).clips == {"train": 2, "validation": 2, "test": 4}
 
 
-def test_progress_ends_with_everything_done(tmp_path):
-    steps = []
-    make(tmp_path, progress=lambda done, of: steps.append((done, of)))
-    assert steps == [(done, 6) for done in range(1, 7)]
+def test_progress_is_shown_where_it_is_asked_for(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("sparsenet.progress.PATIENCE_S", -1.0)
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    make(tmp_path, progress=True)
+    assert "speaking" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("speak", [nothing, whisper])

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from sparsenet.recipes.corpus.noises import babble, clatter, coloured, hum, write_noises
 from sparsenet.recipes.corpus.rooms import in_room, recorded, through_microphone
-from sparsenet.recipes.corpus.sound import Sound, at_rate, draws, read_wav, trimmed, write_wav
+from sparsenet.recipes.corpus.sound import SampledSound, at_rate, draws, read_wav, trimmed, write_wav
 from sparsenet.speech import read_audio
 
 
@@ -71,7 +71,7 @@ def test_other_widths_are_refused(tmp_path):
 
 @pytest.mark.parametrize(("rate_hz", "faster"), [(22_050, 1.0), (44_100, 1.1), (16_000, 0.9)])
 def test_another_rate_keeps_the_tone(rate_hz, faster):
-    heard = at_rate(Sound(tone(1_000, rate_hz, rate_hz), rate_hz), faster)
+    heard = at_rate(SampledSound(tone(1_000, rate_hz, rate_hz), rate_hz), faster)
     assert len(heard) == pytest.approx(16_000 / faster, rel=1e-3)
     pitch_hz = np.abs(np.fft.rfft(heard)).argmax() * 16_000 / len(heard)
     assert pitch_hz == pytest.approx(1_000 * faster, rel=3e-3)
@@ -90,7 +90,7 @@ def test_silence_is_trimmed_and_the_word_is_not():
 )
 def test_recordings_are_one_second_neither_clipped_nor_silent(seed, samples, rate_hz):
     noises = [coloured(20_000, slope, draws(slope)) for slope in (0, 1)]
-    sound = Sound(tone(300, samples, rate_hz), rate_hz)
+    sound = SampledSound(tone(300, samples, rate_hz), rate_hz)
     heard = recorded(sound, np.random.default_rng(seed), noises, 0.12)
     assert heard.shape == (16_000,)
     assert heard.dtype == np.float32

@@ -90,10 +90,13 @@ def test_no_views_and_no_people_are_fine(corpus):
     assert clean.images.shape == (8, 1, 32, 32)
 
 
-def test_progress_ends_with_everything_done(corpus):
-    steps = []
-    prepare_words(corpus, views=0, silence={}, progress=lambda done, of: steps.append((done, of)))
-    assert steps == [(done, 8) for done in range(1, 9)]
+def test_progress_is_shown_where_it_is_asked_for(corpus, monkeypatch, capsys):
+    monkeypatch.setattr("sparsenet.progress.PATIENCE_S", -1.0)
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    prepare_words(corpus, views=0, silence={}, progress=True)
+    assert "computing features" in capsys.readouterr().err
+    prepare_words(corpus, views=0, silence={}, progress=False)
+    assert capsys.readouterr().err == ""
 
 
 def test_people_are_named_by_their_files(people):

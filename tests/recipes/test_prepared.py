@@ -80,7 +80,7 @@ def test_a_missing_file_is_missing(tmp_path):
 @pytest.mark.parametrize("missing", FIELDS)
 def test_refuses_an_archive_without_a_field(tmp_path, missing):
     np.savez(tmp_path / "less.npz", **{name: array for name, array in arrays().items() if name != missing})
-    with pytest.raises(SparsenetError, match=r"python -m sparsenet\.speech\.prepare makes such a file"):
+    with pytest.raises(SparsenetError, match=r"python -m sparsenet\.recipes\.prepare makes such a file"):
         PreparedWords.load(tmp_path / "less.npz")
 
 

@@ -11,8 +11,8 @@ from storage.samples import sample_files
 
 import sparsenet.layers as sn
 from sparsenet.graph.network import Network
+from sparsenet.ops import OPERATIONS
 from sparsenet.storage import to_bytes
-from sparsenet.storage.kinds import KINDS
 
 LIMITS = [2**n + d for n in (4, 6, 8, 15, 16, 24, 28, 30, 31, 32, 62, 63, 64) for d in (-1, 0, 1)]
 NUMBERS = [0, 1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 33, 63, 65, 100, 1000, 6000, 16384, -1, -2, *LIMITS]
@@ -86,7 +86,7 @@ def joined(shape, layer):
 def all_files():
     """Return valid files that hold every kind of layer: small ones, and those of the other tests."""
     nets = one_of_each_kind()
-    assert nets.keys() == KINDS.keys(), "expected a network of each kind of layer"
+    assert nets.keys() == OPERATIONS.keys(), "expected a network of each kind of layer"
     return [to_bytes(net, weights) for net in nets.values() for weights in ("float32", "int8")] + sample_files()
 
 

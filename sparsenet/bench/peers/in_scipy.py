@@ -10,7 +10,6 @@ from numpy.lib.stride_tricks import sliding_window_view
 
 from sparsenet.errors import CompileError
 from sparsenet.graph.network import INPUT, Network
-from sparsenet.graph.reference import factor_per_element
 from sparsenet.layers import (
     Add,
     AvgPool2d,
@@ -28,8 +27,9 @@ from sparsenet.layers import (
     Softmax,
     as_pair,
 )
+from sparsenet.ops.kwinners import factor_per_element
+from sparsenet.ops.normalization import batch_norm_affine
 from sparsenet.ops.shapes import Shape
-from sparsenet.passes.fold_batchnorm import batch_norm_affine
 
 __all__ = ["load_scipy", "windows_as_columns"]
 

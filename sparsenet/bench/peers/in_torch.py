@@ -9,7 +9,6 @@ import numpy.typing as npt
 
 from sparsenet.errors import CompileError
 from sparsenet.graph.network import INPUT, Network
-from sparsenet.graph.reference import factor_per_element
 from sparsenet.layers import (
     Add,
     AvgPool2d,
@@ -27,6 +26,7 @@ from sparsenet.layers import (
     Softmax,
     as_pair,
 )
+from sparsenet.ops.kwinners import factor_per_element
 from sparsenet.ops.shapes import Shape
 
 __all__ = ["load_torch", "torch_operations"]

@@ -14,7 +14,6 @@ import numpy.typing as npt
 
 from sparsenet.errors import CompileError
 from sparsenet.graph.network import INPUT, Network, Node
-from sparsenet.graph.reference import factor_per_element
 from sparsenet.layers import (
     Add,
     AvgPool2d,
@@ -33,6 +32,7 @@ from sparsenet.layers import (
     as_pair,
 )
 from sparsenet.machine.facts import machine
+from sparsenet.ops.kwinners import factor_per_element
 from sparsenet.ops.shapes import Shape
 
 __all__ = ["BATCH", "float_bytes", "int8_bytes", "to_onnx"]

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sparsenet.errors import SparsenetError
-from sparsenet.explain.layer_times import MOST_INPUTS, time_layers
 from sparsenet.explain.predictions import DensePlan, dense_plan, predicted_choices
+from sparsenet.explain.step_timing import time_layers
 from sparsenet.explain.variants import mask_for, masked
 from sparsenet.graph.network import INPUT, Network, Node
 from sparsenet.layers import KWinners, Layer, Linear, Quantize, QuantizedLinear, Weighted
@@ -24,6 +24,9 @@ DENSE = "dense"
 LAYER = "layer"
 ROUNDS = 30
 """How often every step is timed each time that its engine has its turn."""
+
+INPUTS = 256
+"""That take turns, at least."""
 
 Times = dict[str, float]
 
@@ -68,7 +71,7 @@ def _measured(cell: Cell, dense: "Engine") -> Times:
     names = [name for name in worth_trying(predicted_choices(net, cell.batch)[LAYER]) if not _is_dense(name)]
     engines = [_compiled(net, cell.batch, {LAYER: name}) for name in names]
     # zeros and negative numbers would make inputs inactive where all should be active
-    x = np.random.default_rng(0).uniform(0.1, 1, (max(MOST_INPUTS, 2 * cell.batch), cell.size)).astype(np.float32)
+    x = np.random.default_rng(0).uniform(0.1, 1, (max(INPUTS, 2 * cell.batch), cell.size)).astype(np.float32)
     times = time_layers([dense, *engines], x, rounds=ROUNDS, progress=False)
     # what calls from Python take was taken off; in a program, too, a step has to be called
     called_us = CALL_NS / 1000 / min(cell.batch, dense._chunk)

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from sparsenet.bench.studies.published import DAY_S, LIFETIME_S
 from sparsenet.bench.studies.rapl import POWERCAP, Counters, find_counters
 from sparsenet.errors import SparsenetError
-from sparsenet.explain.published import DAY_S, LIFETIME_S
+from sparsenet.timing import Clock, repeat_until
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderResult
@@ -22,11 +23,10 @@ if TYPE_CHECKING:
 __all__ = ["Energy", "energy"]
 
 FloatArray = npt.NDArray[np.float32]
-Clock = Callable[[], int]
 Sleep = Callable[[float], object]
 
 COUNTED, ESTIMATED, UNKNOWN = "counted", "estimated", "unknown"
-CHECKED_EVERY_NS = 2_000_000
+CHECKED_EVERY_S = 0.002
 """About how often the clock is asked whether the run is over."""
 
 SLICE_S = 60.0
@@ -245,13 +245,12 @@ def _run_counted(
 
 def _run(engine: "Engine", chunks: list[FloatArray], lasts_ns: int, clock: Clock) -> int:
     """Call the engine until the time is over; return how often."""
-    calls, together, began_ns = 0, 1, clock()
-    while (passed_ns := clock() - began_ns) < lasts_ns:
-        if calls:  # ask the clock rarely: it takes as long as a small layer
-            together = int(max(1, min(4 * together, CHECKED_EVERY_NS * calls // max(passed_ns, 1))))
-        for _ in range(together):
-            engine(chunks[calls % len(chunks)])
-            calls += 1
+    calls, _ = repeat_until(
+        lambda index: engine(chunks[index % len(chunks)]),
+        lambda _, passed_s: passed_s * 1e9 >= lasts_ns,
+        clock,
+        CHECKED_EVERY_S,
+    )
     return calls
 
 

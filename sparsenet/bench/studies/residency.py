@@ -4,7 +4,7 @@ one core, all cores    x    hot, L2 displaced, L3 displaced, flushed    x    net
 """
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from math import inf
@@ -13,14 +13,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from sparsenet.bench.studies.cache_timing import Condition, FloatArray, Words, displacer, here_conditions, ticks_per_s
 from sparsenet.bench.studies.residency_layers import Subject, check_sizes, layers_of
 from sparsenet.errors import SparsenetError
-from sparsenet.explain.cache_timing import Condition, FloatArray, Words, displacer, here_conditions, ticks_per_s
 from sparsenet.machine.cores import usable_cores
 from sparsenet.machine.facts import Machine, machine
 from sparsenet.machine.memory import Memory, memory
 from sparsenet.packing.arguments import whole
 from sparsenet.progress import telling
+from sparsenet.timing import Clock
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderResult
@@ -28,8 +29,6 @@ if TYPE_CHECKING:
     from sparsenet.engine.engine import Engine
 
 __all__ = ["Residency", "ResidencyRow", "residency"]
-
-Clock = Callable[[], int]
 
 FEW_WORDS, MANY_WORDS = 4, 64
 """Words in a row: with caches displaced; hot, at most, after as many before them that are not counted.

@@ -139,7 +139,7 @@ def _worth(what: str, by_cores: Mapping[int, Cells]) -> str:
 
 def _larger(found: Residency) -> Iterator[str]:
     """Say so where no weights are larger than the last cache, and which layer's would be."""
-    last_bytes = found.machine.l3_bytes or found.machine.l2_bytes
+    last_bytes = found.machine.last_cache_bytes
     if last_bytes and all(row.weight_bytes <= last_bytes for row in found.rows):
         size = 1024 * ceil(sqrt(1.1 * last_bytes / 4) / 1024)
         yield (

@@ -1,4 +1,4 @@
-"""``python -m sparsenet.recipes.corpus --out FOLDER``: make the corpus, showing how far it is."""
+"""``python -m sparsenet.recipes.corpus --out FOLDER``: make the corpus, and show progress."""
 
 import argparse
 import os
@@ -10,7 +10,6 @@ from sparsenet.errors import SparsenetError
 from sparsenet.recipes.corpus.generate import make_corpus
 from sparsenet.recipes.corpus.synthesizers import synthesizers
 from sparsenet.recipes.corpus.voices import WORDS
-from sparsenet.recipes.progress import progress_bar
 
 __all__ = ["main"]
 
@@ -19,16 +18,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; return 0, or 1 after an error that it printed."""
     asked = _parser().parse_args(arguments)
     try:
-        with progress_bar("speaking") as progress:
-            report = make_corpus(
-                asked.out,
-                scale=asked.scale,
-                seed=asked.seed,
-                words=asked.words,
-                jobs=asked.jobs,
-                engines=synthesizers(asked.npm),
-                progress=progress,
-            )
+        report = make_corpus(
+            asked.out,
+            scale=asked.scale,
+            seed=asked.seed,
+            words=asked.words,
+            jobs=asked.jobs,
+            engines=synthesizers(asked.npm),
+        )
     except SparsenetError as error:
         print(error, file=sys.stderr)
         return 1

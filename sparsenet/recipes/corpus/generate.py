@@ -1,4 +1,4 @@
-"""Make the corpus: plan who says what, speak, record, and write down which file belongs to which split.
+"""Make the corpus: plan who says what, speak, record, and list which file belongs to which split.
 
 root/
     seven/3c8e322c_nohash_0.wav      16 kHz, 16 bits, one channel, exactly one second
@@ -13,26 +13,27 @@ from __future__ import annotations
 import os
 import random
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from sparsenet.errors import AudioError, SparsenetError
+from sparsenet.progress import tracked
 from sparsenet.recipes.corpus.noises import babble_sources, write_noises
 from sparsenet.recipes.corpus.rooms import recorded
-from sparsenet.recipes.corpus.sound import Floats, Sound, draws, read_wav, write_wav
+from sparsenet.recipes.corpus.sound import Floats, SampledSound, draws, read_wav, write_wav
 from sparsenet.recipes.corpus.speak import Saying, Speak
 from sparsenet.recipes.corpus.synthesizers import Synthesizer, synthesizers
 from sparsenet.recipes.corpus.voices import VOICES, WORDS, Voice
 from sparsenet.recipes.workers import work_through
-from sparsenet.speech.splits import SPLITS, Split, speaker_of
+from sparsenet.speech.dataset import NOISE_FOLDER
+from sparsenet.speech.splits import LIST_FILES, SPLITS, Split, speaker_of
 
 __all__ = ["CorpusReport", "make_corpus"]
 
-_NOISE_FOLDER, _SEED_FILE = "_background_noise_", "seed.txt"
-_LISTS: dict[Split, str] = {"validation": "validation_list.txt", "test": "testing_list.txt"}
+_SEED_FILE = "seed.txt"
 _SPREAD: dict[Split, float] = {"train": 0.12, "validation": 0.06, "test": 0.06}  # of pitch and formants
 _SHORTEST_SAMPLES, _QUIETEST = 800, 1e-3
 
@@ -41,7 +42,7 @@ _Task = tuple[Voice, str]
 
 @dataclass(frozen=True)
 class CorpusReport:
-    """What a run made of a corpus, and what it could not make.
+    """What one run added to a corpus, and what it could not make.
 
     Attributes
     ----------
@@ -63,7 +64,7 @@ class CorpusReport:
 
 @dataclass(frozen=True, eq=False)
 class _Studio:
-    """What all utterances share."""
+    """What the tasks of all utterances share."""
 
     root: Path
     seed: int
@@ -80,7 +81,7 @@ def make_corpus(
     jobs: int = 1,
     voices: Sequence[Voice] = VOICES,
     engines: Sequence[Synthesizer] | None = None,
-    progress: Callable[[int, int], object] | None = None,
+    progress: bool | None = None,
 ) -> CorpusReport:
     """Let all installed synthesizers say all words, and record them in the layout of Google Speech Commands.
 
@@ -101,8 +102,8 @@ def make_corpus(
     voices : sequence of Voice
     engines : sequence of Synthesizer, optional
         All six when left out, gnuspeech only where ``synthesizers(npm)`` is given its folder.
-    progress : callable, optional
-        Called after each word of each voice with how many are done and how many there are.
+    progress : bool or None
+        Whether progress is shown: always, never, or (None) in terminals and notebooks.
 
     Returns
     -------
@@ -129,9 +130,9 @@ def make_corpus(
     installed, missing = _installed(synthesizers() if engines is None else engines)
     _check_folder(root, seed)
     heard = [voice for voice in planned if voice.engine in installed]
-    studio = _Studio(root, seed, _noises(root / _NOISE_FOLDER, seed, installed), installed)
+    studio = _Studio(root, seed, _noises(root / NOISE_FOLDER, seed, installed), installed)
     tasks = [(voice, word) for voice in heard for word in words]
-    random.Random(0).shuffle(tasks)  # slow synthesizers all along, so that the time left can be told
+    random.Random(0).shuffle(tasks)  # slow synthesizers spread evenly, so that progress predicts the time left
     written = _record_all(studio, tasks, jobs, progress)
     clips = _write_lists(root, [*VOICES, *heard])
     silent = [f"{voice.engine} {voice.name} said nothing; is this voice installed?" for voice in heard]
@@ -154,7 +155,7 @@ def _planned(voices: Sequence[Voice], scale: float) -> list[Voice]:
 
 
 def _check_words(words: Sequence[str]) -> None:
-    """Refuse what is no word: words become names of folders, and part of what synthesizers are told."""
+    """Refuse anything but plain letters: words become names of folders, and part of the synthesizers' commands."""
     strange = [word for word in words if not re.fullmatch("[a-z]+", word)]
     if strange or not words:
         raise SparsenetError(
@@ -189,16 +190,9 @@ def _noises(folder: Path, seed: int, speak: Mapping[str, Speak]) -> tuple[Floats
     return tuple(read_wav(path).waveform for path in sorted(folder.glob("*.wav")))
 
 
-def _record_all(
-    studio: _Studio, tasks: Sequence[_Task], jobs: int, progress: Callable[[int, int], object] | None
-) -> int:
+def _record_all(studio: _Studio, tasks: Sequence[_Task], jobs: int, progress: bool | None) -> int:
     """Record every word by every voice; return how many files were written."""
-    written = 0
-    for done, count in enumerate(work_through(_record, studio, tasks, jobs), start=1):
-        written += count
-        if progress is not None:
-            progress(done, len(tasks))
-    return written
+    return sum(tracked(work_through(_record, studio, tasks, jobs), "speaking", progress, len(tasks)))
 
 
 def _record(studio: _Studio, task: _Task) -> int:
@@ -221,7 +215,7 @@ def _file(voice: Voice, take: int) -> str:
     return f"{voice.speaker}_nohash_{take}.wav"
 
 
-def _is_audible(sound: Sound) -> bool:
+def _is_audible(sound: SampledSound) -> bool:
     return len(sound.waveform) >= _SHORTEST_SAMPLES and bool(np.abs(sound.waveform).max() >= _QUIETEST)
 
 
@@ -235,7 +229,7 @@ def _write_lists(root: Path, voices: Sequence[Voice]) -> dict[Split, int]:
     listed: dict[Split, list[str]] = {split: [] for split in SPLITS}
     for path in _clips(root):
         listed[voice_of[speaker_of(path.name)].split].append(f"{path.parent.name}/{path.name}")
-    for split, name in _LISTS.items():
+    for split, name in LIST_FILES.items():
         _write_lines(root / name, sorted(listed[split]))
     said = {speaker_of(path.name) for path in _clips(root)}
     rows = [(one.speaker, one.engine, one.name, one.split) for one in voice_of.values() if one.speaker in said]

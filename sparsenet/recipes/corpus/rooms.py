@@ -1,4 +1,4 @@
-"""From a dry synthetic voice to a plausible recording: a room, a microphone, a place in the second, a noise."""
+"""Turn a dry synthetic voice into a plausible recording: add a room, a microphone, a place in the second, and noise."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ from collections.abc import Sequence
 import numpy as np
 from scipy.signal import fftconvolve, lfilter
 
-from sparsenet.recipes.corpus.sound import RATE_HZ, Floats, Sound, at_rate, trimmed
+from sparsenet.recipes.corpus.sound import RATE_HZ, Floats, SampledSound, at_rate, trimmed
 
 __all__ = ["in_room", "recorded", "through_microphone"]
 
 _LONGEST_S, _SHORTENED_TO_S = 0.97, 0.95
 
 
-def recorded(sound: Sound, draw: np.random.Generator, noises: Sequence[Floats], spread: float) -> Floats:
+def recorded(sound: SampledSound, draw: np.random.Generator, noises: Sequence[Floats], spread: float) -> Floats:
     """Make one second of recording from one dry utterance.
 
     Parameters
     ----------
-    sound : Sound
+    sound : SampledSound
     draw : Generator
         Everything random comes from here.
     noises : sequence of (n,) float32
@@ -60,11 +60,11 @@ def through_microphone(waveform: Floats, draw: np.random.Generator) -> Floats:
     return np.asarray(lfilter([1, -draw.uniform(-0.6, 0.6)], [1], waveform), np.float32)
 
 
-def _fitting(sound: Sound, faster: float) -> Floats:
+def _fitting(sound: SampledSound, faster: float) -> Floats:
     """Resample and trim a word; one that is too long for a second is spoken faster."""
     word = trimmed(at_rate(sound, faster))
     if len(word) > RATE_HZ * _LONGEST_S:
-        word = at_rate(Sound(word, RATE_HZ), len(word) / (RATE_HZ * _SHORTENED_TO_S))
+        word = at_rate(SampledSound(word, RATE_HZ), len(word) / (RATE_HZ * _SHORTENED_TO_S))
     return word
 
 

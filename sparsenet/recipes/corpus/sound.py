@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.signal import resample_poly
 
-__all__ = ["RATE_HZ", "Floats", "Sound", "at_rate", "draws", "read_wav", "trimmed", "write_wav"]
+__all__ = ["RATE_HZ", "Floats", "SampledSound", "at_rate", "draws", "read_wav", "trimmed", "write_wav"]
 
 RATE_HZ = 16_000
 """Samples a second of every file of the corpus; a file holds as many."""
@@ -27,7 +27,7 @@ _FRAMES_BEFORE, _FRAMES_AFTER = 2, 4
 
 
 @dataclass(frozen=True, eq=False)
-class Sound:
+class SampledSound:
     """A waveform (n,) in [-1, 1] and its samples a second."""
 
     waveform: Floats
@@ -40,7 +40,7 @@ def draws(*key: object) -> np.random.Generator:
     return np.random.default_rng(int.from_bytes(digest[:8], "little"))
 
 
-def read_wav(source: Path | bytes) -> Sound:
+def read_wav(source: Path | bytes) -> SampledSound:
     """Read the first channel of a 16-bit WAV file, or of the bytes of one."""
     with wave.open(io.BytesIO(source) if isinstance(source, bytes) else str(source)) as file:
         rate_hz, channels = file.getframerate(), file.getnchannels()
@@ -49,7 +49,7 @@ def read_wav(source: Path | bytes) -> Sound:
         raw = file.readframes(min(file.getnframes(), _MOST_FRAMES))
     whole = len(raw) // (2 * channels) * 2 * channels
     samples = np.frombuffer(raw[:whole], dtype="<i2").reshape(-1, channels)[:, 0]
-    return Sound(np.asarray(samples.astype(np.float32) / 32768, np.float32), rate_hz)
+    return SampledSound(np.asarray(samples.astype(np.float32) / 32768, np.float32), rate_hz)
 
 
 def write_wav(path: Path, waveform: Floats) -> None:
@@ -64,7 +64,7 @@ def write_wav(path: Path, waveform: Floats) -> None:
     partial.replace(path)
 
 
-def at_rate(sound: Sound, faster: float = 1.0) -> Floats:
+def at_rate(sound: SampledSound, faster: float = 1.0) -> Floats:
     """Resample to 16 kHz; ``faster`` above one also raises pitch and formants, and shortens the word."""
     ratio = Fraction(RATE_HZ / (sound.rate_hz * faster)).limit_denominator(_FINEST_RATIO)
     return np.asarray(resample_poly(sound.waveform, ratio.numerator, ratio.denominator), np.float32)

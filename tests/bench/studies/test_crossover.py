@@ -11,7 +11,7 @@ from sparsenet.bench.studies import crossover as crossover_module
 from sparsenet.bench.studies import crossover_cells, crossover_store
 from sparsenet.bench.studies.crossover import Crossover, CrossoverCell
 from sparsenet.errors import SparsenetError
-from sparsenet.explain.layer_times import LayerTimes
+from sparsenet.explain.step_timing import LayerTimes
 from sparsenet.lowering.cost import CALL_NS
 
 TIMES = {"dense": 4.0, "linear_f32_csc_active": 1.0, "linear_f32_csr_dense": 8.0}

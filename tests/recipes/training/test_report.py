@@ -4,7 +4,7 @@ import pytest
 
 from sparsenet.recipes.training.accuracy import Accuracy
 from sparsenet.recipes.training.plan import planned_runs
-from sparsenet.recipes.training.report import as_markdown, draw_front, folds_as_markdown, read_rows
+from sparsenet.recipes.training.report import as_markdown, draw_front, folds_as_markdown, read_results
 
 PEOPLE = ("ann", "bob")
 
@@ -30,11 +30,11 @@ def finished_runs(tmp_path):
 def test_only_finished_runs_are_read(finished_runs, tmp_path):
     runs, folder = finished_runs
     (folder / runs[1].name / "results.json").unlink()
-    assert [row.run.name for row in read_rows(runs, folder)] == [run.name for run in runs if run is not runs[1]]
+    assert [row.run.name for row in read_results(runs, folder)] == [run.name for run in runs if run is not runs[1]]
 
 
 def test_tables_say_what_was_measured(finished_runs):
-    rows = read_rows(*finished_runs)
+    rows = read_results(*finished_runs)
     lines = as_markdown(rows).splitlines()
     assert len(lines) == 2 + len(rows)
     first = [cell.strip() for cell in lines[2].split("|")[1:-1]]
@@ -45,12 +45,12 @@ def test_tables_say_what_was_measured(finished_runs):
 
 
 def test_folds_are_averaged(finished_runs):
-    lines = folds_as_markdown(read_rows(*finished_runs)).splitlines()
+    lines = folds_as_markdown(read_results(*finished_runs)).splitlines()
     dense = [cell.strip() for cell in lines[2].split("|")[1:-1]]
     assert dense[:4] == ["dense", "ann, bob", "90.5 ± 0.7", "90.0 ± 0.7"]  # of 90 and 91: sqrt(1/2)
     assert dense[-1] == "0.50"
 
 
 def test_front_is_drawn(finished_runs, tmp_path):
-    draw_front(read_rows(*finished_runs), tmp_path / "front.svg")
+    draw_front(read_results(*finished_runs), tmp_path / "front.svg")
     assert "dense-without-ann" in (tmp_path / "front.svg").read_text()

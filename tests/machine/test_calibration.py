@@ -32,7 +32,7 @@ def test_a_core_half_as_fast_takes_twice_as_long(monkeypatch):
 
 
 def test_nothing_is_measured_for_planning(monkeypatch, tmp_path):
-    monkeypatch.setattr(limits, "_path", lambda here: tmp_path / "nothing.json")
+    monkeypatch.setattr(limits, "limits_path", lambda here: tmp_path / "nothing.json")
     monkeypatch.setattr(limits, "measure_limits", lambda *_: 1 / 0)
     pace.pace_of.cache_clear()
     assert pace.pace_of(machine()).scalar == 1.0

@@ -5,13 +5,14 @@ start event, the calls and the end event are queued. What lies between the event
 the host adds, one launch after the other, is reported by itself: it is what a single call costs.
 """
 
-import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 from typing import Any
 
 import numpy as np
+
+from sparsenet.timing import repeat_until
 
 __all__ = ["Time", "copy_bytes_per_s", "device_time", "launch_time"]
 
@@ -75,11 +76,13 @@ def launch_time(rounds: int = 200) -> dict[str, float]:
 
     memory, wait = cuda.device_array(1, np.float32), _spinner()
     on_device = device_time(lambda index: wait[1, 1](memory, 0))
-    start_ns = time.perf_counter_ns()
-    for _ in range(rounds):
+
+    def launched(index: int) -> None:
         wait[1, 1](memory, 0)
         cuda.synchronize()
-    return {"device_us": on_device.median_us, "host_us": (time.perf_counter_ns() - start_ns) / rounds / 1e3}
+
+    _, lasted_s = repeat_until(launched, lambda calls, _: calls >= rounds)
+    return {"device_us": on_device.median_us, "host_us": lasted_s / rounds * 1e6}
 
 
 def copy_bytes_per_s(size_bytes: int = 2**28) -> float:

@@ -30,9 +30,6 @@ FloatArray = npt.NDArray[np.float32]
 Ticks = npt.NDArray[np.int64]
 Clock = Callable[[], int]
 
-L2_BYTES = 2**21
-"""Used where the machine does not say how large its second-level cache is."""
-
 LARGEST_BYTES = 2**30
 """Read to displace the last cache, at most; each word waits for it."""
 
@@ -84,7 +81,7 @@ def conditions(here: Machine, flushing: bool, largest_bytes: int = LARGEST_BYTES
     >>> [condition.name for condition in conditions(machine(), flushing=False)][0]
     'hot'
     """
-    near_bytes = here.l2_bytes or L2_BYTES
+    near_bytes = here.assumed_l2_bytes
     found = [
         Condition("hot", 0, False, "one word after the other, each on another input"),
         Condition(
@@ -120,7 +117,7 @@ def displacer(size_bytes: int) -> FloatArray:
     """Make memory to read, written so that it is really there: (m,) float32, whole turns of the reading loop."""
     from sparsenet_kernels.cpu.limits import READ_FLOATS
 
-    floats = READ_FLOATS[_variant()]
+    floats = READ_FLOATS[machine().register_width]
     numbers: FloatArray = aligned_scratch(4 * floats * (size_bytes // 4 // floats)).view(np.float32)
     numbers.fill(1.0)
     return numbers
@@ -186,7 +183,7 @@ class Words:
         """
         from sparsenet_kernels.cpu.limits import READ_FLOATS
 
-        floats = READ_FLOATS[_variant()]
+        floats = READ_FLOATS[machine().register_width]
         read = numbers[: condition.read_bytes // 4 // floats * floats]
         places = self._places() if condition.flushes else np.empty((0, 2), np.int64)
         times = np.zeros((self.cores, words), np.int64)
@@ -211,16 +208,12 @@ def _driver(cores: int) -> Callable[..., int]:
     from sparsenet_kernels.cpu.residency import parallel_words, serial_words
 
     if cores == 1:
-        serial: Callable[..., int] = serial_words(_variant())
+        serial: Callable[..., int] = serial_words(machine().register_width)
         return serial
     has_tbb()  # which loads it from where pip puts it, if it is there
     with parallel_turn():
-        parallel: Callable[..., int] = parallel_words(_variant())
+        parallel: Callable[..., int] = parallel_words(machine().register_width)
     return parallel
-
-
-def _variant() -> str:
-    return "wide" if machine().vector_bits >= 512 else "narrow"
 
 
 def here_conditions() -> tuple[Condition, ...]:

@@ -1,15 +1,16 @@
 """The bundled network on the device: sparse twice in this engine, its dense twin in torch."""
 
-import time
 from functools import partial
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from sparsenet.bench.gpu.clock import device_time
+from sparsenet.bench.studies.gpu.clock import device_time
 from sparsenet.graph.network import Network
+from sparsenet.made_inputs import noise
 from sparsenet.models import load
+from sparsenet.timing import reading_us
 
 __all__ = ["network_agrees", "network_times"]
 
@@ -21,7 +22,7 @@ TURNS = 8
 def network_times() -> list[dict[str, Any]]:
     """Time the bundled network for every batch: device time, and what the host waits for a call with NumPy arrays."""
     import sparsenet
-    from sparsenet.bench.gpu.peers import has_torch_on_a_gpu
+    from sparsenet.bench.studies.gpu.peers import has_torch_on_a_gpu
     from sparsenet_kernels.cuda.api import cuda, upload
 
     net = load(SPARSE)
@@ -53,17 +54,11 @@ def _call(engine: Any, given: list[Any], out: Any, index: int) -> object:
 
 
 def _inputs(net: Network, batch: int) -> list[npt.NDArray[np.float32]]:
-    rng = np.random.default_rng(batch)
-    return list(rng.uniform(-1, 1, (TURNS, batch, *net.input_shape)).astype(np.float32))
+    return list(noise((TURNS, batch, *net.input_shape), seed=batch))
 
 
 def _call_us(engine: Any, inputs: list[npt.NDArray[np.float32]], rounds: int = 50) -> float:
-    times = []
-    for index in range(rounds):
-        start_ns = time.perf_counter_ns()
-        engine(inputs[index % TURNS])
-        times.append(time.perf_counter_ns() - start_ns)
-    return float(np.median(times)) / 1e3
+    return float(np.median([reading_us(engine, inputs[index % TURNS]) for index in range(rounds)]))
 
 
 def _twin(inputs: list[npt.NDArray[np.float32]]) -> Any:

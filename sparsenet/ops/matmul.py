@@ -1,0 +1,7 @@
+"""Products of two activations."""
+
+from sparsenet.ops.operation import Operation
+
+__all__: list[str] = []
+
+OPERATIONS: tuple[Operation, ...] = ()
