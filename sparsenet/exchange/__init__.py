@@ -1,4 +1,7 @@
-"""Networks made elsewhere, turned into networks of this package, and back. Calling needs their frameworks, importing not."""
+"""Networks made elsewhere, turned into networks of this package, and back.
+
+Calling needs the other frameworks; importing does not.
+"""
 
 from sparsenet.exchange.onnx.reading import from_onnx
 from sparsenet.exchange.onnx.writing import to_onnx

@@ -50,7 +50,7 @@ class GraphBuilder:
     shapes: dict[str, Shape]
     dtypes: dict[str, str] = field(default_factory=lambda: {INPUT: FLOAT})
     values: dict[Hashable, str] = field(default_factory=dict)
-    constants: dict[Hashable, Any] = field(default_factory=dict)
+    constants: dict[str, Any] = field(default_factory=dict)
     nodes: list[Node] = field(default_factory=list)
     unknown: set[str] = field(default_factory=set)
     problems: list[Problem] = field(default_factory=list)

@@ -3,7 +3,7 @@
 A family's module has, as far as its operations are met there,
 
     TORCH           name of a function, as torch reports it       -> Line
-    TORCH_MODULES   name -> (says whether a module is one, Line)     modules that are one call, whatever they call inside
+    TORCH_MODULES   name -> (says whether a module is one, Line)     modules that are one call
     ONNX_IN         type of an operator                           -> Line
     ONNX_PATTERNS   type of the last operator of several          -> finds the one operator that they are, or None
     ONNX_OUT        kind of a layer                               -> writes its operators

@@ -3,9 +3,9 @@
 from typing import Any
 
 from sparsenet.exchange.call import Call, Layers, Line, pair_of, refuse_dependent
-from sparsenet.exchange.weights import keep_mask, maybe_numbers
 from sparsenet.exchange.onnx.writer import Writer
 from sparsenet.exchange.problems import unsupported
+from sparsenet.exchange.weights import keep_mask, maybe_numbers
 from sparsenet.exchange.windows import onnx_padding, same_padding, two_sizes
 from sparsenet.layers import Conv2d, as_pair
 

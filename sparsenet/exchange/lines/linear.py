@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 
 from sparsenet.exchange.call import Call, Layers, Line, refuse_dependent
-from sparsenet.exchange.weights import keep_mask, maybe_numbers
 from sparsenet.exchange.onnx.writer import Writer
 from sparsenet.exchange.problems import unsupported
+from sparsenet.exchange.weights import keep_mask, maybe_numbers
 from sparsenet.layers import Linear
 
 __all__ = ["ONNX_IN", "ONNX_OUT", "REFUSED", "TORCH", "refuse_positions"]
@@ -40,8 +40,8 @@ def _gemm(
     *,
     alpha: float = 1.0,
     beta: float = 1.0,
-    transA: int = 0,  # noqa: N803
-    transB: int = 0,  # noqa: N803
+    transA: int = 0,
+    transB: int = 0,
 ) -> Layers:
     refuse_dependent(call, B, C)
     if transA:

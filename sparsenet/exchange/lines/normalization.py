@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 
 from sparsenet.exchange.call import Call, Layers, Line, refuse_dependent
-from sparsenet.exchange.weights import maybe_numbers
 from sparsenet.exchange.onnx.writer import Writer
 from sparsenet.exchange.problems import unsupported
+from sparsenet.exchange.weights import maybe_numbers
 from sparsenet.layers import BatchNorm, LogSoftmax, Softmax
 
 __all__ = ["ONNX_IN", "ONNX_OUT", "REFUSED", "TORCH"]

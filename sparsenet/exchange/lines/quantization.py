@@ -16,10 +16,10 @@ import numpy.typing as npt
 
 from sparsenet.errors import UnsupportedLayerError
 from sparsenet.exchange.call import Call, Layers, Line, refuse_dependent
-from sparsenet.exchange.weights import keep_mask, kept_mask
 from sparsenet.exchange.onnx.graph import Graph, Operator, fused
 from sparsenet.exchange.onnx.writer import Writer
 from sparsenet.exchange.problems import unsupported
+from sparsenet.exchange.weights import keep_mask, kept_mask
 from sparsenet.exchange.windows import onnx_padding, two_sizes
 from sparsenet.layers import Dequantize, Quantize, QuantizedConv2d, QuantizedLinear, as_pair
 
@@ -163,9 +163,7 @@ def _linear_pattern(graph: Graph, last: Operator) -> Operator | None:
     )
 
 
-def _fused_linear(
-    call: Call, x: Any, *, weight: Any, scale: Any, bias: Any, zero: Any, weight_zero: Any
-) -> Layers:
+def _fused_linear(call: Call, x: Any, *, weight: Any, scale: Any, bias: Any, zero: Any, weight_zero: Any) -> Layers:
     matrix = _int8(weight, weight_zero).T
     if matrix.ndim != 2 or np.asarray(zero).size != 1 or max(np.ndim(scale), np.ndim(bias)) > 1:
         raise unsupported(

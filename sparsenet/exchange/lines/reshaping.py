@@ -66,7 +66,8 @@ def _onnx_reshape(call: Call, data: Any, shape: Any, *, allowzero: int = 0) -> L
             call.shape[at] if size == 0 and at < len(call.shape) else size
             for at, size in enumerate(rest)  # 0 keeps an axis
         ]
-    batch_stays = (first == 0 and not allowzero) or first == call.batch or (first == -1 and prod(rest) == prod(call.shape))
+    whole = first == -1 and prod(rest) == prod(call.shape)
+    batch_stays = (first == 0 and not allowzero) or first == call.batch or whole
     if not batch_stays or not rest or not all(-1 <= size <= prod(call.shape) and size for size in rest):
         raise unsupported("a shape that leaves each sample to itself, [0, ...]", got)
     return (Flatten(),) if first != 0 and len(rest) == 1 else (Reshape(tuple(rest)),)

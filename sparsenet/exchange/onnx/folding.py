@@ -87,7 +87,8 @@ def _expand(inputs: Given, attributes: Mapping[str, Any]) -> Array:
 def _range(inputs: Given, attributes: Mapping[str, Any]) -> Array:
     start, limit, step = (np.ravel(one)[0] for one in inputs)
     _refuse_large([max(0, int((limit - start) / step) + 1)])
-    return np.arange(start, limit, step, np.asarray(inputs[0]).dtype)
+    made: Array = np.arange(start, limit, step).astype(np.asarray(inputs[0]).dtype)
+    return made
 
 
 def _reshape(inputs: Given, attributes: Mapping[str, Any]) -> Array:
@@ -114,7 +115,7 @@ def _slice(inputs: Given, attributes: Mapping[str, Any]) -> Array:
 def _div(inputs: Given, attributes: Mapping[str, Any]) -> Array:
     left, right = (np.asarray(one) for one in inputs)
     if left.dtype.kind in "iu":
-        return (np.sign(left) * np.sign(right) * (abs(left) // abs(right))).astype(left.dtype)  # towards zero
+        return np.asarray(np.sign(left) * np.sign(right) * (abs(left) // abs(right)), left.dtype)  # towards zero
     return np.asarray(left / right)
 
 
@@ -126,7 +127,7 @@ def _dequantize(inputs: Given, attributes: Mapping[str, Any]) -> Array:
         sides = [1] * values.ndim
         sides[attributes.get("axis", 1)] = -1
         scale, zero = scale.reshape(sides), zero.reshape(sides) if zero.size > 1 else zero
-    return ((values.astype(np.int64) - zero.astype(np.int64)) * scale).astype(np.float32)
+    return np.asarray((values.astype(np.int64) - zero.astype(np.int64)) * scale, np.float32)
 
 
 def _of_two(function: Callable[..., Any]) -> Callable[[Given, Mapping[str, Any]], Any]:

@@ -110,7 +110,7 @@ def _needed(builder: GraphBuilder, read: Model) -> list[Operator]:
     """List the operators that lead to the outputs, in order; one that a pattern found stands for several."""
     open_ones = [one for one in read.operators if one.outputs[0] not in builder.constants]
     makers = {output: one for one in open_ones for output in one.outputs if output}
-    graph = Graph(open_ones, {str(name): values for name, values in builder.constants.items()}, makers)
+    graph = Graph(open_ones, builder.constants, makers)
     found = {one.outputs[0]: _recognised(graph, one) for one in open_ones}
     waiting, wanted = [one.name for one in read.outputs], set()
     while waiting:
@@ -170,7 +170,8 @@ def _layers(builder: GraphBuilder, read: Model, operator: Operator, step: str, i
 
 def _call(builder: GraphBuilder, read: Model, operator: Operator, step: str, inputs: list[str]) -> Call:
     kept = read.kept.layers.get(operator.name, {})
-    shapes, dtypes = (tuple(table[name] for name in inputs) for table in (builder.shapes, builder.dtypes))
+    shapes = tuple(builder.shapes[name] for name in inputs)
+    dtypes = tuple(builder.dtypes[name] for name in inputs)
 
     def noted(text: str, kind: str = "decided") -> None:
         note(builder, step, text, kind)

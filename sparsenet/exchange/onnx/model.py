@@ -120,7 +120,7 @@ def _version(proto: Any) -> int:
 
 
 def _operators(proto: Any, folder: Path | None) -> Iterator[Operator]:
-    """Read operators; what is taken from a graph inside an attribute is not looked at, since none is read that has one."""
+    """Read operators; graphs inside their attributes are not looked at: no operator is supported that has one."""
     for node in proto.graph.node:
         domain = "" if node.domain in ("", "ai.onnx") else f"{node.domain}::"
         name = node.name or next((output for output in node.output if output), node.op_type)
@@ -134,7 +134,7 @@ READ = {1: "f", 2: "i", 3: "s", 4: "t", 6: "floats", 7: "ints", 8: "strings"}
 
 def _attribute(attribute: Any, folder: Path | None) -> Any:
     field = READ.get(attribute.type)
-    value = getattr(attribute, field) if field else None
+    value: Any = getattr(attribute, field) if field else None
     if field == "t":
         return array_of(value, folder)
     if field == "s":

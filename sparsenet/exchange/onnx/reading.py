@@ -14,20 +14,18 @@ from sparsenet.graph.network import INPUT, Network
 __all__ = ["from_onnx"]
 
 
-def from_onnx(
-    model: Any, shapes: Mapping[str, Sequence[int]] | None = None, *, labels: Sequence[str] = ()
-) -> Network:
+def from_onnx(model: Any, shapes: Mapping[str, Sequence[int]] | None = None, *, labels: Sequence[str] = ()) -> Network:
     """Turn an ONNX model into a network.
 
     What depends on no input is computed once, operators that together are one layer are recognised, and every other
     operator becomes the layers that compute the same. The first axis of an input is the batch, whatever the model says
     of it, and is dropped.
 
-    Understood are Conv (in two dimensions), Gemm, MatMul by a constant, BatchNormalization, Relu, Clip at zero, MaxPool,
-    AveragePool and GlobalAveragePool, Add and Sum of values of one shape, constants added or multiplied for each
-    channel, Concat, Softmax and LogSoftmax along the channels, Flatten, Reshape and what does the same, Dropout and
-    Identity, QuantizeLinear and DequantizeLinear in uint8, and what :func:`sparsenet.to_onnx` writes for k-winners and
-    quantised layers.
+    Understood are Conv (in two dimensions), Gemm, MatMul by a constant, BatchNormalization, Relu, Clip at zero,
+    MaxPool, AveragePool and GlobalAveragePool, Add and Sum of values of one shape, constants added or multiplied for
+    each channel, Concat, Softmax and LogSoftmax along the channels, Flatten, Reshape and what does the same, Dropout
+    and Identity, QuantizeLinear and DequantizeLinear in uint8, and what :func:`sparsenet.to_onnx` writes for k-winners
+    and quantised layers.
 
     Parameters
     ----------

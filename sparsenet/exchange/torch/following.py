@@ -127,8 +127,9 @@ def _followed(recording: Recording, name: str, line: Line, args: Any, kwargs: An
     try:
         layers = _layers(recording, line, step, inputs, args, kwargs, result)
         last = add_layers(builder, step, layers, inputs)
-        if builder.shapes[last] != (shape := tuple(result.shape[1:])):
-            raise UnsupportedLayerError(f"expected a value of shape {builder.shapes[last]} for each sample, got {shape}")
+        expected, got = builder.shapes[last], tuple(result.shape[1:])
+        if expected != got:
+            raise UnsupportedLayerError(f"expected a value of shape {expected} for each sample, got {got}")
     except SparsenetError as error:
         if not (isinstance(error, _OtherAxesError) and builder.unknown.intersection(inputs)):
             kind = UnsupportedLayerError if isinstance(error, UnsupportedLayerError) else type(error)
@@ -170,7 +171,8 @@ def _layers(
             f"expected float32 values whose first axis is the batch of {recording.batch}, got {result.dtype} of shape "
             f"{tuple(result.shape)}"
         )
-    shapes, dtypes = (tuple(table[name] for name in inputs) for table in (builder.shapes, builder.dtypes))
+    shapes = tuple(builder.shapes[name] for name in inputs)
+    dtypes = tuple(builder.dtypes[name] for name in inputs)
     call = Call(shapes, dtypes, depends, numbers, weight, noted, tuple(result.shape[1:]), recording.batch)
     return translated(line, call, inputs, args, kwargs)
 

@@ -67,8 +67,8 @@ def _failure(recording: Recording, error: Exception) -> SparsenetError:
         if isinstance(error, RecursionError):
             hint = "the module is nested too deeply: raise sys.setrecursionlimit"
         error = GraphError(
-            f"{where}: expected to run on samples of shape {recording.builder.shapes[INPUT]}, got {type(error).__name__}: "
-            f"{error}; {hint}"
+            f"{where}: expected to run on samples of shape {recording.builder.shapes[INPUT]}, got "
+            f"{type(error).__name__}: {error}; {hint}"
         )
     if not recording.builder.problems:
         return error
