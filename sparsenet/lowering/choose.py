@@ -8,7 +8,8 @@ from sparsenet.errors import CompileError, did_you_mean
 from sparsenet.lowering.choice import Choice
 from sparsenet.lowering.footprint import allowed_bytes
 from sparsenet.lowering.implementation import Candidate, Implementation, Problem, candidates_of
-from sparsenet.lowering.own_kernels import check_stands_in, is_own, own_kernels_registered, stand_ins
+from sparsenet.lowering.own_kernels import check_stands_in, is_own, stand_ins
+from sparsenet.lowering.task import Plan
 from sparsenet.machine.facts import Machine
 from sparsenet_kernels.indices import IndexRangeError
 from sparsenet_kernels.registry import Kernel, base_of, kernels, variants_of
@@ -125,20 +126,22 @@ def _unfit(problem: Problem, candidate: Candidate) -> str:
 def _best(problem: Problem, candidates: Sequence[Candidate]) -> _Best:
     """Choose by prediction; for all layers alike at once."""
     task = problem.task
-    fitting, wrong = _fitting(problem, candidates)
+    fitting, wrong = task.draft.once(_fitting, problem, candidates, epilogue=_epilogue(problem))
     most_bytes = allowed_bytes(task.layer.weight.nbytes, task.plan.weighted)
     key = problem.alike, most_bytes, tuple(candidate.name for candidate in fitting)
-    if problem.alike is None or key not in task.draft.packs:
+    best: _Best | None = None if problem.alike is None else task.draft.packs.get(key)
+    if best is None:
         predicted, more = _predicted(problem, _in_proportion(problem, fitting, most_bytes))
         if not predicted:
             missing = CompileError(f"layer {task.draft.layer!r}: expected a kernel that can run it, got none")
             raise next(reversed([*wrong, *more]), missing)
-        task.draft.packs[key] = _fastest(predicted, fitting, task.plan.machine)
-    best: _Best = task.draft.packs[key]
+        best = task.draft.packs[key] = _fastest(predicted, fitting, task.plan)
     return best
 
 
-def _fitting(problem: Problem, candidates: Sequence[Candidate]) -> tuple[list[Candidate], list[IndexRangeError]]:
+def _fitting(
+    problem: Problem, candidates: Sequence[Candidate], *, epilogue: str
+) -> tuple[list[Candidate], list[IndexRangeError]]:
     """Return the candidates that can run the layer, and what is wrong with indices of others."""
     fitting, wrong = [], []
     for candidate in candidates:
@@ -172,13 +175,13 @@ def _predicted(problem: Problem, candidates: list[Candidate]) -> tuple[dict[str,
     return predicted, wrong
 
 
-def _fastest(predicted: dict[str, float], candidates: list[Candidate], machine: Machine) -> _Best:
+def _fastest(predicted: dict[str, float], candidates: list[Candidate], plan: Plan) -> _Best:
     by_name = {candidate.name: candidate for candidate in candidates}
     best = by_name[min(predicted, key=predicted.__getitem__)]
     reason = _reason(best, predicted, by_name)
-    if own_kernels_registered():  # nothing is known of kernels from elsewhere, so measuring alone can choose them
+    if plan.has_own_kernels:  # nothing is known of kernels from elsewhere, so measuring alone can choose them
         predicted = predicted | {
-            own: predicted[name] for name in predicted for own in stand_ins(name, machine.features)
+            own: predicted[name] for name in predicted for own in stand_ins(name, plan.machine.features)
         }
     return _Best(best, reason, predicted)
 

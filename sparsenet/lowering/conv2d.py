@@ -28,7 +28,7 @@ def _conv2d(task: Task) -> Tensor:
     positions, taps = prod(task.shape[1:]), prod(layer.weight.shape[2:])
     counts = taps, x.channels, len(layer.weight), layer.groups, kept_count(layer), x.expected, draft.batch
     work = WeightedWork(x.rows, positions, *counts, draft.once(block_count, layer), pooled=pooled)
-    chosen = choose(FloatConv2d(replace(task, inputs=(x,)), work), FLOAT_IMPLEMENTATIONS)
+    chosen = choose(FloatConv2d(_reading(task, x), work), FLOAT_IMPLEMENTATIONS)
     bound = chosen.implementation.bind(chosen.problem, chosen.kernel)
     channels, *places = shape = _shape(chosen)
     out = draft.buffer(prod(places), channels)
@@ -45,7 +45,7 @@ def _quantized_conv2d(task: Task) -> Tensor:
     taps = prod(layer.weight.shape[2:])
     refuse_padding(draft.layer, -(-len(layer.weight) // 16) * 16 * taps * x.layout.stride, layer.weight.size)
     image = padded_bytes(draft, layer, x)
-    chosen = choose(ByteConv2d(replace(task, inputs=(x,))), BYTE_IMPLEMENTATIONS)
+    chosen = choose(ByteConv2d(_reading(task, x)), BYTE_IMPLEMENTATIONS)
     bound = chosen.implementation.bind(chosen.problem, chosen.kernel)
     channels, *places = shape = _shape(chosen)
     layout = Layout(prod(places), channels, padded_layout(1, channels).stride)  # always padded to whole vectors
@@ -54,6 +54,11 @@ def _quantized_conv2d(task: Task) -> Tensor:
     emit(draft, chosen.kernel.name, given)
     note(chosen, bound.fill)
     return Tensor("uint8", shape, layout, out)
+
+
+def _reading(task: Task, x: Tensor) -> Task:
+    """Return the task with its input in another form."""
+    return task if x is task.x else replace(task, inputs=(x,))
 
 
 def _shape(chosen: Chosen) -> Shape:

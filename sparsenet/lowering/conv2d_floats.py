@@ -16,6 +16,7 @@ from sparsenet.lowering.float_implementation import counts_weights, float_implem
 from sparsenet.lowering.float_work import WeightedWork, bias_of, share_kept
 from sparsenet.lowering.implementation import Bound
 from sparsenet.lowering.task import Task
+from sparsenet_kernels.forks import kept_property
 from sparsenet_kernels.formats import (
     Blocks,
     PaddedSums,
@@ -55,7 +56,7 @@ class FloatConv2d:
         """What layers that get the same kernel have in common."""
         return self.work
 
-    @property
+    @kept_property
     def geometry(self) -> Geometry:
         """How its windows lie; of a kernel that pools, those whose outputs it pools."""
         C, H, W = self.task.x.shape

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from sparsenet.layers import Conv2d, as_pair
+from sparsenet_kernels.forks import kept_property
 from sparsenet_kernels.formats import PaddedSums, Planes
 
 __all__ = ["Geometry"]
@@ -32,13 +33,13 @@ class Geometry:
         """Rows above and below the image, columns left and right of it."""
         return as_pair(self.layer.padding)
 
-    @property
+    @kept_property
     def planes(self) -> Planes:
         """How the image lies as planes, for kernels that walk their weights."""
         dilation = as_pair(self.layer.dilation)
         return Planes(self.channels, (self.height, self.width), self.stride, self.padding, dilation)
 
-    @property
+    @kept_property
     def padded_sums(self) -> PaddedSums:
         """Where kernels add up that send inputs to outputs."""
         size, kernel = (self.height, self.width), (self.layer.weight.shape[2], self.layer.weight.shape[3])

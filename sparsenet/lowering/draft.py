@@ -9,9 +9,12 @@ import numpy as np
 import numpy.typing as npt
 
 from sparsenet.lowering.arena import Buffer, aligned_copy
+from sparsenet_kernels.arguments import DTYPES
 from sparsenet_kernels.registry import Kernel, kernels
 
 __all__ = ["Argument", "Arguments", "Draft", "Step", "View", "emit", "scratch"]
+
+ITEM_BYTES = {name: np.dtype(dtype).itemsize for name, (_, dtype) in DTYPES.items()}
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,21 +84,20 @@ def emit(draft: Draft, kernel: str, given: Mapping[str, Argument]) -> None:
         By the names of the kernel's arguments: all of them, and no others. What a step sees of a buffer must be all of
         it: a view of another size would find the second sample elsewhere.
     """
-    record = kernels()[kernel]
-    assert given.keys() == {declared.name for declared in record.arguments}, _misnamed(record, given)
-    step = Step(record, tuple(_kept(given[declared.name]) for declared in record.arguments), draft.layer)
-    for declared, argument in zip(record.arguments, step.arguments, strict=True):
-        assert isinstance(argument, int | np.integer) != declared.is_array, f"{kernel}: {declared} is given {argument}"
+    record, number, kept = kernels()[kernel], len(draft.steps), []
+    for declared in record.arguments:
+        argument = given.get(declared.name)
         if isinstance(argument, View):
-            seen = prod(argument.shape) * np.dtype(declared.numpy_dtype).itemsize
+            seen = prod(argument.shape) * ITEM_BYTES.get(declared.dtype, 0)
             owned = argument.buffer.sample_bytes
             assert seen == owned, f"{kernel}: {declared} sees {seen} bytes a sample of {owned}"
-            argument.buffer.last = len(draft.steps)
-    draft.steps.append(step)
-
-
-def _kept(argument: Argument) -> Argument:
-    return aligned_copy(argument) if isinstance(argument, np.ndarray) else argument
+            argument.buffer.last = number
+        elif isinstance(argument, np.ndarray):
+            argument = aligned_copy(argument)
+        assert argument is not None, _misnamed(record, given)
+        kept.append(argument)
+    assert len(given) == len(kept), _misnamed(record, given)
+    draft.steps.append(Step(record, tuple(kept), draft.layer))
 
 
 def _misnamed(kernel: Kernel, given: Mapping[str, Argument]) -> str:

@@ -18,7 +18,7 @@ from sparsenet.lowering.table import LOWERINGS
 from sparsenet.lowering.task import Epilogue, Lowering, Plan, Task
 from sparsenet.lowering.tensor import CHANNELS_LAST, LOGICAL, Tensor, dense_buffer, from_logical, logical
 from sparsenet.machine.facts import Machine
-from sparsenet.ops import Weighted
+from sparsenet.ops import operation_of
 from sparsenet_kernels.indices import IndexRangeError
 from sparsenet_kernels.registry import kernels
 
@@ -89,7 +89,7 @@ def lower(
         When a kernel that is asked for cannot run its layer, no kernel can count as far as a layer reaches, or nothing
         is known of a kind of layer.
     """
-    weighted = sum(isinstance(node.layer, Weighted) for node in net.nodes)
+    weighted = sum(operation_of(node.layer).stored.weighted for node in net.nodes)
     draft, plan = Draft(batch, {} if packs is None else packs), Plan(machine, forced, weighted)
     ranges = draft.once(ranges_of, net)
     source = draft.buffer(prod(net.input_shape))

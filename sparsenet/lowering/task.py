@@ -2,10 +2,12 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from sparsenet.lowering.choice import Choice
 from sparsenet.lowering.draft import Draft
+from sparsenet.lowering.own_kernels import own_kernels_registered
 from sparsenet.lowering.tensor import CHANNELS_LAST, Tensor
 from sparsenet.machine.facts import Machine
 from sparsenet.ops.geometry import Shape
@@ -21,6 +23,11 @@ class Plan:
     forced: Mapping[str, str]
     weighted: int = 1
     choices: list[Choice] = field(default_factory=list)
+
+    @cached_property
+    def has_own_kernels(self) -> bool:
+        """Whether there are kernels from elsewhere: looking for them once takes as long as choosing for a layer."""
+        return own_kernels_registered()
 
 
 @dataclass(frozen=True)
