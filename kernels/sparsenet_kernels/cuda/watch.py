@@ -4,7 +4,12 @@ from sparsenet_kernels.cuda.api import cuda
 from sparsenet_kernels.cuda.launch import kernel
 
 
-@kernel("watch", arguments="x f32[B, N]; limit f32[1]; place int; trips i32[B, W]", blocks="B", threads="N")
+@kernel(
+    "watch",
+    arguments="in x f32[B, N]; constant limit f32[1]; constant place int; out trips i32[B, W]",
+    blocks="B",
+    threads="N",
+)
 def watch_f32(x, limit, place, trips):
     """Note which samples hold a number beyond a limit, or infinity, or NaN.
 
