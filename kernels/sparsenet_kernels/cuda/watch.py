@@ -11,14 +11,7 @@ from sparsenet_kernels.cuda.launch import kernel
     threads="N",
 )
 def watch_f32(x, limit, place, trips):
-    """Note which samples hold a number beyond a limit, or infinity, or NaN.
-
-        trips[b, place] = 0 if all(abs(x[b]) <= limit) else 1
-
-    x      (B, N)  f32
-    limit  (1,)    f32  0 or more, finite
-    place          int  0 <= place < W
-    trips  (B, W)  i32  column ``place`` is overwritten
+    """Note which samples hold a number beyond a limit, or infinity, or NaN; the formula stands beside the CPU's kernel.
 
     All threads that find one write the same number, so they need not agree who does.
     """
