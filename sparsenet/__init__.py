@@ -26,6 +26,7 @@ from sparsenet.exchange import from_torch as from_torch
 from sparsenet.exchange import import_report as import_report
 from sparsenet.explain.kernel_view import show_kernel as show_kernel
 from sparsenet.explain.what_if import what_if as what_if
+from sparsenet.graph.network import Input as Input
 from sparsenet.graph.network import Network as Network
 from sparsenet.graph.network import Node as Node
 from sparsenet.models import load as load
@@ -51,6 +52,7 @@ if not TYPE_CHECKING:  # type checkers follow the star of the layers, and should
         "CompileError",
         "Engine",
         "GraphError",
+        "Input",
         "ModelFormatError",
         "Network",
         "Node",
