@@ -9,8 +9,6 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from sparsenet import layers as layers
-from sparsenet import packing as packing
-from sparsenet.bench.studies.crossover import crossover as crossover
 from sparsenet.engine.compiling import compile as compile
 from sparsenet.engine.engine import Engine as Engine
 from sparsenet.errors import AudioError as AudioError
@@ -24,8 +22,6 @@ from sparsenet.errors import UnsupportedLayerError as UnsupportedLayerError
 from sparsenet.errors import did_you_mean
 from sparsenet.exchange import from_torch as from_torch
 from sparsenet.exchange import import_report as import_report
-from sparsenet.explain.kernel_view import show_kernel as show_kernel
-from sparsenet.explain.what_if import what_if as what_if
 from sparsenet.graph.network import Input as Input
 from sparsenet.graph.network import Network as Network
 from sparsenet.graph.network import Node as Node
@@ -37,13 +33,24 @@ from sparsenet.passes import quantize as quantize
 
 if TYPE_CHECKING:
     from sparsenet import nn as nn
+    from sparsenet import packing as packing
     from sparsenet import speech as speech
+    from sparsenet.bench.studies.crossover import crossover as crossover
+    from sparsenet.explain.kernel_view import show_kernel as show_kernel
+    from sparsenet.explain.what_if import what_if as what_if
 
 __version__ = "0.1.0"
 """The version of this package."""
 
-_LAZY = ("nn", "speech")
-"""Modules that are imported when they are first used: they need the extras ``train`` and ``speech``."""
+_LAZY = ("nn", "packing", "speech")
+"""Modules that are imported when they are first used; ``nn`` needs the extra ``train``, ``speech`` that of its name."""
+
+_LAZY_FUNCTIONS = {
+    "crossover": "sparsenet.bench.studies.crossover",
+    "show_kernel": "sparsenet.explain.kernel_view",
+    "what_if": "sparsenet.explain.what_if",
+}
+"""Functions whose modules are imported when they are first used."""
 
 if not TYPE_CHECKING:  # type checkers follow the star of the layers, and should miss what is not there
     __all__ = [
@@ -77,14 +84,17 @@ if not TYPE_CHECKING:  # type checkers follow the star of the layers, and should
         from importlib.util import find_spec
 
         lazy = [name for name in _LAZY if name != "nn" or find_spec("torch") is not None]
-        return sorted([*__all__, "layers", "packing", *lazy])
+        return sorted([*__all__, "layers", *lazy])
 
     def __getattr__(name: str) -> Any:
-        """Import one of the modules that need an extra; its own error says which."""
-        if name in _LAZY:
-            from importlib import import_module
+        """Import what is imported when it is first used; a module that needs an extra says which."""
+        from importlib import import_module
 
+        if name in _LAZY:
             return import_module(f"sparsenet.{name}")
+        if name in _LAZY_FUNCTIONS:
+            globals()[name] = getattr(import_module(_LAZY_FUNCTIONS[name]), name)
+            return globals()[name]
         raise AttributeError(f"module 'sparsenet' has no attribute {name!r}{_hint(name, __all__)}")
 
 

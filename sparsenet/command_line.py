@@ -1,4 +1,4 @@
-"""How every command of this package runs: its errors are one sentence on the standard error, never a traceback."""
+"""Run the commands of this package: errors are one sentence on the standard error, not a traceback."""
 
 import json
 import os
@@ -105,7 +105,7 @@ def _run(what: typer.Typer | Callable[..., None], name: str, arguments: list[str
 
 
 def _sorted_out(name: str, call: Callable[[], int | None]) -> int:
-    """Call a function and return its exit code; what the user can mend is said in a sentence."""
+    """Call a function and return its exit code; an error that the user can mend becomes one sentence."""
     try:
         return call() or 0
     except (typer.Abort, KeyboardInterrupt):
@@ -126,7 +126,7 @@ def _code_after(name: str, error: Exception) -> int:
 
 
 def _message(error: Exception) -> str:
-    """Say what the system refused without its error number."""
+    """Give the system's message without its error number."""
     if isinstance(error, OSError) and error.strerror:
         return f"{error.strerror}: {error.filename}" if error.filename else error.strerror
     return str(error)

@@ -1,4 +1,4 @@
-"""What this package raises, and warns with: children of ``SparsenetError``; wrong Python types raise ``TypeError``."""
+"""The errors and warnings of this package. Errors are children of ``SparsenetError``; a wrong type is a TypeError."""
 
 from collections.abc import Iterable
 from difflib import get_close_matches

@@ -1,4 +1,4 @@
-"""Figures without a window: made, and written in the format that a file's name asks for."""
+"""Make figures without a window, and write them in the format that the file's name asks for."""
 
 from collections.abc import Callable, Mapping
 from functools import wraps

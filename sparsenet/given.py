@@ -1,4 +1,4 @@
-"""Arrays as people give them: lists, other libraries' arrays, any byte order; else a sentence that says what it is."""
+"""Read arrays as callers give them: lists, other libraries' arrays, any byte order. Refuse all else with a reason."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ REAL = "fiub"
 
 
 def given_array(values: Any, what: str) -> npt.NDArray[Any]:
-    """Read what was given as an array of NumPy, of any element type.
+    """Turn a value into a NumPy array of any element type.
 
     Parameters
     ----------
@@ -45,7 +45,7 @@ def given_array(values: Any, what: str) -> npt.NDArray[Any]:
 
 
 def real_array(values: Any, what: str = "an array of real numbers") -> npt.NDArray[Any]:
-    """Read what was given as an array of real numbers.
+    """Turn a value into a NumPy array of real numbers.
 
     Raises
     ------

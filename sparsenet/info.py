@@ -1,4 +1,4 @@
-"""What a result or a bug report should name: versions, machine, threads, kernel cache."""
+"""What a result or a bug report must name: versions, machine, threads, kernel cache."""
 
 import platform
 from collections.abc import Iterable
@@ -101,12 +101,12 @@ def info() -> Info:
 
 
 def machine_line(about: Info) -> str:
-    """Say in one line on what a result was measured, and with what."""
+    """Give in one line the machine and the versions that a result was measured with."""
     return f"{hardware_line(about.machine, about.usable_cores, about.memory)}; {versions_line(about)}"
 
 
 def versions_line(about: Info) -> str:
-    """Say in one line with what a result was measured."""
+    """Give in one line the versions that a result was measured with."""
     return ", ".join(f"{name} {found}" for name, found in about.versions.items() if name in SHOWN and found)
 
 

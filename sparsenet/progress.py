@@ -1,4 +1,4 @@
-"""Showing how far something has come: only to people, and only when it takes long."""
+"""Show progress: only in terminals and notebooks, and only for work that takes long."""
 
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -54,7 +54,7 @@ def tracked(
 
 @contextmanager
 def telling(progress: bool | None, total: int | None = None) -> Iterator[Tell]:
-    """Give a function to call with how many are done, and what is done next; the arguments are those of `tracked`.
+    """Give a function that shows progress; call it with the number of items done and a text for the next one.
 
     Examples
     --------
@@ -77,7 +77,7 @@ def telling(progress: bool | None, total: int | None = None) -> Iterator[Tell]:
 
 @contextmanager
 def _patiently(show: Tell) -> Iterator[Tell]:
-    """Show nothing before its time, then what was told last: in a thread, because a single thing may take long."""
+    """Show nothing for the first moments, then the newest message. A thread does it, since one item may take long."""
     last: tuple[int, str] | None = None
     due = PATIENCE_S <= 0
     lock = Lock()
@@ -154,7 +154,7 @@ def _in_notebook(console: "Console", total: int | None) -> Iterator[Tell]:
 
 @lru_cache(maxsize=1)
 def _place_in_cell(execution_count: int) -> Any:
-    """Make room for one bar, which all bars of a cell share."""
+    """Make one place for a bar in a cell; all bars of that cell share it."""
     from IPython.display import display
 
     return display({"text/html": "", "text/plain": ""}, raw=True, display_id=True)

@@ -1,4 +1,4 @@
-"""Python source to look at: highlighted, and where a line is too long for the terminal, folded below its own indent."""
+"""Print Python source: highlighted, with long lines folded below their own indent."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

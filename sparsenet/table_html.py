@@ -1,4 +1,4 @@
-"""What rich prints in terminals as HTML for notebooks: tables stay tables, on light pages and on dark ones."""
+"""Write what rich prints in terminals as HTML for notebooks; tables stay tables, on light and dark pages."""
 
 from collections.abc import Iterator
 from html import escape
@@ -66,7 +66,7 @@ def _parts(shown: Any) -> Iterator[str]:
 
 
 def _printed(shown: Any) -> Iterator[str]:
-    """Ask what prints itself, a group say, for its parts."""
+    """Ask an object that prints itself, such as a group, for its parts."""
     from rich.console import Console
 
     console = Console(width=HTML_WIDTH)
@@ -75,7 +75,7 @@ def _printed(shown: Any) -> Iterator[str]:
 
 
 def _table(table: "Table") -> str:
-    """Write a table; one without any number, so that nothing is to be aligned, takes the style of its page alone."""
+    """Write a table. One without numbers needs no alignment and keeps the style of its page."""
     columns = table.columns
     title = f"<div>{_text(table.title)}</div>" if table.title else ""
     caption = f'<div style="opacity:.75">{_text(table.caption)}</div>' if table.caption else ""

@@ -1,4 +1,4 @@
-"""One look for all tables: how they are ruled, and what they leave out where there is little room."""
+"""One style for all tables: their rules, and what they leave out where there is little room."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, TypeVar

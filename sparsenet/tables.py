@@ -1,4 +1,4 @@
-"""Tables of networks for terminals and notebooks, from one description each."""
+"""Tables of networks and plans; terminals and notebooks print the same table."""
 
 from collections.abc import Mapping
 from math import prod
@@ -127,7 +127,7 @@ def kept_weights(layer: Layer) -> tuple[int, int] | None:
 
 
 def as_shape(shape: tuple[int, ...]) -> str:
-    """Write a shape as people say it.
+    """Write a shape with an x between its sizes.
 
     Examples
     --------
@@ -151,7 +151,7 @@ def as_winners(layer: Layer, shape: tuple[int, ...]) -> str:
 
 
 def printable(value: object) -> str:
-    r"""Write something that a file said so that a table shows it as it is: no markup, and see :func:`plain`.
+    r"""Write a text from a file so that a table shows it literally, without markup; see also :func:`plain`.
 
     Examples
     --------
@@ -164,7 +164,7 @@ def printable(value: object) -> str:
 
 
 def plain(value: object) -> str:
-    r"""Write something that a file said so that it cannot steer the terminal: no control characters.
+    r"""Write a text from a file without control characters, so that it cannot control the terminal.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""The terminal as programs meet it: closed streams, sizes that no terminal has."""
+"""Mend what a terminal may pass on: closed streams, and impossible sizes."""
 
 import io
 import os
@@ -13,7 +13,7 @@ LARGEST = 10_000
 
 
 def forget_senseless_sizes() -> None:
-    """Take sizes of the terminal out of this process's environment that no terminal can have, as if they were not set.
+    """Remove impossible terminal sizes from this process's environment, as if they were not set.
 
     Some pseudo-terminals and images of CI set ``COLUMNS=0``; rich would print every table as nothing at all.
     """
@@ -24,7 +24,7 @@ def forget_senseless_sizes() -> None:
 
 
 class Nowhere(io.TextIOBase):
-    """A stream that takes everything and keeps nothing."""
+    """A stream that discards what is written to it."""
 
     encoding = "utf-8"
     errors = "replace"
@@ -39,7 +39,7 @@ class Nowhere(io.TextIOBase):
 
 
 def open_what_is_closed() -> None:
-    """Let a daemon, whose standard output or error is closed, run: what is printed goes nowhere.
+    """Open a closed standard output or error, as daemons have them, so that what is printed is discarded.
 
     Otherwise Python would print errors among the results, where there are results, and the next file that is opened
     would take the place of the stream.
@@ -51,7 +51,7 @@ def open_what_is_closed() -> None:
 
 
 def write_nowhere(stream: str) -> None:
-    """Let what is written to ``"stdout"`` or ``"stderr"`` from now on go nowhere, and what waits in its buffer too."""
+    """Discard what is written to ``"stdout"`` or ``"stderr"`` from now on, and what waits in its buffer."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     with suppress(AttributeError, OSError, ValueError):  # it is no file
         os.dup2(nowhere, getattr(sys, stream).fileno())

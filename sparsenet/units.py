@@ -4,7 +4,7 @@ __all__ = ["as_share", "as_size"]
 
 
 def as_share(share: float) -> str:
-    """Write a share as a percentage that never rounds a little to nothing.
+    """Write a share as a percentage; a small share is never rounded to zero.
 
     Examples
     --------

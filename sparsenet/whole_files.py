@@ -1,4 +1,4 @@
-"""Files that are written whole or not at all, and stay what they were: links, permissions, devices."""
+"""Write files completely or not at all; links, permissions and devices stay what they were."""
 
 import os
 import secrets
@@ -13,7 +13,7 @@ __all__ = ["whole_file", "write_whole"]
 
 
 def write_whole(path: str | os.PathLike[str], content: str | bytes) -> None:
-    """Write a file, text in UTF-8, so that an interruption leaves the old one or the new one.
+    """Write a file (text as UTF-8); an interruption leaves either the old file or the new one.
 
     Examples
     --------
@@ -30,7 +30,7 @@ def write_whole(path: str | os.PathLike[str], content: str | bytes) -> None:
 
 @contextmanager
 def whole_file(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
-    """Open a file beside the one of that name, which it replaces at the end, if nothing was raised.
+    """Open a new file beside the one of that name; it replaces that one at the end, unless something was raised.
 
     A link stays a link: what it leads to is replaced. The permissions, and the owner as far as the system lets them be
     given, are those of the file that is replaced; a new file has what the umask leaves. A device or a pipe is written

@@ -23,7 +23,7 @@ PLACES = re.compile(
 )
 """How Numba names a line of code: ``typing of call at PATH (LINE)``, or as Python does."""
 
-OTHERS = (Path(numba.__file__).parent, Path(__file__).with_name("native.py"))
+OTHERS = (Path(numba.__file__).parent, Path(__file__).with_name("step_abi.py"))
 """Where a line of code is not the kernel's: within Numba, and where the kernel is called."""
 
 

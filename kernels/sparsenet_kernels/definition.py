@@ -4,17 +4,9 @@ from collections.abc import Callable
 from typing import Any
 
 from sparsenet_kernels import reference
-from sparsenet_kernels.registry import Kernel
+from sparsenet_kernels.registry import Kernel, base_name
 
 __all__ = ["definition_of"]
-
-OTHER_NAMES = {
-    "conv2d_pool2_i8": "conv2d_i8",
-    "kwta_f32": "k_winners",
-    "kwta_i8": "k_winners_i8",
-    "kwta_map_f32": "k_winners_all",
-}
-"""Operations whose definition goes by another name."""
 
 
 def definition_of(kernel: Kernel) -> Callable[..., Any] | None:
@@ -27,7 +19,8 @@ def definition_of(kernel: Kernel) -> Callable[..., Any] | None:
     Returns
     -------
     callable or None
-        The function that came with an operation of one's own, or one of :mod:`sparsenet_kernels.reference`.
+        The function that the kernel was registered with, or the one of :mod:`sparsenet_kernels.reference` that is
+        called as its operation is.
 
     Examples
     --------
@@ -37,8 +30,8 @@ def definition_of(kernel: Kernel) -> Callable[..., Any] | None:
     """
     if kernel.reference is not None:
         return kernel.reference
-    with_dtype = f"{kernel.operation}_{kernel.dtype}"
-    for name in (OTHER_NAMES.get(with_dtype, with_dtype), kernel.operation):
+    operations = kernel.fused_operation, kernel.operation
+    for name in (*(base_name(operation, kernel.dtype) for operation in operations), *operations):
         if name in reference.__all__:
             found: Callable[..., Any] = getattr(reference, name)
             return found

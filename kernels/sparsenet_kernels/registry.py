@@ -9,125 +9,53 @@ takes, letter by letter:
     def linear_f32_csc_active(columns, values, indptr, rows, weights, bias, out): ...
 
 Its name follows ``<operation>_<dtype>_<weights>_<inputs>[__<variant>]``; operations without weights leave the last two
-out. Registering compiles nothing. Each device has kernels of its own, so the same name may stand for one on each.
+out, and what is fused behind the operation follows it, as in ``conv2d_pool2_f32_csr_dense``. The record has the parts:
+ask it, :func:`find_kernel`, :func:`variants_of` or :func:`kernels_for`, and take no name apart. Registering compiles
+nothing. Each device has kernels of its own, so the same name may stand for one on each.
 """
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass
-from functools import cache
+from collections.abc import Callable, Mapping
+from difflib import get_close_matches
 from types import MappingProxyType
 from typing import Any
 
-from numba.core.errors import NumbaError
-from numba.core.registry import cpu_target
-
 from sparsenet_kernels.arguments import DTYPES, Argument, check_names, parse
-from sparsenet_kernels.compile_errors import in_short
-from sparsenet_kernels.forks import TornError, compiling, kept_property
 from sparsenet_kernels.jit import compiled
+from sparsenet_kernels.queries import (
+    DEVICES,
+    base_of,
+    find_kernel,
+    found_wrong,
+    kernels,
+    kernels_for,
+    load_all,
+    note_finding,
+    registered,
+    registered_temporarily,
+    remember,
+    variants_of,
+)
+from sparsenet_kernels.record import Kernel, KernelCompileError, base_name
 
 __all__ = [
     "Argument",
     "Kernel",
     "KernelCompileError",
+    "base_name",
+    "base_of",
+    "find_kernel",
     "found_wrong",
     "kernel",
     "kernels",
+    "kernels_for",
     "load_all",
     "note_finding",
     "registered_temporarily",
+    "variants_of",
 ]
 
-BUNDLED = ("sparsenet_kernels.cpu.", "sparsenet_kernels.cuda.")
-"""Modules whose kernels come with this package; all others are somebody's own."""
-
-
-class KernelCompileError(ValueError):
-    """Numba cannot compile a kernel; the message says why, and where."""
-
-
-@dataclass(frozen=True)
-class Kernel:
-    """What is known of a kernel.
-
-    Attributes
-    ----------
-    name, operation, dtype, weights, inputs, variant : str
-        The parts of the name; "" where a part is left out.
-    device : str
-        "cpu" or "cuda".
-    blocks, threads : str
-        On "cuda" only: the axes, such as "B R", for each of whose places there is a block, and the axis that the
-        threads of a block share out.
-    features : frozenset of str
-        CPU features without which it cannot run, by LLVM's names; empty for generic kernels.
-    arguments : tuple of Argument
-    function : callable
-        The kernel, jitted but not compiled.
-    reference : callable or None
-        For operations of one's own: what it must compute, in NumPy, from the arguments it names.
-    """
-
-    name: str
-    operation: str
-    dtype: str
-    weights: str
-    inputs: str
-    variant: str
-    device: str
-    features: frozenset[str]
-    arguments: tuple[Argument, ...]
-    function: Any
-    blocks: str = ""
-    threads: str = ""
-    reference: Callable[..., Any] | None = None
-
-    @kept_property
-    def step(self) -> Any:
-        """The compiled C function the engine calls; compiled, or read from the cache, when first asked for.
-
-        Raises
-        ------
-        KernelCompileError
-            When Numba cannot compile the kernel.
-        """
-        return self.compile_step(kept=True)
-
-    def compile_step(self, kept: bool) -> Any:
-        """Compile the step that calls this kernel; ``kept`` in the cache, or read from it, if the kernel is bundled.
-
-        Raises
-        ------
-        KernelCompileError
-            When Numba cannot compile the kernel, or this process was forked while it compiled another.
-        """
-        from sparsenet_kernels.step_abi import compile_step
-
-        types_of = [argument.numba_type for argument in self.arguments]
-        try:
-            with compiling():
-                return compile_step(self.name, self.function, types_of, kept and self.bundled)
-        except NumbaError as error:
-            raise KernelCompileError(f"{self.name} cannot be compiled: {in_short(str(error))}") from None
-        except TornError as error:
-            raise KernelCompileError(str(error)) from None
-
-    @property
-    def bundled(self) -> bool:
-        """Whether this kernel comes with the package, rather than from somebody who uses it."""
-        return self.source.__module__.startswith(BUNDLED)
-
-    @property
-    def source(self) -> Callable[..., None]:
-        """The Python function that was compiled."""
-        # NUMBA_DISABLE_JIT wraps nothing
-        python: Callable[..., None] = getattr(self.function, "py_func", self.function)
-        return python
-
-
-_KERNELS: dict[str, dict[str, Kernel]] = {"cpu": {}, "cuda": {}}
-_WRONG: set[Kernel] = set()
+FUSED = ("pool2",)
+"""What kernels of this package do behind their operation: the largest of each 2 x 2 outputs."""
 
 
 def kernel(
@@ -138,18 +66,21 @@ def kernel(
     inputs: str = "",
     dtype: str = "f32",
     variant: str = "",
+    fused: str = "",
     features: tuple[str, ...] = (),
     device: str = "cpu",
     blocks: str = "",
     threads: str = "",
-    reference: Callable[..., Any] | None = None,
+    packing: Mapping[str, int] = MappingProxyType({}),
+    reference: Callable[..., Any] | str | None = None,
     jit: Callable[[Callable[..., None]], Any] = compiled,
 ) -> Callable[[Callable[..., None]], Any]:
     """Register a kernel; see the module's text. Those of "cuda" come by way of ``sparsenet_kernels.cuda.launch``.
 
     A kernel of your own, as a new ``variant``, is a candidate for the planner where its operation, weights, inputs and
     arguments are those of a kernel of this package. An operation of your own is tested against the ``reference`` that
-    comes with it. Running a notebook's cell again registers its kernel again, in place of the earlier one.
+    comes with it: a function, or the name of one of :mod:`sparsenet_kernels.reference`. Running a notebook's cell again
+    registers its kernel again, in place of the earlier one.
 
     Returns
     -------
@@ -164,9 +95,11 @@ def kernel(
     TypeError
         When ``features`` is no tuple, or ``reference`` no function.
     """
-    _check_parts(weights, inputs, dtype, features, device, reference)
-    parts = [operation, dtype, *([weights, inputs] if weights else [])]
-    name = "_".join(parts) + (f"__{variant}" if variant else "")
+    _check_parts(weights, inputs, dtype, features, device)
+    meant = _found(reference)
+    operation, fused = _apart(operation, fused)
+    base = base_name(operation, dtype, weights, inputs, fused)
+    name = f"{base}__{variant}" if variant else base
 
     def register(function: Callable[..., None]) -> Any:
         if not variant and function.__name__ != name:
@@ -174,7 +107,8 @@ def kernel(
                 f"expected a kernel called {name}, got {function.__name__}; "
                 "name the function so, or say variant=, with which it may have any name"
             )
-        if name in _KERNELS[device] and not _is_newer(function, _KERNELS[device][name]):
+        known = registered(name, device)
+        if known is not None and not _is_newer(function, known):
             raise ValueError(
                 f"expected a kernel name of its own, got {name} twice; another variant= makes another name"
             )
@@ -182,66 +116,44 @@ def kernel(
         check_names(parsed, function)
         jitted = jit(function)
         what = operation, dtype, weights, inputs, variant, device, frozenset(features)
-        _KERNELS[device][name] = Kernel(name, *what, parsed, jitted, blocks, threads, reference)
+        remember(Kernel(name, *what, parsed, jitted, blocks, threads, meant, fused, dict(packing)))
         return jitted
 
     return register
 
 
-def kernels(device: str = "cpu") -> Mapping[str, Kernel]:
-    """Return all kernels of a device by name; those of "cuda" need Numba's CUDA target, see the extra ``gpu``."""
-    load_all(device)
-    return MappingProxyType(_KERNELS[device])
-
-
-def note_finding(kernel: Kernel, wrong: bool) -> None:
-    """Remember what the differential suite found of a kernel; one registered anew is another kernel."""
-    (_WRONG.add if wrong else _WRONG.discard)(kernel)
-
-
-def found_wrong(kernel: Kernel) -> bool:
-    """Tell whether the differential suite found it wrong: it may write outside of its arrays, so nobody tries it."""
-    return kernel in _WRONG
-
-
-@contextmanager
-def registered_temporarily() -> Iterator[None]:
-    """Forget, at the end of the ``with`` block, every kernel that was registered in it; for tests and experiments."""
-    load_all()
-    before = {device: frozenset(known) for device, known in _KERNELS.items()}
-    try:
-        yield
-    finally:
-        for device, known in _KERNELS.items():
-            for name in known.keys() - before[device]:
-                del known[name]
-
-
-@cache  # going through 25 imports at each look-up took a fifth of planning a deep network
-def load_all(device: str = "cpu") -> None:
-    """Import the modules that register a device's kernels."""
-    if device not in _KERNELS:
-        raise ValueError(f"expected a device of {', '.join(_KERNELS)}, got {device!r}")
-    with compiling():
-        from sparsenet_kernels import cpu, cuda
-
-        (cpu if device == "cpu" else cuda).register_all()
-        _ = cpu_target.target_context  # made now: Numba makes it under a lock that a fork would not wait for
-
-
-def _check_parts(
-    weights: str, inputs: str, dtype: str, features: tuple[str, ...], device: str, reference: Callable[..., Any] | None
-) -> None:
+def _check_parts(weights: str, inputs: str, dtype: str, features: tuple[str, ...], device: str) -> None:
     if dtype not in DTYPES:
         raise ValueError(f"expected dtype among {', '.join(DTYPES)}, got {dtype!r}")
-    if device not in _KERNELS:
-        raise ValueError(f"expected a device of {', '.join(_KERNELS)}, got {device!r}")
+    if device not in DEVICES:
+        raise ValueError(f"expected a device of {', '.join(DEVICES)}, got {device!r}")
     if bool(weights) != bool(inputs):
         raise ValueError(f"expected weights= and inputs=, or neither, got weights={weights!r} and inputs={inputs!r}")
     if isinstance(features, str):
         raise TypeError(f"expected features as a tuple of names, got {features!r}; write ({features!r},)")
-    if reference is not None and not callable(reference):
+
+
+def _found(reference: Callable[..., Any] | str | None) -> Callable[..., Any] | None:
+    """Find a function of the reference that is given by its name: modules of kernels never import the reference."""
+    if reference is None or callable(reference):
+        return reference
+    if not isinstance(reference, str):
         raise TypeError(f"expected reference as a function of arrays, got {type(reference).__name__}")
+    from sparsenet_kernels import reference as functions
+
+    if reference not in functions.__all__:
+        close = ", ".join(get_close_matches(reference, functions.__all__, 3, 0))
+        raise ValueError(f"expected the name of a function of the reference, such as {close}, got {reference!r}")
+    found: Callable[..., Any] = getattr(functions, reference)
+    return found
+
+
+def _apart(operation: str, fused: str) -> tuple[str, str]:
+    """Take an operation and what is fused behind it apart where they are given in one, as ``conv2d_pool2``."""
+    for known in FUSED:
+        if not fused and operation.endswith(f"_{known}"):
+            return operation.removesuffix(f"_{known}"), known
+    return operation, fused
 
 
 def _is_newer(function: Callable[..., None], known: Kernel) -> bool:

@@ -19,7 +19,7 @@ from sparsenet.graph.network import Network
 from sparsenet.layers import Conv2d, KWinners, Linear
 from sparsenet.lowering.own_kernels import is_own
 from sparsenet.timing import Call
-from sparsenet_kernels.registry import kernels
+from sparsenet_kernels.registry import find_kernel, kernels_for
 
 __all__ = ["CASES", "LIBRARIES", "NUMPY", "ONNX", "SCIPY", "Cell", "Way", "ways_to_compute"]
 
@@ -120,12 +120,9 @@ def _kernels_for(cell: Cell, case: str) -> list[str]:
     """
     weights, inputs = case in ("weights only", "both"), case in ("activations only", "both")
     names = {
-        kernel.name.partition("__")[0] if kernel.bundled else kernel.name
-        for kernel in kernels().values()
-        if kernel.operation == cell.shape.operation
-        and kernel.dtype == "f32"
-        and (kernel.weights != "dense") == weights
-        and (kernel.inputs == "active") == inputs
+        kernel.base if kernel.bundled else kernel.name
+        for kernel in kernels_for(cell.shape.operation)
+        if (kernel.weights != "dense") == weights and (kernel.inputs == "active") == inputs
     }
 
     def hopeless(name: str) -> bool:
@@ -145,7 +142,7 @@ def _kernel_way(case: str, kernel: str, net: Network, x: FloatArray, wanted: npt
     given = engine(x[0, :1]).reshape(1, -1)
     steps = Steps(engine)
     samples = min(steps.chunk, x.shape[1])
-    operation, _, _ = kernel.partition("_")
+    operation = find_kernel(kernel).operation
     names = [step.layer for step in steps.steps]
     first, last = (
         names.index(LAYER),

@@ -5,9 +5,9 @@ from collections.abc import Callable, Iterator, Sequence
 from sparsenet.bench.inputs import inputs_for
 from sparsenet.bench.studies.energy import Energy, energy
 from sparsenet.bench.studies.energy_table import energy_lines, energy_table
+from sparsenet.bench.studies.published import FIGURES
 from sparsenet.command_line import print_json
 from sparsenet.commands.output import results, spinner
-from sparsenet.explain.published import FIGURES
 from sparsenet.graph.network import Network
 from sparsenet.info import info, versions_line
 from sparsenet.machine.cores import usable_cores

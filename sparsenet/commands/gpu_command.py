@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from sparsenet.bench.gpu import gpu_study
-from sparsenet.bench.gpu.page import as_markdown, plot_crossover
+from sparsenet.bench.studies.gpu import gpu_study
+from sparsenet.bench.studies.gpu.page import as_markdown, plot_crossover
 from sparsenet.command_line import print_json
 from sparsenet.commands.output import progress_bar
 from sparsenet.whole_files import write_whole

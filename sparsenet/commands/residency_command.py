@@ -5,11 +5,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sparsenet.bench.inputs import inputs_for
+from sparsenet.bench.studies.cache_timing import FloatArray
 from sparsenet.bench.studies.residency import residency
 from sparsenet.command_line import print_json
 from sparsenet.commands.output import results, spinner
 from sparsenet.errors import SparsenetError
-from sparsenet.explain.cache_timing import FloatArray
 from sparsenet.graph.network import Network
 from sparsenet.info import info, versions_line
 from sparsenet.models import load

@@ -57,7 +57,9 @@ class KernelView:
 
     def to_dict(self) -> dict[str, Any]:
         """Give everything by its name, ready for JSON."""
-        record = {name: getattr(self.kernel, name) for name in ("name", "operation", "dtype", "weights", "inputs")}
+        record = {
+            name: getattr(self.kernel, name) for name in ("name", "operation", "fused", "dtype", "weights", "inputs")
+        }
         arguments = [str(argument) for argument in self.kernel.arguments]
         code = {
             "vector_bits": self.code.vector_bits,

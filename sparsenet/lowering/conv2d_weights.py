@@ -20,10 +20,10 @@ from sparsenet_kernels.formats import (
     pack_csc_conv2d,
     pack_csr_conv2d,
     pack_panels_conv2d,
-    panel_vectors,
 )
 from sparsenet_kernels.formats.entries import check_weight_count
 from sparsenet_kernels.indices import IndexRangeError
+from sparsenet_kernels.registry import find_kernel
 
 __all__ = ["BIND_CONV2D", "Geometry", "bias_of", "failing", "share_kept", "unfit_conv2d"]
 
@@ -234,7 +234,7 @@ def _padded(draft: Draft, geometry: Geometry, value: Value) -> View:
 
 
 def _conv2d_panels(draft: Draft, layer: Conv2d, name: str) -> tuple[Floats, Floats]:
-    return draft.once(pack_panels_conv2d, layer.weight, layer.bias, layer.groups, vectors=panel_vectors(name))
+    return draft.once(pack_panels_conv2d, layer.weight, layer.bias, layer.groups, **find_kernel(name).packing)
 
 
 def bias_of(bias: Floats | None, N: int) -> Floats:

@@ -24,10 +24,9 @@ from sparsenet_kernels.formats import (
     pack_csc,
     pack_csr,
     pack_panels,
-    panel_vectors,
 )
 from sparsenet_kernels.formats.entries import check_weight_count
-from sparsenet_kernels.registry import kernels
+from sparsenet_kernels.registry import find_kernel, kernels
 
 __all__ = ["Plan", "lower_conv2d", "lower_linear"]
 
@@ -185,7 +184,7 @@ def _linear_inputs(draft: Draft, value: Value, inputs: str) -> Arguments:
 def _linear_weights(draft: Draft, layer: Linear, weights: str, name: str) -> tuple[Arguments, float]:
     N, D = layer.weight.shape
     if weights == "dense":
-        panels, bias = draft.once(pack_panels, layer.weight[None], layer.bias, vectors=panel_vectors(name))
+        panels, bias = draft.once(pack_panels, layer.weight[None], layer.bias, **find_kernel(name).packing)
         return (panels[0], bias[0]), share_kept(layer, panels)
     if weights == "csr":
         csr = draft.once(pack_csr, layer.weight, layer.mask)

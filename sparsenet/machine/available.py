@@ -17,12 +17,12 @@ LIMIT_AND_USE = ("memory.max", "memory.current"), ("memory.limit_in_bytes", "mem
 def available_bytes(meminfo: Path = MEMINFO, root: Path = CGROUP_ROOT, own: Path = OWN_CGROUPS) -> int | None:
     """Say how much memory this process may still take; None where the system does not tell.
 
-    A container that is given little memory of a large machine is killed when it takes more, without a word.
+    A container may be allowed only a small part of a large machine's memory; the system kills it when it takes more.
 
     Parameters
     ----------
     meminfo : Path
-        Where Linux tells what is available. Elsewhere half of the machine's memory is taken to be.
+        Where Linux tells what is available. On other systems, half of the machine's memory is assumed.
     root, own : Path
         See :func:`~sparsenet.machine.cgroups.cgroup_folders`.
 
@@ -39,7 +39,7 @@ def available_bytes(meminfo: Path = MEMINFO, root: Path = CGROUP_ROOT, own: Path
 
 
 def _room(folder: Path) -> int | None:
-    """Read what a cgroup may still take: its limit less its use; copies of files that nobody uses do not count."""
+    """Read what a cgroup may still take: its limit minus its use. Unused copies of files do not count as used."""
     copies = re.search(r"^(?:total_)?inactive_file (\d+)", read_text(folder / "memory.stat"), re.MULTILINE)
     for limit, use in LIMIT_AND_USE:
         texts = read_text(folder / limit).strip(), read_text(folder / use).strip()

@@ -1,7 +1,7 @@
-"""How fast this core is beside the one that the cost model's rates were read from.
+"""Calibrate the cost model: how fast this core is compared with the core on which the model's rates were measured.
 
-Measured limits say it best. They are not measured for planning, which times what matters anyway: whoever asks for a
-profile or for the limits has them measured once and kept, and from then on predictions use them.
+Measured limits give the best answer. Planning does not measure them, because it times the kernels that matter anyway.
+They are measured and kept when somebody asks for a profile or for the limits; from then on, predictions use them.
 """
 
 from dataclasses import dataclass
@@ -14,26 +14,26 @@ __all__ = ["Pace", "pace_from", "pace_of", "reference_limits"]
 
 CLOCK_HZ, MULTIPLY_ADDS_PER_S = 3.8e9, 1.19e11
 CACHED_BYTES_PER_S, FAR_BYTES_PER_S = 1.76e11, 2.9e10
-"""The limits of the core whose rates are in :mod:`sparsenet.lowering.cost`: its clock, float32 arithmetic, reading from
-the second-level cache and from beyond it."""
+"""The limits of the reference core, whose rates are in :mod:`sparsenet.lowering.cost`: its clock, its float32
+multiply-adds, reading from the second-level cache, and reading from beyond that cache."""
 NEAR_BYTES_PER_S, MEMORY_BYTES_PER_S = 3.4e11, 1.6e10
-"""The same of reading from the first-level cache, and from memory."""
+"""The reference core's rates of reading from the first-level cache, and from memory."""
 BYTES_AT_ONCE, TILES_AT_ONCE = 4, 34
-"""Multiply-adds of bytes for each of float32, with vectors and with tiles."""
+"""How many multiply-adds of bytes take the time of one in float32: with vectors, and with tiles."""
 
 
 @dataclass(frozen=True)
 class Pace:
-    """Times over those of the reference core: 2 is half as fast.
+    """How many times longer this core takes than the reference core: 2 means half as fast.
 
     Attributes
     ----------
     scalar : float
-        Of instructions that each wait for the one before.
+        For instructions that each wait for the one before.
     vector : float
-        Of arithmetic on 16 numbers.
+        For arithmetic on vectors of 16 numbers.
     cached, far : float
-        Of reading from the second-level cache, and from beyond it.
+        For reading from the second-level cache, and from beyond it.
     """
 
     scalar: float
@@ -69,7 +69,7 @@ def pace_from(limits: Limits) -> Pace:
 
 
 def reference_limits(machine: Machine) -> Limits:
-    """Give the limits of the reference core with a machine's vectors and caches: where nobody has measured its own.
+    """Give the reference core's limits, scaled to a machine's vectors and caches, where it was never measured.
 
     Examples
     --------

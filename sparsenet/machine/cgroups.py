@@ -1,4 +1,4 @@
-"""Where Linux keeps the limits of this process's cgroup and of all above it, in both versions."""
+"""Where Linux keeps the limits of this process's cgroup and of its parents, in cgroups' versions 1 and 2."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +12,7 @@ OWN_CGROUPS = Path("/proc/self/cgroup")
 
 
 def cgroup_folders(root: Path, own: Path, controller: str) -> Iterator[Path]:
-    """Give the folders in which this process's limits of one kind may be: its cgroup and all above it.
+    """Give the folders that may hold this process's limits of one kind: those of its cgroup and of its parents.
 
     Parameters
     ----------

@@ -14,7 +14,7 @@ class Limits:
     Attributes
     ----------
     clock_hz : float
-        Instructions a second that each wait for the one before.
+        Instructions per second when each waits for the one before.
     multiply_adds_per_s : float
         Float32 multiply-adds a second, in registers.
     read_bytes_per_s : mapping of str to float
@@ -44,7 +44,7 @@ class Limits:
         return self.multiply_adds_per_s if unit == "float32" else self.byte_multiply_adds_per_s.get(unit)
 
     def level_for(self, size_bytes: int) -> str:
-        """Name the nearest level that holds so much.
+        """Name the nearest level of memory that holds so many bytes.
 
         Examples
         --------

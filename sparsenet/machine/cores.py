@@ -1,4 +1,4 @@
-"""How many cores this process may keep busy: affinity and cgroup quotas, which the machine's core count ignores."""
+"""How many cores this process may keep busy, by its affinity and its cgroup's quota."""
 
 import os
 from math import ceil, floor
@@ -25,7 +25,7 @@ def usable_cores() -> int:
 
 
 def whole_cores() -> int:
-    """Count the cores that are this process's altogether: as :func:`usable_cores`, but a quota is rounded down.
+    """Count the cores that this process has for itself: as :func:`usable_cores`, but a quota is rounded down.
 
     Examples
     --------
@@ -36,7 +36,7 @@ def whole_cores() -> int:
 
 
 def _quota() -> float:
-    """Give the cgroup's quota in cores; where there is none, more than any machine has."""
+    """Give the cgroup's quota in cores; without a quota, a number larger than any machine's cores."""
     quota = cgroup_quota(CGROUP_ROOT, OWN_CGROUPS)
     return float(2**20) if quota is None else quota
 

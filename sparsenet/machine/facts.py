@@ -23,7 +23,7 @@ ASSUMED_L1D_BYTES, ASSUMED_L2_BYTES = 2**15, 2**20
 
 @dataclass(frozen=True)
 class Machine:
-    """One computer, as far as it lets itself be asked; None where it does not.
+    """What a computer tells about itself; a value is None where the computer does not tell it.
 
     Attributes
     ----------

@@ -42,13 +42,13 @@ def _measured_and_kept() -> Limits:
 
 
 def kept_limits(here: Machine) -> Limits | None:
-    """Give the limits that were measured on such a machine and kept; None where nobody has measured them."""
+    """Give the kept limits of such a machine; None where they have never been measured."""
     path = limits_path(here)
     return None if path is None else read_limits(path)
 
 
 def _measured_visibly() -> Limits:
-    """Measure, and say on a terminal or in a notebook what takes this second or two."""
+    """Measure, and show in a terminal or a notebook what is being measured."""
     steps = itertools.count()
     with telling(progress=None) as tell:
         return measure_limits(lambda step: tell(next(steps), f"measuring this machine, once: {step}"))

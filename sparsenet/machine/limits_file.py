@@ -16,7 +16,7 @@ __all__ = ["limits_path", "read_limits", "write_limits"]
 
 
 def limits_path(here: Machine) -> Path | None:
-    """Say where the limits of such a machine are kept; None where nothing is kept."""
+    """Give the file for the limits of such a machine; None where nothing is kept on disk."""
     kernels = cache_directory()
     if kernels is None:
         return None
@@ -26,7 +26,7 @@ def limits_path(here: Machine) -> Path | None:
 
 
 def read_limits(path: Path) -> Limits | None:
-    """Read what was kept; None where there is nothing, or nothing that can be true."""
+    """Read kept limits; None where there is no file, or a file with impossible values."""
     try:
         kept = json.loads(path.read_text(encoding="ascii"))
         rates = {str(name): _positive(rate) for name, rate in kept["read_bytes_per_s"].items()}

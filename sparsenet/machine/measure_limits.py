@@ -1,4 +1,4 @@
-"""Measure what one core of this machine can do at most, with kernels that do nothing else."""
+"""Measure the highest rates of one core of this machine, with kernels that only compute or only read."""
 
 import time
 from collections.abc import Callable
@@ -63,7 +63,7 @@ def measure_limits(
 
 
 def _level_bytes(here: Machine, largest_bytes: int) -> dict[str, tuple[int, int]]:
-    """Give what each level holds and how much of it is read: little enough to stay, too much for the nearer level."""
+    """Give the size of each level and how much is read to measure it: it fits there, but not into the nearer level."""
     first, second = here.assumed_l1d_bytes, here.assumed_l2_bytes
     sizes = {"L1": (first, first // 2), "L2": (second, max(second // 2, 2 * first))}
     last = second
@@ -119,7 +119,7 @@ def _read_bytes_per_s(variant: str, size_bytes: int, clock: Clock) -> float:
 
 
 def _aligned_zeros(size: int) -> Floats:
-    """Allocate zeros at a cache line, and write them: memory never written is one page, read again and again."""
+    """Allocate zeros at the start of a cache line. They are written, since memory never written is one shared page."""
     block = np.empty(size + 16, np.float32)
     start = -block.ctypes.data % 64 // 4
     block.fill(0.0)
@@ -127,7 +127,7 @@ def _aligned_zeros(size: int) -> Floats:
 
 
 def _turns_per_s(run: Callable[[int], object], clock: Clock) -> float:
-    """Find how many turns a reading needs, then let the shortest of several readings count."""
+    """Find how many turns make a reading long enough, then use the shortest of several readings."""
     run(1)  # compiles
     turns = 1
     while (lasted_ns := _reading_ns(run, turns, clock)) < READING_NS / 4 and turns < 2**40:

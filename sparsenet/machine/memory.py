@@ -1,4 +1,4 @@
-"""The machine's memory, as far as the system tells: how much, on which NUMA nodes, through how many channels."""
+"""The machine's memory, as the system describes it: its size, its NUMA nodes, its channels."""
 
 import re
 import struct
@@ -35,7 +35,7 @@ class NumaNode:
 
 @dataclass(frozen=True)
 class Memory:
-    """Memory as far as the system tells; None where it does not.
+    """What the system tells about memory; a value is None where it does not tell.
 
     Attributes
     ----------
@@ -47,7 +47,7 @@ class Memory:
     transfers_per_s : float or None
         Of each channel, as configured; a transfer is 8 bytes.
     told_by : str
-        Who told of channels and modules, or why nobody did.
+        The source of channels and modules, or the reason why there is none.
     """
 
     size_bytes: int | None
@@ -138,7 +138,7 @@ def _from_controllers(folder: Path) -> _Found | None:
 
 
 def _from_firmware(folder: Path) -> _Found | None:
-    """Count populated slots in the firmware's table; which of them share a channel it does not say."""
+    """Count the filled slots in the firmware's table, which does not say which of them share a channel."""
     entries = [entry for entry in map(_slot, sorted(folder.glob(f"{MEMORY_DEVICE}/raw"))) if entry is not None]
     if not entries:
         return None

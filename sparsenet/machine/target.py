@@ -15,7 +15,7 @@ FEATURES = (
 
 
 def vector_bits(features: Iterable[str]) -> int:
-    """Say how wide the widest vectors are; 512 needs the byte instructions too, which the first such CPUs lacked."""
+    """Give the width of the widest vectors. 512 needs AVX-512BW as well, which the first CPUs with AVX-512 lacked."""
     has = set(features)
     if {"avx512f", "avx512bw"} <= has:
         return 512
@@ -39,7 +39,7 @@ def compile_target() -> tuple[str, tuple[str, ...]]:
 
 
 def features_of(listed: str) -> set[str]:
-    """Read a list such as ``+avx2,-avx512f``: of one named twice, the last counts."""
+    """Read a list such as ``+avx2,-avx512f``; where a feature is named twice, the last entry counts."""
     present: set[str] = set()
     for entry in listed.split(","):
         sign, name = entry.strip()[:1], entry.strip()[1:]

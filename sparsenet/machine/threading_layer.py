@@ -1,4 +1,4 @@
-"""Which threads Numba's parallel loops would run on, and what those threads do not survive."""
+"""Which threading layer Numba's parallel loops would use, and whether it survives ``fork`` and several threads."""
 
 import ctypes
 import importlib

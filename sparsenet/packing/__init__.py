@@ -1,4 +1,4 @@
-"""Masks that pack, made before training; and how any mask packs.
+"""Make masks that pack well, before training; and pack any mask.
 
 >>> from sparsenet import packing
 >>> mask = packing.partitioned((64, 64, 5, 5), density=0.05)

@@ -11,7 +11,7 @@ WAYS = 6
 
 
 def packings(json: Json = False) -> None:
-    """Print what building masks in sets saves, beside packing masks that were not built so."""
+    """Print how many sets masks need that are built in sets, and masks that are not."""
     outcomes = list(tracked(compare(), "packing", None, WAYS * len(LAYERS)))
     chances = {
         layer.name: chance_to_share_nothing(layer.shape[1], round(layer.shape[1] * layer.density)) for layer in LAYERS

@@ -1,4 +1,4 @@
-"""What every family checks of its arguments, once."""
+"""The checks of arguments that all families of masks share."""
 
 from typing import Any
 
@@ -34,7 +34,7 @@ def checked_density(density: Any) -> float:
 
 
 def kept_units(density: Any, units: int, name: str) -> int:
-    """Return how many of the units that a family keeps whole come nearest to a density.
+    """Return the number of kept units that comes nearest to a density.
 
     Raises
     ------
@@ -52,7 +52,7 @@ def kept_units(density: Any, units: int, name: str) -> int:
 
 
 def whole(name: str, value: Any, least: int = 1) -> int:
-    """Return a setting as an integer, at least so large."""
+    """Return a setting as an integer; refuse one below the least."""
     if isinstance(value, bool) or not isinstance(value, int | np.integer):
         raise TypeError(f"expected {name} to be an integer, got {type(value).__name__}")
     if value < least:

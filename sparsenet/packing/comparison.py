@@ -1,4 +1,4 @@
-"""What building masks in sets saves, beside packing masks that were not built so: ``python -m sparsenet.packing``."""
+"""Compare masks built in sets with masks that are not: ``python -m sparsenet.packing``."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -34,7 +34,7 @@ LAYERS = (
 
 @dataclass(frozen=True, eq=False)
 class Outcome:
-    """How one way of packing one layer went.
+    """The result of packing one layer in one way.
 
     Parameters
     ----------
@@ -111,7 +111,7 @@ def _timed(layer: Layer, way: str, run: Callable[[], Packing]) -> Outcome:
 
 
 def chance_to_share_nothing(D: int, kept: int) -> float:
-    """Return how likely two outputs are to share no input when each keeps so many of D inputs at random.
+    """Return the probability that two outputs share no input, when each keeps the same number of D inputs at random.
 
     That is C(D - kept, kept) / C(D, kept).
 

@@ -1,7 +1,7 @@
 """Random choices for masks, the same on every machine and with every version of NumPy.
 
-NumPy promises that the raw bits of a bit generator never change, and nothing of the kind for the methods that turn them
-into numbers and orders: those are written out here.
+NumPy promises that the raw bits of a bit generator never change. It does not promise this for the methods that turn
+bits into numbers and orders, so those are written out here.
 """
 
 from collections.abc import Callable
@@ -36,13 +36,13 @@ def bits_of(seed: int) -> Bits:
 
 
 def below(bits: Bits, count: int, bound: int) -> npt.NDArray[np.int64]:
-    """Draw so many whole numbers from 0 to below a bound; some come more often than others by bound / 2**32."""
+    """Draw whole numbers from 0 to below a bound; their probabilities differ relatively by at most bound / 2**32."""
     scaled = (bits((count,)) >> np.uint64(32)) * np.uint64(bound) >> np.uint64(32)
     return scaled.astype(np.int64)
 
 
 def chosen(bits: Bits, rows: int, width: int, count: int) -> npt.NDArray[np.bool_]:
-    """Choose in each row so many of the places, all choices alike likely.
+    """Choose the same number of places in each row; all choices have the same probability.
 
     Parameters
     ----------
@@ -75,7 +75,7 @@ def chosen(bits: Bits, rows: int, width: int, count: int) -> npt.NDArray[np.bool
 
 
 def shuffled(bits: Bits, numbers: npt.NDArray[np.uint64], largest: int) -> npt.NDArray[np.uint64]:
-    """Attach random high bits to whole numbers up to a largest: sorting the result puts the numbers in random order."""
+    """Put random bits above whole numbers; sorting the result puts the numbers in random order."""
     low = np.uint64((1 << largest.bit_length()) - 1)
     return bits(numbers.shape) & ~low | numbers
 

@@ -1,7 +1,7 @@
-"""Pack dense, trained weights: drop weights so that the rest packs, and keep as much as can be kept.
+"""Pack dense, trained weights: drop weights until the rest packs, and keep as much energy as possible.
 
-What a weight is worth is its square, so what all are worth together is the energy of the layer. Two steps: outputs
-whose large weights lie apart are put together in sets; each set then deals its inputs out to its outputs.
+The energy of a layer is the sum of its squared weights. There are two steps: outputs whose large weights have different
+inputs are put together in sets; then each input of a set is given to one of the set's outputs.
 """
 
 import numpy as np
@@ -16,7 +16,7 @@ Ints = npt.NDArray[np.int64]
 
 
 def free_energy(energy: Floats, kept: int) -> float:
-    """Return the share of energy that the largest weights of each output have, free of any sets.
+    """Return the share of energy in the largest weights of each output, without the restriction of sets.
 
     energy  (N, D)  f32  squares of the weights
     kept            weights that each output keeps
@@ -26,13 +26,13 @@ def free_energy(energy: Floats, kept: int) -> float:
 
 
 def _share(part: Floats, energy: Floats) -> float:
-    """Return a part's share; everything, where there is nothing."""
+    """Return the share of a part in the whole; 1 where the whole is zero."""
     total = float(energy.sum(dtype=np.float64))
     return float(part.sum(dtype=np.float64)) / total if total else 1.0
 
 
 def group(energy: Floats, kept: int) -> npt.NDArray[np.int32]:
-    """Put outputs together that want different inputs.
+    """Group outputs whose large weights have different inputs.
 
     energy   (N, D)  f32    squares of the weights
     kept                    weights that each output keeps

@@ -1,4 +1,4 @@
-"""A packing: which outputs share a set, and how well that went."""
+"""A packing: which outputs share a set, and how full the sets are."""
 
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any

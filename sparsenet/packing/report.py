@@ -1,4 +1,4 @@
-"""Packings side by side, for terminals and notebooks."""
+"""A table of packings, for terminals and notebooks."""
 
 from typing import TYPE_CHECKING
 
@@ -18,7 +18,7 @@ CAPTION = (
 
 
 def packing_table(*packings: Packing) -> "Table":
-    """Lay packings out as a table, one a row.
+    """Lay packings out as a table, one row for each.
 
     Parameters
     ----------

@@ -81,7 +81,7 @@ def complementary(
 
 
 def units_of(grid: Grid, granularity: str) -> npt.NDArray[np.int64]:
-    """Find what the outputs of a complementary set divide among themselves: the unit of each input, (D,) int64."""
+    """Give the unit of each input that the outputs of a complementary set divide among themselves: (D,) int64."""
     if granularity not in GRANULARITIES:
         raise SparsenetError(f"expected a granularity of {', '.join(GRANULARITIES)}, got {granularity!r}")
     if granularity == "channel":
@@ -139,7 +139,7 @@ def balanced(shape: tuple[int, ...], density: float, *, seed: int = 0, channels:
 
 
 def _dealt(bits: Bits, grid: Grid, kept: int) -> npt.NDArray[np.int64]:
-    """Deal shuffled inputs to one output after the other, with a new deck where one ends: (N, kept) inputs."""
+    """Give shuffled inputs to one output after the other, and shuffle anew where they end: (N, kept) inputs."""
     decks = orders(bits, -(-grid.N * kept // grid.D), grid.D)
     for number in range(1, len(decks)):
         begun = number * grid.D % kept  # inputs that the output at the seam has from the deck before
@@ -150,7 +150,7 @@ def _dealt(bits: Bits, grid: Grid, kept: int) -> npt.NDArray[np.int64]:
 
 
 def _mixed(bits: Bits, hands: npt.NDArray[np.int64], D: int) -> npt.NDArray[np.int64]:
-    """Let outputs, in random pairs, shuffle and share anew what only one of them has.
+    """Pair outputs at random; each pair shuffles and divides anew the inputs that only one of the two has.
 
     Inputs of both stay with both, and every count stays as it is.
     """

@@ -1,7 +1,7 @@
 """Find complementary sets for a mask that was not built for them: outputs that can be overlaid.
 
-Two outputs conflict when they share an input; a set has no conflict in it. The fewest sets are the fewest colours of
-the graph of conflicts, which nobody can find quickly: each of these functions finds few.
+Two outputs conflict when they share an input; a set holds no two outputs that conflict. The smallest number of sets is
+the chromatic number of the conflict graph. No fast algorithm for it is known, so these functions are heuristics.
 """
 
 import numpy as np
@@ -21,7 +21,7 @@ Sets = npt.NDArray[np.int32]
 
 
 def first_fit(keep: BoolArray) -> Sets:
-    """Put each output into the first set with room for it: as they come, or the fullest first, whichever is better.
+    """Put each output into the first set without a conflict: in order or largest first, whichever needs fewer sets.
 
     keep     (N, D)  bool
     returns  (N,)    int32, the set of each output
@@ -32,7 +32,7 @@ def first_fit(keep: BoolArray) -> Sets:
 
 
 def best_fit(keep: BoolArray) -> Sets:
-    """Put each output into the fullest set with room for it, those first whose inputs are most in demand.
+    """Put each output into the fullest set without a conflict; outputs with the most wanted inputs come first.
 
     keep     (N, D)  bool
     returns  (N,)    int32, the set of each output
@@ -61,7 +61,7 @@ def _words(keep: BoolArray) -> npt.NDArray[np.uint64]:
 
 
 def colouring(keep: BoolArray) -> Sets:
-    """Make one set after the other as large as it gets: recursive largest first.
+    """Make one set after the other, each as large as possible: recursive largest first.
 
     keep     (N, D)  bool
     returns  (N,)    int32, the set of each output
@@ -120,7 +120,7 @@ def conflicts(keep: BoolArray) -> BoolArray:
 
 
 def lower_bound(keep: BoolArray) -> int:
-    """Return a number of sets that no packing of a mask goes below: the largest of three.
+    """Return a lower bound on the number of sets of any packing: the largest of three bounds.
 
     keep     (N, D)  bool
 

@@ -190,7 +190,7 @@ def _unit_counts(kept: Kept, unit_of: IntArray) -> IntArray:
 
 
 def _check_all_or_nothing(kept: Kept, counts: IntArray, sizes: IntArray) -> None:
-    """Raise where an output keeps a part of a unit."""
+    """Raise where an output keeps only a part of a unit."""
     torn = (counts != 0) & (counts != sizes)
     if torn.any():
         output, unit = np.argwhere(torn)[0].tolist()

@@ -1,4 +1,4 @@
-"""From folders of recordings to one file of features with random views, which is what training reads.
+"""Compute one file of features, with random views, from folders of recordings; training reads this file.
 
     python -m sparsenet.recipes.prepare --corpus GSC --people RECORDINGS --views 5 --out words.npz --jobs 2
 
@@ -35,7 +35,7 @@ from sparsenet.speech.windowing import windows
 __all__ = ["SILENCE", "main", "people_clips", "prepare_words"]
 
 SILENCE: Mapping[Split, int] = {"train": 2_500, "validation": 150, "test": 300}
-"""How many clips of noise without words each split gets."""
+"""The number of clips of noise without words, by split."""
 
 _FRONT_END = FrontEnd()
 _DIGITS = LABELS[2:]
@@ -48,7 +48,7 @@ Bytes = NDArray[np.uint8]
 
 @dataclass(frozen=True)
 class _Task:
-    """One clip: where it is, which random numbers its views take, and how many views."""
+    """One clip: its file, the seed of its views, and how many views."""
 
     path: Path
     seed: int
@@ -192,7 +192,7 @@ def _noises(data: SpeechCommands) -> tuple[Floats, ...]:
 
 
 def _view_seed(position: int) -> int:
-    """Return the seed of the views of a clip, by its position in its split: stays the same when views are added."""
+    """Return the seed of a clip's views from its position in its split; it stays the same when views are added."""
     return 7_919 * position + 1
 
 
@@ -217,7 +217,8 @@ def _silence(noises: Sequence[Floats], counts: Mapping[Split, int]) -> tuple[Byt
 def _silent_images(noises: Sequence[Floats], count: int, draw: np.random.Generator) -> Bytes:
     """Return the features of one or two noises each: (count, bands, frames).
 
-    Those that stand still keep features of their own, which engines never hear: noise is for training what it is.
+    Steady noise keeps its own features here, although :func:`~sparsenet.speech.features.log_mel` gives a network the
+    features of silence for it.
     """
     images = np.empty((count, _FRONT_END.bands, _FRONT_END.frames), np.uint8)
     for image in images:

@@ -1,4 +1,4 @@
-"""Features of spoken words, made once and kept in one file: what training reads.
+"""Features of spoken words, computed once and kept in one file that training reads.
 
     images          (n, 1 + views, bands, frames)  u8  view 0 is the clean clip, the others are random views of it
     words           (n,)                           U   what was said

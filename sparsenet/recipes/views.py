@@ -1,4 +1,4 @@
-"""Random views of a clip, for training: said faster or slower, earlier or later, over a telephone, in noise."""
+"""Draw random views of a clip for training: faster or slower, shifted in time, in telephone quality, in noise."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def random_view(waveform: Floats, draw: np.random.Generator, noises: Sequence[Fl
 
 
 def at_speed(waveform: Floats, faster: float) -> Floats:
-    """Play a clip faster or slower, which also changes its pitch; its middle stays in the middle, its length too."""
+    """Play a clip faster or slower, which also changes its pitch; its middle and its length stay the same."""
     samples = len(waveform)
     length = int(samples / faster)
     played: Floats = np.interp(np.arange(length) * faster, np.arange(samples), waveform).astype(np.float32)
@@ -91,7 +91,7 @@ def shifted(waveform: Floats, later: int) -> Floats:
 
 
 def narrowband(waveform: Floats, band_hz: float) -> Floats:
-    """Keep what lies below a frequency, as a recording at twice that rate does."""
+    """Keep the frequencies below a limit, as a recording at twice that rate does."""
     spectrum = np.fft.rfft(waveform)
     spectrum[int(len(waveform) * band_hz / _RATE_HZ) :] *= _STOPPED
     return np.asarray(np.fft.irfft(spectrum, len(waveform)), np.float32)

@@ -1,4 +1,4 @@
-"""Many small tasks in a few processes, in order, each process with what all tasks share."""
+"""Run many small tasks in a few processes, in order; each process gets the shared data once."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def _in_processes(
 
 @contextmanager
 def _one_thread_each() -> Iterator[None]:
-    """Let processes that start now use one BLAS thread: two that spun made the mel filter 40 times slower."""
+    """Let new processes use one BLAS thread each. With two, the mel filter took 40 times as long."""
     before = {name: os.environ.get(name) for name in _THREADS}
     os.environ.update(dict.fromkeys(_THREADS, "1"))
     try:

@@ -1,4 +1,4 @@
-"""Sound files: read them, as one channel at one rate."""
+"""Read sound files as one channel at one rate."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ _BLOCK_ELEMENTS = 2**20  # decoded at a time: 4 MiB, whatever length a header cl
 
 @dataclass(frozen=True, eq=False)
 class Sound:
-    """What a sound file holds.
+    """The content of a sound file.
 
     Attributes
     ----------
     waveform : (n,) float32
         One channel, at the rate that was asked for.
     ends_early : str
-        Empty, or how much less there is than the file's header says, as an interrupted copy leaves it.
+        Empty, or a sentence that says how much is missing compared with the header, as after an interrupted copy.
     """
 
     waveform: NDArray[np.float32]

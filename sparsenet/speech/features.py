@@ -1,9 +1,9 @@
-"""Log-mel features: what a network hears of a recording.
+"""Compute log-mel features: the image of a recording that a network gets as its input.
 
 A recording becomes an image of ``bands`` rows (pitch, low to high) by ``frames`` columns (time): the short-time power
 spectrum, summed into bands as the ear does (Slaney's mel scale), in decibels below the loudest spot of the recording.
 
-    waveform  (samples,)          its mean taken off, which is a microphone's offset and no sound; then zero-padded by
+    waveform  (samples,)          minus its mean, which is a microphone's offset and no sound; then zero-padded by
                                   window // 2 at both ends, so that frame t is centred on sample t * hop
     frames    (frames, window)    times a periodic Hann window
     power     (frames, window // 2 + 1)
@@ -40,10 +40,10 @@ _LOUDEST = np.finfo(np.float32).max
 # Elements transformed at a time. 8 frames of 2048 stay in the cache and below malloc's mmap threshold: 0.32 ms a clip;
 # all 32 frames at once took 0.61 ms, most of it page faults.
 _CHUNK_ELEMENTS = 2**14
-# Nothing below the first is heard, all above the second: mains hum is below, the lowest voices above. The spectrum of a
-# 60 Hz tone under the Hann window ends at 76 Hz.
+# Frequencies below the first are dropped, those above the second kept: mains hum is below, the lowest voices above. The
+# spectrum of a 60 Hz tone under the Hann window ends at 76 Hz.
 _LOW_CUT_HZ = 70.0, 86.0
-# From here to the end of the cut lies mains hum, which is not heard, and says nothing of what is heard beside it.
+# Mains hum lies from here to the end of the cut. It does not count when a clip is searched for a voice.
 _HUM_HZ = 34.0
 
 
@@ -96,7 +96,7 @@ def log_mel(
 def _mel_power(
     waveforms: NDArray[np.float32], places: NDArray[np.int64], front_end: FrontEnd
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return each clip's power in every frame and band, and of a voice and of all but hum: (B, frames, bands or 2)."""
+    """Return each frame's power, by band and of a voice and of all but hum: (B, frames, bands) and (B, frames, 2)."""
     import scipy.fft
 
     padded = _centred(waveforms, places, front_end.window // 2)
@@ -122,7 +122,7 @@ def _mel_power(
 
 
 def _centred(waveforms: NDArray[np.float32], places: NDArray[np.int64], half: int) -> NDArray[np.float32]:
-    """Pad every clip by ``half`` a window at both ends; take its mean off where it sounds, but not off its padding."""
+    """Pad every clip by ``half`` a window at both ends, and subtract its mean where it sounds, not from the padding."""
     padded = np.pad(waveforms, ((0, 0), (half, half)))
     for clip, (begin, end) in zip(padded, places + half, strict=True):
         centred = np.subtract(clip[begin:end], clip[begin:end].mean(dtype=np.float64), dtype=np.float64)
@@ -154,14 +154,14 @@ def _mel_filters(sample_rate_hz: int, window: int, bands: int) -> csr_array:
 
 @lru_cache(maxsize=8)
 def _heard_filters(sample_rate_hz: int, window: int, bands: int) -> csr_array:
-    """Return the mel filters without what is too low to be heard."""
+    """Return the mel filters without the frequencies that are cut off."""
     from scipy.sparse import csr_array
 
     return csr_array(_mel_filters(sample_rate_hz, window, bands) * _low_cut(sample_rate_hz, window))
 
 
 def _low_cut(sample_rate_hz: int, window: int) -> NDArray[np.float64]:
-    """Return the share of its power with which each frequency is heard: (window // 2 + 1,)."""
+    """Return the share of each frequency's power that is kept: (window // 2 + 1,)."""
     silent_hz, full_hz = _LOW_CUT_HZ
     frequency_hz = np.fft.rfftfreq(window, 1.0 / sample_rate_hz)
     return np.clip((frequency_hz - silent_hz) / (full_hz - silent_hz), 0.0, 1.0)

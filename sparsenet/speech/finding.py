@@ -1,4 +1,4 @@
-"""Finding sound files among files and folders; what cannot be looked at is named, and does not end the search."""
+"""Find sound files among files and folders. Unreadable places are reported and do not end the search."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Paths = str | os.PathLike[str] | Iterable[str | os.PathLike[str]]
 
 @dataclass(frozen=True)
 class Missing:
-    """A path at which nothing can be heard, and why."""
+    """A path without a readable sound file, and the reason."""
 
     path: Path
     reason: str
@@ -57,7 +57,7 @@ def find_audio(paths: Paths) -> list[Path]:
 
 
 def search(paths: Paths) -> list[Path | Missing]:
-    """List the sound files among files and folders, and the paths and folders that cannot be looked at.
+    """List the sound files among files and folders, and the paths and folders that cannot be read.
 
     Raises
     ------

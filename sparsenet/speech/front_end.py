@@ -1,4 +1,4 @@
-"""Which features a network was trained on: the sizes and the scale of its log-mel image."""
+"""The features that a network was trained on: the sizes and the scale of its log-mel image."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from sparsenet.errors import ModelFormatError, SparsenetError
 
 __all__ = ["FrontEnd"]
 
-# Limits of a front end that a model file may ask for: beyond any real one, below any harm.
+# Limits for what a model file may ask for: wider than any real front end, and small enough to be harmless.
 _LIMITS = {
     "sample_rate_hz": (1_000, 192_000),
     "samples": (1, 2**22),

@@ -1,9 +1,9 @@
-"""Whether anything in a clip could be a voice: what hums, buzzes or stands still counts as silence.
+"""Decide whether a clip could hold a voice; hum, buzzing and steady sounds count as silence.
 
 Features are relative to the loudest element of a clip. Where that is mains hum or the offset of a microphone, they show
-nothing else, and a network that never met them answers as it likes: the bundled ones said "nine" to hum. Two rules
-find such clips; both leave alone every word of 2,200 recordings and clips that were tried (the closest had -12 dB for
-the first, and 1.5 times the range for the second).
+nothing else. A network that was not trained on such clips gives an arbitrary answer: the bundled ones answered "nine".
+Two rules find such clips. Neither refused a word in 2,200 recordings and clips that were tried (the closest had -12 dB
+for the first rule, and 1.5 times the range for the second).
 
     low     all but 1/64 of the power (-18 dB) lies below 300 Hz, as in rumble, a step, a drifting offset: words have
             their first formant above that. Mains hum does not count, since it is not heard anyway
@@ -24,14 +24,14 @@ LOWEST_OF_A_VOICE_HZ = 300.0
 LEAST_OF_A_VOICE = 1 / 64
 
 FEWEST_FRAMES = 3
-"""Whether a sound stands still cannot be said of fewer."""
+"""With fewer frames, nobody can tell whether a sound is steady."""
 
 LARGEST_RANGE_DB = 8.0
 QUIET_DB = 40.0
-"""What is quieter than the loudest element by this is not looked at: noise flickers."""
+"""Elements that are quieter than the loudest one by this are not looked at, since noise changes all the time."""
 
 MIDDLE = 0.1, 0.9
-"""Quantiles: a click in one of ten frames is no word."""
+"""The quantiles between which the range is taken, so that a click in one of ten frames does not count as a word."""
 
 
 def without_voice(
@@ -61,7 +61,7 @@ def without_voice(
 
 
 def sounding(waveforms: NDArray[np.float32]) -> NDArray[np.int64]:
-    """Find where each clip (samples,) begins and ends: what is zero before and behind is padding, not sound.
+    """Find where the sound of each clip begins and ends; zeros before and behind it are padding.
 
     Examples
     --------
@@ -76,7 +76,7 @@ def sounding(waveforms: NDArray[np.float32]) -> NDArray[np.int64]:
 
 
 def _inside(place: NDArray[np.int64], front_end: FrontEnd) -> NDArray[np.bool_]:
-    """Tell which frames lie within the recording: others see its beginning or its end."""
+    """Tell which frames lie within the recording; the others reach beyond its beginning or its end."""
     middle, half = np.arange(front_end.frames) * front_end.hop, front_end.window // 2
     inside: NDArray[np.bool_] = (middle - half >= place[0]) & (middle + half <= place[1])
     return inside

@@ -1,4 +1,4 @@
-"""Which words are heard in sound files."""
+"""Recognize the words in sound files."""
 
 import os
 import time
@@ -25,12 +25,12 @@ FloatArray = npt.NDArray[np.float32]
 Engine = Callable[[FloatArray], FloatArray]
 
 SILENT = ("silence", "_silence_")
-"""Labels that say that there was nothing to hear."""
+"""The labels for clips without a word."""
 
 
 @dataclass(frozen=True)
 class Heard:
-    """What was heard in a file, or why nothing could be.
+    """The word recognized in a file, or the reason why the file could not be used.
 
     Attributes
     ----------
@@ -198,7 +198,7 @@ def _compiled(engine: Any) -> tuple[Engine, Network]:
 
 
 def _hear(file: str, sound: Sound, run: Engine, net: Network, front_end: FrontEnd) -> Heard:
-    """Listen to every window and keep the one that says most."""
+    """Run the network on every window and keep the most confident answer."""
     waveform = sound.waveform
     hop = max(1, front_end.samples // 2)
     features = log_mel(windows(waveform, front_end.samples, hop), front_end)

@@ -27,7 +27,7 @@ class Recording:
     kind : str
         ``human``, ``synthetic`` or ``noise``.
     licence, attribution : str
-        Under which terms it is shared, and whom to name. ``LICENSES.md`` beside the files says it in full.
+        The licence, and who must be named. ``LICENSES.md`` beside the files has the full text.
     path : Path
         Where the file is.
     """

@@ -1,4 +1,4 @@
-"""Which clips train, validate and test a network: the lists of a data set, or the rule behind them.
+"""Divide clips into training, validation and test: by the lists of a data set, or by the rule behind them.
 
 Source: the README of Google Speech Commands, for the rule.
 """
@@ -26,7 +26,7 @@ _VALIDATION_PERCENT, _TEST_PERCENT = 10.0, 10.0
 
 
 def speaker_of(file_name: str) -> str:
-    """Return the part of a file name that stands for who spoke."""
+    """Return the part of a file name that names the speaker."""
     return file_name.split("_nohash_", 1)[0]
 
 

@@ -1,4 +1,4 @@
-"""Recordings of any length as windows of the length a network expects."""
+"""Cut recordings of any length into windows of the length that a network expects."""
 
 from __future__ import annotations
 

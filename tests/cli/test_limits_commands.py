@@ -51,7 +51,7 @@ def test_roofline_measures_again_when_asked(run, model, monkeypatch):
 def small_displacements(monkeypatch):
     """Displace little: reading gigabytes is for people who want to know."""
     from sparsenet.bench.studies import residency
-    from sparsenet.explain.cache_timing import Condition
+    from sparsenet.bench.studies.cache_timing import Condition
 
     few = Condition("hot", 0, False, "nothing"), Condition("L2 displaced", 2**20, False, "1.0 MiB read")
     monkeypatch.setattr(residency, "here_conditions", lambda: few)

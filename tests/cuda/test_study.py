@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 
 import sparsenet as sn
-from sparsenet.bench.gpu import gpu_study
-from sparsenet.bench.gpu.counts import counts_of
-from sparsenet.bench.gpu.forms import FORMS, deviation
-from sparsenet.bench.gpu.layer import WHOLE, Grid, Layer, inputs_of, pack_random
-from sparsenet.bench.gpu.limits import advantage, binding
-from sparsenet.bench.gpu.page import as_markdown, plot_crossover
-from sparsenet.bench.gpu.peers import PEERS
+from sparsenet.bench.studies.gpu import gpu_study
+from sparsenet.bench.studies.gpu.counts import counts_of
+from sparsenet.bench.studies.gpu.forms import FORMS, deviation
+from sparsenet.bench.studies.gpu.layer import WHOLE, Grid, Layer, inputs_of, pack_random
+from sparsenet.bench.studies.gpu.limits import advantage, binding
+from sparsenet.bench.studies.gpu.page import as_markdown, plot_crossover
+from sparsenet.bench.studies.gpu.peers import PEERS
 from sparsenet.cli import main
 from sparsenet_kernels.cuda.api import is_simulated, missing
 from sparsenet_kernels.formats import Complementary

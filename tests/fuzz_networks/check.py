@@ -17,7 +17,7 @@ from sparsenet.graph.reference import evaluate
 from sparsenet.machine.facts import machine
 from sparsenet.ops.normalization import batch_norm_affine
 from sparsenet.storage import from_bytes, to_bytes
-from sparsenet_kernels.registry import kernels
+from sparsenet_kernels.registry import find_kernel, kernels_for
 
 LARGEST = float(np.finfo(np.float32).max)
 ROUNDS_BY_SAMPLES = {"linear_f32_blocks_dense"}
@@ -70,17 +70,15 @@ def with_other_kernels(case, engine):
 
 def float_kernels(net, choice):
     """List the kernels of every variant that may run a layer of floats here."""
-    layer, pooled = net[choice.layer], choice.kernel.startswith("conv2d_pool2")
-    operations = ["linear"] if isinstance(layer, sn.Linear) else ["conv2d", *["conv2d_pool2"] * pooled]
+    layer, pooled = net[choice.layer], find_kernel(choice.kernel).fused == "pool2"
+    operation = "linear" if isinstance(layer, sn.Linear) else "conv2d"
     present = set(machine().features)
     grouped = getattr(layer, "groups", 1) > 1
     return sorted(
-        name
-        for name, kernel in kernels().items()
-        if kernel.operation in operations
-        and kernel.dtype == "f32"
-        and kernel.features <= present
-        and not (grouped and "dense_active" in name)
+        kernel.name
+        for fused in ("", "pool2")[: 1 + pooled]
+        for kernel in kernels_for(operation, fused=fused)
+        if kernel.features <= present and not (grouped and (kernel.weights, kernel.inputs) == ("dense", "active"))
     )
 
 

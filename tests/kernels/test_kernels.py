@@ -23,8 +23,8 @@ def test_kernel_agrees_with_the_reference(name):
     check_kernel(name, sizes=examples >= 40, max_examples=3 * examples)  # a call takes microseconds
 
 
-def test_operations_and_suites_are_the_same():
-    assert {f"{kernel.operation}_{kernel.dtype}" for kernel in kernels().values()} == set(SUITES)
+def test_no_suite_is_without_kernels():
+    assert set(SUITES) <= {f"{kernel.fused_operation}_{kernel.dtype}" for kernel in kernels().values()}
 
 
 @pytest.mark.parametrize("name", NAMES)

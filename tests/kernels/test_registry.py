@@ -20,7 +20,8 @@ def test_names_follow_the_scheme(name):
     record = kernels()[name]
     base, _, variant = name.partition("__")
     weights = [record.weights, record.inputs] if record.weights else []
-    assert base == "_".join([record.operation, record.dtype, *weights])
+    fused = [record.fused] if record.fused else []
+    assert base == record.base == "_".join([record.operation, *fused, record.dtype, *weights])
     assert variant == record.variant
     assert record.name == name
 

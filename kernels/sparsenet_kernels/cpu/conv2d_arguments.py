@@ -5,8 +5,8 @@ are a matrix of outputs by taps, packed as for :mod:`sparsenet_kernels.cpu.linea
 never stored for forms that read active lists: they leave out what falls outside.
 """
 
-PLAIN, POOLED = "conv2d", "conv2d_pool2"
-"""The operations: alone, or with the largest of each 2 x 2 outputs."""
+PLAIN, POOLED = "", "pool2"
+"""What is fused behind a convolution: nothing, or the largest of each 2 x 2 outputs."""
 
 GEOMETRY = """
     kernel_height int; kernel_width int; stride_y int; stride_x int; pad_y int; pad_x int; dilation_y int;

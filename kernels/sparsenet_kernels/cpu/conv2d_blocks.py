@@ -3,7 +3,7 @@
 from sparsenet_kernels.cpu.conv2d_arguments import LISTS, PLAIN, POOLED
 from sparsenet_kernels.formats.padded_sums import GROUP_SIZES
 from sparsenet_kernels.jit import helper, index
-from sparsenet_kernels.registry import kernel
+from sparsenet_kernels.registry import base_name, kernel
 from sparsenet_kernels.simd.ops import bits_of, load, load_first, maximum, store, store_first
 from sparsenet_kernels.simd.scatter import scatter_blocks
 
@@ -101,8 +101,8 @@ def write_pooled(sums, start, row_step, place_step, b, n, lanes, out):
                 store_first(out, target + lane, best, outputs - n - lane)
 
 
-def _blocks_active(operation):
-    write = write_pooled if operation == POOLED else write_outputs
+def _blocks_active(fused):
+    write = write_pooled if fused == POOLED else write_outputs
 
     def blocks_active(
         columns,
@@ -156,9 +156,9 @@ def _blocks_active(operation):
                 steps = stride_y * row * lanes, stride_x * lanes
                 write(sums, first * lanes, steps[0], steps[1], b, part * lanes, lanes, out)
 
-    blocks_active.__name__ = f"{operation}_f32_blocks_active"
-    kernel(operation, weights="blocks", inputs="active", arguments=LISTS + BLOCKS)(blocks_active)
+    blocks_active.__name__ = base_name("conv2d", "f32", "blocks", "active", fused)
+    kernel("conv2d", fused=fused, weights="blocks", inputs="active", arguments=LISTS + BLOCKS)(blocks_active)
 
 
-for _operation in (PLAIN, POOLED):
-    _blocks_active(_operation)
+for _fused in (PLAIN, POOLED):
+    _blocks_active(_fused)

@@ -1,6 +1,5 @@
 """Convolution with blocks of one tap by 16 outputs, for inputs that need not have zeros."""
 
-from sparsenet_kernels.cpu.conv2d_arguments import PLAIN
 from sparsenet_kernels.jit import helper, index
 from sparsenet_kernels.registry import kernel
 from sparsenet_kernels.simd.tile import tile_add_outer, tile_from_row, tile_store
@@ -69,7 +68,7 @@ def _blocks_dense(variant):
     strips, write = STRIPS[variant], WRITE[variant]
 
     @kernel(
-        PLAIN,
+        "conv2d",
         weights="blocks",
         inputs="dense",
         variant=variant,

@@ -71,11 +71,11 @@ def write_pooled(sums, row, b, n, out):
             out[b, oy, ox, n] = max(max(sums[above], sums[above + 1]), max(sums[below], sums[below + 1]))
 
 
-def _csr_dense(operation, variant):
-    largest, size = LARGEST[variant], 2 if operation == POOLED else 1
-    sum_together, write = SUM_PLANES[variant], write_pooled if operation == POOLED else write_outputs
+def _csr_dense(fused, variant):
+    largest, size = LARGEST[variant], 2 if fused == POOLED else 1
+    sum_together, write = SUM_PLANES[variant], write_pooled if fused == POOLED else write_outputs
 
-    @kernel(operation, weights="csr", inputs="dense", variant=variant, arguments=CSR)
+    @kernel("conv2d", fused=fused, weights="csr", inputs="dense", variant=variant, arguments=CSR)
     def csr_dense(planes, indptr, offsets, weights, bias, row, sums, out):
         """Add, for each output channel and each of its weights, a shifted plane of the input.
 
@@ -114,6 +114,6 @@ def _csr_dense(operation, variant):
                 write(sums, row, b, n, out)
 
 
-for _operation in (PLAIN, POOLED):
+for _fused in (PLAIN, POOLED):
     for _variant in LARGEST:
-        _csr_dense(_operation, _variant)
+        _csr_dense(_fused, _variant)

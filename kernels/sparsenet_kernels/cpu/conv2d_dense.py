@@ -27,7 +27,14 @@ def add_window(tile, x, corner, step, weights, panel, lanes, runs, run, runs_per
 def _dense(variant):
     rows, vectors = TILES[variant]
 
-    @kernel("conv2d", weights="dense", inputs="dense", variant=variant, arguments=IMAGE + DENSE)
+    @kernel(
+        "conv2d",
+        weights="dense",
+        inputs="dense",
+        variant=variant,
+        packing={"vectors": vectors},
+        arguments=IMAGE + DENSE,
+    )
     def conv2d_f32_dense_dense(
         x, weights, bias, kernel_height, kernel_width, stride_y, stride_x, pad_y, pad_x, dilation_y, dilation_x, out
     ):
@@ -131,12 +138,18 @@ def write_pooled(sums, lanes, b, first, out):
             store_first(out, target + lane, best, outputs - first - lane)
 
 
-def _dense_active(operation, variant):
-    vectors, size = TILES[variant][1], 2 if operation == POOLED else 1
-    write = write_pooled if operation == POOLED else write_outputs
+def _dense_active(fused, variant):
+    vectors, size = TILES[variant][1], 2 if fused == POOLED else 1
+    write = write_pooled if fused == POOLED else write_outputs
 
     @kernel(
-        operation, weights="dense", inputs="active", variant=variant, arguments=LISTS + "height int; " + DENSE_ACTIVE
+        "conv2d",
+        fused=fused,
+        weights="dense",
+        inputs="active",
+        variant=variant,
+        packing={"vectors": vectors},
+        arguments=LISTS + "height int; " + DENSE_ACTIVE,
     )
     def conv2d_f32_dense_active(
         columns,
@@ -200,5 +213,5 @@ def _dense_active(operation, variant):
 
 for _variant in TILES:
     _dense(_variant)
-    for _operation in (PLAIN, POOLED):
-        _dense_active(_operation, _variant)
+    for _fused in (PLAIN, POOLED):
+        _dense_active(_fused, _variant)

@@ -9,7 +9,9 @@ The sums of 16 outputs at many neighbouring positions stay in registers, so a lo
 fit depends on the processor; the variants differ in nothing else.
 """
 
+from sparsenet_kernels.cpu.conv2d_arguments import PLAIN, POOLED
 from sparsenet_kernels.cpu.pixels_i8 import spread_pixels
+from sparsenet_kernels.formats.tiles import VECTOR_DEPTH
 from sparsenet_kernels.jit import helper, index
 from sparsenet_kernels.registry import kernel
 from sparsenet_kernels.simd.sums import (
@@ -20,17 +22,16 @@ from sparsenet_kernels.simd.sums import (
     sums_store_pooled,
 )
 
-PLAIN, POOLED = "conv2d", "conv2d_pool2"
-
 POSITIONS = {
     (PLAIN, "dense"): {"wide": 10, "narrow": 4},
     (PLAIN, "pixels"): {"wide": 14, "narrow": 4},
     (POOLED, "dense"): {"wide": 5, "narrow": 1},
     (POOLED, "pixels"): {"wide": 7, "narrow": 1},
 }
-"""Outputs in a row whose sums are computed together, by operation, inputs and variant; a pooled one takes four sums.
+"""Outputs in a row whose sums are computed together, by what is fused, inputs and variant.
 
-A row of fewer outputs is computed one output at a time; the last block of a longer row overlaps its neighbour.
+A pooled output takes four sums. A row of fewer outputs is computed one output at a time; the last block of a longer
+row overlaps its neighbour.
 """
 
 USUAL_STEP = {"dense": 64, "pixels": 8}
@@ -71,14 +72,14 @@ def _lookup_sum(rows, columns):
     return lookup_sum
 
 
-def _convolution(operation, inputs, variant, summer):
+def _convolution(fused, inputs, variant, summer):
     """Make the function that convolves one sample.
 
     The sample begins at byte ``start`` of ``x``; its rows lie ``pitch`` bytes apart, its positions ``channels``.
     """
-    size = 2 if operation == POOLED else 1  # of a window of sums
-    store = sums_store_pooled if operation == POOLED else sums_store
-    together, usual_step = POSITIONS[operation, inputs][variant], USUAL_STEP[inputs]
+    size = 2 if fused == POOLED else 1  # of a window of sums
+    store = sums_store_pooled if fused == POOLED else sums_store
+    together, usual_step = POSITIONS[fused, inputs][variant], USUAL_STEP[inputs]
     sum_many, sum_one = summer(size, size * together), summer(size, size)
 
     @helper
@@ -104,13 +105,15 @@ def _convolution(operation, inputs, variant, summer):
     return convolve
 
 
-def _register_tiles(operation, variant):
-    convolve = _convolution(operation, "dense", variant, _tiles_sum)
+def _register_tiles(fused, variant):
+    convolve = _convolution(fused, "dense", variant, _tiles_sum)
 
     @kernel(
-        operation,
+        "conv2d",
+        fused=fused,
         dtype="i8",
         weights="tiles",
+        packing={"depth": VECTOR_DEPTH},
         inputs="dense",
         variant=variant,
         arguments="x u8[B, H, W, C]; " + TILES + OUT,
@@ -137,11 +140,12 @@ def _register_tiles(operation, variant):
             )
 
 
-def _register_lookup(operation, variant):
-    convolve = _convolution(operation, "dense", variant, _lookup_sum)
+def _register_lookup(fused, variant):
+    convolve = _convolution(fused, "dense", variant, _lookup_sum)
 
     @kernel(
-        operation,
+        "conv2d",
+        fused=fused,
         dtype="i8",
         weights="lookup",
         inputs="dense",
@@ -171,13 +175,15 @@ def _register_lookup(operation, variant):
             )
 
 
-def _register_pixels(operation, variant):
-    convolve = _convolution(operation, "pixels", variant, _tiles_sum)
+def _register_pixels(fused, variant):
+    convolve = _convolution(fused, "pixels", variant, _tiles_sum)
 
     @kernel(
-        operation,
+        "conv2d",
+        fused=fused,
         dtype="i8",
         weights="tiles",
+        packing={"depth": VECTOR_DEPTH},
         inputs="pixels",
         variant=variant,
         arguments="x u8[B, H, W]; " + TILES + "kernel_height int; slots u8[SH, W, 8]; " + OUT,
@@ -203,8 +209,8 @@ def _register_pixels(operation, variant):
             convolve(slots, 0, pitch, 8, indptr, offsets, offsets, weights, bias, shift, stride_y, stride_x, out, b)
 
 
-for _operation in (PLAIN, POOLED):
+for _fused in (PLAIN, POOLED):
     for _variant in ("wide", "narrow"):
-        _register_tiles(_operation, _variant)
-        _register_lookup(_operation, _variant)
-        _register_pixels(_operation, _variant)
+        _register_tiles(_fused, _variant)
+        _register_lookup(_fused, _variant)
+        _register_pixels(_fused, _variant)

@@ -5,7 +5,9 @@ convolutions are left to :mod:`sparsenet_kernels.cpu.conv2d_i8`. Ask
 :func:`sparsenet_kernels.simd.amx.amx_available` before the first call in a process.
 """
 
+from sparsenet_kernels.cpu.conv2d_arguments import PLAIN, POOLED
 from sparsenet_kernels.cpu.conv2d_tiles import convolve_plain, convolve_pooled, positions_together
+from sparsenet_kernels.formats.tiles import AMX_DEPTH
 from sparsenet_kernels.registry import kernel
 from sparsenet_kernels.simd.amx import FEATURES, tiles_configure, tiles_release
 
@@ -30,11 +32,13 @@ def fits_tiles(out: Pair, channels: int) -> bool:
     return channels > 0 and channels % 64 == 0 and min(out) >= 1
 
 
-def _register(operation, size, convolve):
+def _register(fused, size, convolve):
     @kernel(
-        operation,
+        "conv2d",
+        fused=fused,
         dtype="i8",
         weights="tiles",
+        packing={"depth": AMX_DEPTH},
         inputs="dense",
         variant="amx",
         features=FEATURES,
@@ -69,5 +73,5 @@ def _register(operation, size, convolve):
         tiles_release()
 
 
-_register("conv2d", 1, convolve_plain)
-_register("conv2d_pool2", 2, convolve_pooled)
+_register(PLAIN, 1, convolve_plain)
+_register(POOLED, 2, convolve_pooled)

@@ -8,6 +8,7 @@ process.
 
 import numpy as np
 
+from sparsenet_kernels.cpu.conv2d_arguments import POOLED
 from sparsenet_kernels.cpu.pixels_i8 import spread_pixels
 from sparsenet_kernels.formats.pixels import MOST_TILE_COLUMNS, MOST_TILE_ROWS
 from sparsenet_kernels.jit import helper
@@ -84,7 +85,8 @@ def pool_two(sums, start, pair, positions, low, high, shift, out, place):
 
 
 @kernel(
-    "conv2d_pool2",
+    "conv2d",
+    fused=POOLED,
     dtype="i8",
     weights="tiles",
     inputs="pixels",

@@ -6,6 +6,7 @@ taps of a filter's row are then neighbours in memory, and fill a row of a tile: 
 :func:`sparsenet_kernels.simd.amx.amx_available` before the first call in a process.
 """
 
+from sparsenet_kernels.cpu.conv2d_arguments import PLAIN, POOLED
 from sparsenet_kernels.cpu.conv2d_tiles import convolve_plain, convolve_pooled, positions_together
 from sparsenet_kernels.jit import helper, index
 from sparsenet_kernels.registry import kernel
@@ -65,9 +66,10 @@ def take_octets(x, start, positions, channels, tables, chosen, sets):
                 store_octets(4, sets, place, apart, x, corner + at * channels, channels, indices)
 
 
-def _register(operation, size, convolve):
+def _register(fused, size, convolve):
     @kernel(
-        operation,
+        "conv2d",
+        fused=fused,
         dtype="i8",
         weights="octets",
         inputs="dense",
@@ -109,5 +111,5 @@ def _register(operation, size, convolve):
         tiles_release()
 
 
-_register("conv2d", 1, convolve_plain)
-_register("conv2d_pool2", 2, convolve_pooled)
+_register(PLAIN, 1, convolve_plain)
+_register(POOLED, 2, convolve_pooled)

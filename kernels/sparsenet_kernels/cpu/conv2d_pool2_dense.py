@@ -14,13 +14,12 @@ another 3.9. The multiplications alone take 13.1 on that core.
 """
 
 from sparsenet_kernels.cpu.conv2d_arguments import GEOMETRY, IMAGE, POOLED
-from sparsenet_kernels.formats.panels import POOLED_PANEL_VECTORS
 from sparsenet_kernels.jit import helper
 from sparsenet_kernels.registry import kernel
 from sparsenet_kernels.simd.tile import tile_add_square, tile_from_row, tile_pooled, tile_store
 
-WINDOWS = {"wide": 1, "narrow": 1, "single": 2}
-"""Windows in a row, of four positions each, in the accumulator tile; it has as many vectors as a panel."""
+TILES = {"wide": (1, 4), "narrow": (1, 1), "single": (2, 1)}
+"""Windows in a row, of four positions each, and vectors of outputs in the accumulator tile."""
 
 
 def _sum_windows(windows, vectors):
@@ -44,14 +43,16 @@ def _sum_windows(windows, vectors):
 
 
 def _dense(variant):
-    windows, vectors = WINDOWS[variant], POOLED_PANEL_VECTORS[variant]
+    windows, vectors = TILES[variant]
     sum_many, sum_one = _sum_windows(windows, vectors), _sum_windows(1, vectors)
 
     @kernel(
-        POOLED,
+        "conv2d",
+        fused=POOLED,
         weights="dense",
         inputs="dense",
         variant=variant,
+        packing={"vectors": vectors},
         arguments=IMAGE + "weights f32[G, P, T, L]; bias f32[G, PL]; " + GEOMETRY + "; out f32[B, OH, OW, N]",
     )
     def conv2d_pool2_f32_dense_dense(
@@ -96,5 +97,5 @@ def _dense(variant):
     return conv2d_pool2_f32_dense_dense
 
 
-for _variant in WINDOWS:
+for _variant in TILES:
     _dense(_variant)

@@ -56,6 +56,7 @@ def kth_largest(keys, place, n, k):
 
 @kernel(
     "kwta",
+    reference="k_winners",
     arguments="x f32[B, R, C]; factor f32[C]; keys i32[C16]; columns i32[B, R, K]; values f32[B, R, K]",
 )
 def kwta_f32(x, factor, keys, columns, values):
@@ -90,7 +91,11 @@ def kwta_f32(x, factor, keys, columns, values):
             write_first_tied(x, start, keys, 0, channels, k, threshold, columns, values, row * k)
 
 
-@kernel("kwta_map", arguments="x f32[B, R, C]; factor f32[RC]; keys i32[RC16]; k int; out f32[B, R, C]")
+@kernel(
+    "kwta_map",
+    reference="k_winners_all",
+    arguments="x f32[B, R, C]; factor f32[RC]; keys i32[RC16]; k int; out f32[B, R, C]",
+)
 def kwta_map_f32(x, factor, keys, k, out):
     """Keep the k largest of all R * C values of a sample, set the others to zero.
 

@@ -183,6 +183,7 @@ def list_uneven_row(x, row, factor, limit, columns, values):
 @kernel(
     "kwta",
     variant="lanes",
+    reference="k_winners",
     arguments="""
         x f32[B, R, C]; factor f32[C]; ranks f32[80, 16]; limits f32[64]; columns i32[B, R, K]; values f32[B, R, K]
     """,

@@ -29,7 +29,7 @@ TILES = {"wide": (6, 4), "narrow": (3, 2), "single": (8, 1)}
 def _dense(variant):
     rows, vectors = TILES[variant]
 
-    @kernel("linear", weights="dense", inputs="dense", variant=variant, arguments=DENSE)
+    @kernel("linear", weights="dense", inputs="dense", variant=variant, packing={"vectors": vectors}, arguments=DENSE)
     def linear_f32_dense_dense(x, weights, bias, out):
         """Multiply dense weights by dense inputs.
 
@@ -69,7 +69,14 @@ def _dense(variant):
 def _dense_active(variant):
     vectors = TILES[variant][1]
 
-    @kernel("linear", weights="dense", inputs="active", variant=variant, arguments=DENSE_ACTIVE)
+    @kernel(
+        "linear",
+        weights="dense",
+        inputs="active",
+        variant=variant,
+        packing={"vectors": vectors},
+        arguments=DENSE_ACTIVE,
+    )
     def linear_f32_dense_active(columns, values, weights, bias, out):
         """Add, for each active input, its whole row of a panel.
 

@@ -5,6 +5,7 @@ Ask :func:`sparsenet_kernels.simd.amx.amx_available` before the first call in a 
 
 from sparsenet_kernels.cpu.linear_i8 import finish
 from sparsenet_kernels.cpu.tile_sums import MOST_BLOCKS, sum_tiles
+from sparsenet_kernels.formats.tiles import AMX_DEPTH
 from sparsenet_kernels.jit import helper, index
 from sparsenet_kernels.registry import kernel
 from sparsenet_kernels.simd.amx import FEATURES, tiles_configure, tiles_release
@@ -24,6 +25,7 @@ def finish_samples(sums, count, scale, bias, n, out, b):
     weights="tiles",
     inputs="dense",
     variant="amx",
+    packing={"depth": AMX_DEPTH},
     features=FEATURES,
     arguments="""
         x u8[B, D]; indptr i32[P1]; columns i32[Z]; weights i8[Z, D4, L, F]; scale f32[N16]; bias f32[N16];

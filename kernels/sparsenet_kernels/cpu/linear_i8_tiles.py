@@ -8,6 +8,7 @@ scatters its sums: it wins where the weights come from beyond the second-level c
 import numpy as np
 
 from sparsenet_kernels.cpu.linear_i8 import finish
+from sparsenet_kernels.formats.tiles import VECTOR_DEPTH
 from sparsenet_kernels.jit import helper, index
 from sparsenet_kernels.registry import kernel
 from sparsenet_kernels.simd.bytes import dot4, load_i8, repeat4
@@ -44,6 +45,7 @@ def _register(variant):
         weights="tiles",
         inputs="dense",
         variant=variant,
+        packing={"depth": VECTOR_DEPTH},
         arguments="""
             x u8[B, D]; indptr i32[P1]; columns i32[Z]; weights i8[Z, D4, L, F]; scale f32[N16]; bias f32[N16];
             sums i32[S]; out f32[B, N]

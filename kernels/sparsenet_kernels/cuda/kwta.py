@@ -117,7 +117,7 @@ def threshold_of(x, factor, b, start, n, channels, k, counts):
     return prefix, equal, wanted
 
 
-@kernel("kwta", arguments=WINNERS, blocks="B R", threads="C")
+@kernel("kwta", reference="k_winners", arguments=WINNERS, blocks="B R", threads="C")
 def kwta_f32(x, factor, columns, values):
     """Select the K largest of the C values at each position and list them.
 
@@ -163,7 +163,7 @@ def is_above(value, scale, other, other_scale, is_first):
     return exact > other_exact or (exact == other_exact and is_first)
 
 
-@kernel("kwta", variant="ranked", arguments=WINNERS, blocks="B R", threads="C")
+@kernel("kwta", variant="ranked", reference="k_winners", arguments=WINNERS, blocks="B R", threads="C")
 def kwta_f32__ranked(x, factor, columns, values):
     """Select the K largest of the C values at each position and list them, by counting who beats each.
 
@@ -201,7 +201,13 @@ def kwta_f32__ranked(x, factor, columns, values):
         cuda.syncthreads()
 
 
-@kernel("kwta_map", arguments="x f32[B, R, C]; factor f32[RC]; k int; out f32[B, R, C]", blocks="B", threads="RC")
+@kernel(
+    "kwta_map",
+    reference="k_winners_all",
+    arguments="x f32[B, R, C]; factor f32[RC]; k int; out f32[B, R, C]",
+    blocks="B",
+    threads="RC",
+)
 def kwta_map_f32(x, factor, k, out):
     """Keep the k largest of all R * C values of a sample, set the others to zero.
 

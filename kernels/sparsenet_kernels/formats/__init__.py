@@ -28,15 +28,16 @@ from .csr import Csr, pack_csr, pack_csr_conv2d, unpack_csr, validate_csr
 from .lookup import Lookup, pack_lookup, unpack_lookup, validate_lookup
 from .octets import Octets, octet_offsets, pack_octets, unpack_octets, validate_octets
 from .padded_sums import PaddedSums
-from .panels import PANEL_VECTORS, pack_panels, pack_panels_conv2d, panel_vectors
+from .panels import PANEL_VECTORS, pack_panels, pack_panels_conv2d
 from .pixels import pack_slots, slot_rows, spread_pixels_weight
 from .planes import Planes
-from .tiles import TILE_DEPTH, Tiles, output_blocks, pack_tiles, unpack_tiles, validate_tiles
+from .tiles import AMX_DEPTH, VECTOR_DEPTH, Tiles, output_blocks, pack_tiles, unpack_tiles, validate_tiles
 from .tiles_conv2d import pack_bias, pack_lookup_conv2d, pack_tiles_conv2d, padded_conv2d_matrix, tap_offsets
 
 __all__ = [
+    "AMX_DEPTH",
     "PANEL_VECTORS",
-    "TILE_DEPTH",
+    "VECTOR_DEPTH",
     "Blocks",
     "Blocks4x16",
     "Complementary",
@@ -73,7 +74,6 @@ __all__ = [
     "pack_tiles_conv2d",
     "padded_conv2d_matrix",
     "padded_to_tiles",
-    "panel_vectors",
     "slot_rows",
     "spread_pixels_weight",
     "tap_offsets",

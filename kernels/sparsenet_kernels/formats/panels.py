@@ -6,36 +6,19 @@
     n=1      .   .            d=1   .  .  .  .  .         d=1   .  .  0  0  0
      …
 
-L is 16 numbers, one vector, times the vectors of a kernel's tile. The last panel ends in zeros, and so does the bias.
+L is 16 numbers, one vector, times the vectors of a kernel's tile, which its record states as ``packing``. The last
+panel ends in zeros, and so does the bias.
 """
 
 import numpy as np
 from numpy.typing import NDArray
 
-PANEL_VECTORS = {"wide": 4, "narrow": 2, "single": 1}
-"""Vectors of 16 outputs in a panel, by the variant of the kernel that reads it."""
-
-POOLED_PANEL_VECTORS = {"wide": 4, "narrow": 1, "single": 1}
-"""The same for the dense convolution that pools: the sums of four positions must stay in registers."""
-
-
-def panel_vectors(kernel: str) -> int:
-    """Return the vectors of 16 outputs in a panel that a kernel reads, by the kernel's name.
-
-    Kernels of other variants must take any, and get two.
-
-    Examples
-    --------
-    >>> panel_vectors("linear_f32_dense_dense__wide"), panel_vectors("conv2d_pool2_f32_dense_dense__narrow")
-    (4, 1)
-    """
-    name, _, variant = kernel.partition("__")
-    vectors = POOLED_PANEL_VECTORS if name == "conv2d_pool2_f32_dense_dense" else PANEL_VECTORS
-    return vectors.get(variant, 2)
+PANEL_VECTORS = 2
+"""Vectors of 16 outputs in a panel for kernels whose record asks for no other number; those must take any."""
 
 
 def pack_panels(
-    matrices: NDArray[np.float32], bias: NDArray[np.float32] | None, vectors: int
+    matrices: NDArray[np.float32], bias: NDArray[np.float32] | None, vectors: int = PANEL_VECTORS
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Lay the weights of each group of outputs out in panels.
 
@@ -46,7 +29,7 @@ def pack_panels(
     bias : (G * N,) float32, optional
         Zeros when left out.
     vectors : int
-        Vectors of 16 outputs in a panel; see :data:`PANEL_VECTORS`.
+        Vectors of 16 outputs in a panel, as a kernel's ``packing`` says.
 
     Returns
     -------
@@ -72,7 +55,7 @@ def pack_panels(
 
 
 def pack_panels_conv2d(
-    weight: NDArray[np.float32], bias: NDArray[np.float32] | None, groups: int, vectors: int
+    weight: NDArray[np.float32], bias: NDArray[np.float32] | None, groups: int, vectors: int = PANEL_VECTORS
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Lay filters out in panels; the taps of one group are numbered (ky * kw + kx) * C / G + c.
 
@@ -84,7 +67,7 @@ def pack_panels_conv2d(
     groups : int
         The number of groups G.
     vectors : int
-        Vectors of 16 outputs in a panel; see :data:`PANEL_VECTORS`.
+        Vectors of 16 outputs in a panel, as a kernel's ``packing`` says.
 
     Returns
     -------

@@ -27,8 +27,8 @@ from .shown import shown
 TILE_OUTPUTS = 16
 """Outputs of a tile: the 32-bit sums of one vector register."""
 
-TILE_DEPTH = {"wide": 4, "narrow": 4, "amx": 64}
-"""Inputs of a tile, by the variant of the kernel that reads it."""
+VECTOR_DEPTH, AMX_DEPTH = 4, 64
+"""Inputs of a tile: as many as one byte product of vector registers takes, and as one of AMX."""
 
 CHANNEL_PADDING = 64
 """Bytes that the channels of an eight-bit image are padded to a multiple of."""

@@ -8,44 +8,44 @@ Every compiled kernel has a twin here, and is tested against it. The rules of th
 * a function reads like its formula, which its docstring states beside the table of shapes.
 
 Letters: B batch, C channels, H W height and width, D inputs, N outputs, K active inputs, R rows per sample, G groups.
+
+The public functions of every module of this package are names of the package; a new module is named nowhere else. A
+module whose name begins with an underscore serves the others.
 """
 
-from .compact import compact, expand, flatten_active
-from .conv2d import conv2d, conv2d_shape
-from .conv2d_pool2 import conv2d_pool2
-from .elementwise import add, affine, batch_norm, concat, log_softmax, relu, softmax, watch
-from .integer import conv2d_i8, dequantize, k_winners_i8, linear_i8, quantize, requantize
-from .kwta import k_winners, k_winners_all, k_winners_channels
-from .linear import linear
-from .pool import avg_pool2d, global_avg_pool2d, max_pool2d, pool_shape
+from collections.abc import Callable, Iterator
+from importlib import import_module
+from inspect import isfunction
+from pkgutil import iter_modules
+from typing import TYPE_CHECKING, Any
 
-__all__ = [
-    "add",
-    "affine",
-    "avg_pool2d",
-    "batch_norm",
-    "compact",
-    "concat",
-    "conv2d",
-    "conv2d_i8",
-    "conv2d_pool2",
-    "conv2d_shape",
-    "dequantize",
-    "expand",
-    "flatten_active",
-    "global_avg_pool2d",
-    "k_winners",
-    "k_winners_all",
-    "k_winners_channels",
-    "k_winners_i8",
-    "linear",
-    "linear_i8",
-    "log_softmax",
-    "max_pool2d",
-    "pool_shape",
-    "quantize",
-    "relu",
-    "requantize",
-    "softmax",
-    "watch",
-]
+if TYPE_CHECKING:  # precise types where they are wanted; a module left out is callable all the same
+    from .compact import *  # noqa: F403
+    from .conv2d import *  # noqa: F403
+    from .conv2d_pool2 import *  # noqa: F403
+    from .elementwise import *  # noqa: F403
+    from .integer import *  # noqa: F403
+    from .kwta import *  # noqa: F403
+    from .linear import *  # noqa: F403
+    from .pool import *  # noqa: F403
+
+
+def _functions() -> Iterator[tuple[str, Callable[..., Any]]]:
+    """Yield the public functions of all modules by name."""
+    for found in iter_modules(__spec__.submodule_search_locations):
+        if found.name.startswith("_"):
+            continue
+        module = import_module(f"{__name__}.{found.name}")
+        for name, value in vars(module).items():
+            if isfunction(value) and value.__module__ == module.__name__ and not name.startswith("_"):
+                yield name, value
+
+
+_FUNCTIONS = dict(_functions())
+globals().update(_FUNCTIONS)  # a function takes the place of a module of its name
+__all__ = sorted(_FUNCTIONS)
+
+
+def __getattr__(name: str) -> Any:
+    """Say that a name is missing; type checkers read here that names come of themselves."""
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

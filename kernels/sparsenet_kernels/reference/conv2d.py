@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .windows import Pair, taps, window_places
+from ._windows import Pair, taps, window_places
 
 
 def conv2d_shape(

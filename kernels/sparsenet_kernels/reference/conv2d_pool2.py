@@ -3,9 +3,9 @@
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ._windows import Pair
 from .conv2d import conv2d
 from .pool import max_pool2d
-from .windows import Pair
 
 
 def conv2d_pool2(

@@ -8,8 +8,8 @@ what it means for floats; float64 holds every byte.
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ._windows import Pair, taps, window_places
 from .kwta import k_winners
-from .windows import Pair, taps, window_places
 
 Integers = NDArray[np.int64]
 

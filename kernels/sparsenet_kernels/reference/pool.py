@@ -5,7 +5,7 @@ from functools import reduce
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .windows import Pair, taps, window_places
+from ._windows import Pair, taps, window_places
 
 
 def pool_shape(size: Pair, kernel: Pair, stride: Pair, padding: Pair = (0, 0)) -> Pair:

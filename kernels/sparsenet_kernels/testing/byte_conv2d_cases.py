@@ -13,7 +13,6 @@ from sparsenet_kernels.cpu.tile_sums import TILE_SUMS
 from sparsenet_kernels.formats.bytes import padded_size
 from sparsenet_kernels.formats.octets import octet_offsets, pack_octets
 from sparsenet_kernels.formats.pixels import SLOT_BYTES, pack_slots, slot_rows, spread_pixels_weight
-from sparsenet_kernels.formats.tiles import TILE_DEPTH
 from sparsenet_kernels.formats.tiles_conv2d import pack_bias, pack_lookup_conv2d, pack_tiles_conv2d, tap_offsets
 from sparsenet_kernels.registry import Kernel
 from sparsenet_kernels.testing.byte_cases import BYTES, Bytes, byte_numbers
@@ -86,7 +85,7 @@ def byte_conv2d_edges(kernel: Kernel) -> Mapping[str, ByteConv2dProblem]:
 
 def byte_conv2d_sized(kernel: Kernel, sizes: Mapping[str, int]) -> ByteConv2dProblem:
     """Return a convolution of B images with C channels to H rows of W positions of N outputs, before pooling."""
-    of_window = 2 if kernel.operation == "conv2d_pool2" else 1
+    of_window = 2 if kernel.fused == "pool2" else 1
     size = (of_window * sizes["H"], of_window * (sizes["W"] + 3))
     return _fitted(
         kernel, replace(PLAIN, samples=sizes["B"], channels=sizes["C"], outputs=sizes["N"], size=size, kernel=(2, 2))
@@ -146,7 +145,7 @@ def _strided_edges(kernel: Kernel) -> Mapping[str, ByteConv2dProblem]:
         "two outputs in a row": replace(PLAIN, size=(3, 2)),
         "three outputs in a row": replace(PLAIN, size=(2, 3)),
     }
-    if kernel.operation == "conv2d":
+    if not kernel.fused:
         edges["one output"] = replace(PLAIN, size=(1, 1))
     if kernel.inputs == "dense":
         edges["dilation"] = replace(PLAIN, dilation=(2, 3), size=(4, 5))
@@ -209,7 +208,7 @@ def _expected(
     """Return the outputs channels last, with zeros in the channels that pad them."""
     settings = {"stride": problem.stride, "dilation": problem.dilation, "groups": problem.groups}
     out = reference.conv2d_i8(x, weight, bias, problem.shift, **settings).astype(np.float64)
-    if kernel.operation == "conv2d_pool2":
+    if kernel.fused == "pool2":
         out = reference.max_pool2d(out, (2, 2), (2, 2))
     wide = np.zeros((len(out), *out.shape[2:], padded_size(problem.outputs, 64)))
     wide[..., : problem.outputs] = np.moveaxis(out, 1, -1)
@@ -224,7 +223,7 @@ def _channels_last(kernel: Kernel, x: Bytes) -> Bytes:
 
 
 def _memory_channels(kernel: Kernel, channels: int) -> int:
-    return padded_size(channels, TILE_DEPTH[kernel.variant] if kernel.weights == "tiles" else 64)
+    return padded_size(channels, kernel.packing.get("depth", 64))
 
 
 def _window_arguments(kernel: Kernel, problem: ByteConv2dProblem, weight: Weights) -> dict[str, Argument]:
@@ -236,7 +235,7 @@ def _window_arguments(kernel: Kernel, problem: ByteConv2dProblem, weight: Weight
         lookup = pack_lookup_conv2d(weight, channels, problem.groups)
         offsets = tap_offsets(lookup.offsets, *where)
         return {"indptr": lookup.indptr, "offsets": offsets, "indices": lookup.indices, "weights": lookup.weights}
-    tiles = pack_tiles_conv2d(weight, channels, TILE_DEPTH[kernel.variant], problem.groups)
+    tiles = pack_tiles_conv2d(weight, channels, groups=problem.groups, **kernel.packing)
     return {"indptr": tiles.indptr, "offsets": tap_offsets(tiles.columns, *where), "weights": tiles.weights}
 
 
@@ -256,7 +255,7 @@ def _pixel_arguments(kernel: Kernel, problem: ByteConv2dProblem, weight: Weights
     own: dict[str, Argument] = {"kernel_height": kernel_height, "slots": slots}
     if kernel.variant == "amx":
         return own | {"weights": pack_slots(weight)}
-    tiles = pack_tiles_conv2d(spread_pixels_weight(weight), SLOT_BYTES, TILE_DEPTH[kernel.variant])
+    tiles = pack_tiles_conv2d(spread_pixels_weight(weight), SLOT_BYTES, **kernel.packing)
     offsets = tap_offsets(tiles.columns, SLOT_BYTES, kernel_width, width)
     return own | {"indptr": tiles.indptr, "offsets": offsets, "weights": tiles.weights}
 

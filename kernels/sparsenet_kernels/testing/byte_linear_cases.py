@@ -11,7 +11,6 @@ from sparsenet_kernels import reference
 from sparsenet_kernels.cpu.linear_i8_tiles import TOTALS
 from sparsenet_kernels.cpu.tile_sums import TILE_SUMS
 from sparsenet_kernels.formats import (
-    TILE_DEPTH,
     pack_blocks4x16,
     pack_dense_i8,
     pack_lookup,
@@ -172,7 +171,7 @@ def _blocks(weight: NDArray[np.int8], mask: NDArray[np.bool_] | None) -> tuple[A
 
 
 def _tiles(kernel: Kernel, weight: NDArray[np.int8]) -> tuple[Arrays, Arrays]:
-    packed = pack_tiles(weight, TILE_DEPTH[kernel.variant])
+    packed = pack_tiles(weight, **kernel.packing)
     arrays: Arrays = {name: getattr(packed, name) for name in ("indptr", "columns", "weights")}
     return arrays, {"sums": leftovers((TILE_SUMS if kernel.variant == "amx" else TOTALS,), np.int32)}
 

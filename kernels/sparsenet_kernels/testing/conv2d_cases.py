@@ -17,7 +17,6 @@ from sparsenet_kernels.formats import (
     pack_csc_conv2d,
     pack_csr_conv2d,
     pack_panels_conv2d,
-    panel_vectors,
 )
 from sparsenet_kernels.registry import Kernel
 from sparsenet_kernels.testing.activity import Activity, active_rows
@@ -140,7 +139,7 @@ def _group_edges(grouped: Conv2dProblem) -> dict[str, Conv2dProblem]:
 
 def conv2d_sized(kernel: Kernel, sizes: Mapping[str, int]) -> Conv2dProblem:
     """Return a convolution of B images with C channels, half of them active, to H rows of W positions of N outputs."""
-    of_window = 2 if kernel.operation == "conv2d_pool2" else 1
+    of_window = 2 if kernel.fused == "pool2" else 1
     size = (of_window * sizes["H"] + 1, of_window * sizes["W"] + 1)
     active = Activity(sizes["C"] // 2 + 1)
     problem = Conv2dProblem(sizes["B"], size, sizes["C"], sizes["N"], (2, 2), density=0.5, activity=active)
@@ -177,12 +176,12 @@ def conv2d_problems(draw: Callable, kernel: Kernel) -> Conv2dProblem:
 
 def _fitted(kernel: Kernel, problem: Conv2dProblem) -> Conv2dProblem:
     """Pool where the kernel does."""
-    return replace(problem, pooled=kernel.operation == "conv2d_pool2")
+    return replace(problem, pooled=kernel.fused == "pool2")
 
 
 def _too_small(kernel: Kernel, problem: Conv2dProblem) -> bool:
     """Tell whether the output has no window to pool."""
-    return kernel.operation == "conv2d_pool2" and min(problem.out) < 2
+    return kernel.fused == "pool2" and min(problem.out) < 2
 
 
 def conv2d_case(kernel: Kernel, problem: Conv2dProblem) -> Case:
@@ -269,7 +268,7 @@ Packed = tuple[dict[str, Argument], dict[str, Argument]]
 
 
 def _dense(kernel: Kernel, problem: Conv2dProblem, drawn: Drawn) -> Packed:
-    panels, bias = pack_panels_conv2d(drawn.weight, drawn.bias, problem.groups, panel_vectors(kernel.name))
+    panels, bias = pack_panels_conv2d(drawn.weight, drawn.bias, problem.groups, **kernel.packing)
     positions = prod(problem.summed)
     return {"weights": panels, "bias": bias}, {"sums": leftovers((positions * panels.shape[-1],))}
 

@@ -14,7 +14,6 @@ from sparsenet_kernels.formats import (
     pack_csc,
     pack_csr,
     pack_panels,
-    panel_vectors,
 )
 from sparsenet_kernels.registry import Kernel
 from sparsenet_kernels.testing.activity import Activity, active_rows
@@ -122,7 +121,7 @@ Mask = NDArray[np.bool_] | None
 
 
 def _panels(kernel: Kernel, weight: Floats, bias: Floats, mask: Mask) -> dict[str, Argument]:
-    panels, padded = pack_panels(weight[None], bias, panel_vectors(kernel.name))
+    panels, padded = pack_panels(weight[None], bias, **kernel.packing)
     return {"weights": panels[0], "bias": padded[0]}
 
 

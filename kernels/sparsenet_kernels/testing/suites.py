@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from hypothesis import strategies as st
 
-from sparsenet_kernels.registry import Kernel
+from sparsenet_kernels.registry import Kernel, base_name
 from sparsenet_kernels.testing import (
     byte_cases,
     byte_conv2d_cases,
@@ -145,9 +145,9 @@ def suite_of(kernel: Kernel) -> Suite:
     ValueError
         When there is none: the operation, or the format of the weights, is not one of this package's.
     """
-    if kernel.reference is not None:
+    name = base_name(kernel.fused_operation, kernel.dtype)
+    if kernel.reference is not None and not (kernel.bundled and name in SUITES):
         return OWN
-    name = f"{kernel.operation}_{kernel.dtype}"
     if name not in SUITES:
         raise ValueError(
             f"expected one of the operations {', '.join(SUITES)}, or a kernel registered with its reference=, got "

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from sparsenet.bench.studies.published import DAY_S, LIFETIME_S
 from sparsenet.bench.studies.rapl import POWERCAP, Counters, find_counters
 from sparsenet.errors import SparsenetError
-from sparsenet.explain.published import DAY_S, LIFETIME_S
 from sparsenet.timing import Clock, repeat_until
 
 if TYPE_CHECKING:

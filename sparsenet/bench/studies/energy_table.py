@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from sparsenet.bench.studies.energy import COUNTED, ESTIMATED, Energy
-from sparsenet.explain.published import DAY_S, FIGURES, LIFETIME_S, Figure
+from sparsenet.bench.studies.published import DAY_S, FIGURES, LIFETIME_S, Figure
 from sparsenet.machine.summary import here_line
 from sparsenet.table_style import fitted, ruled
 from sparsenet.tables import HTML_WIDTH, printable

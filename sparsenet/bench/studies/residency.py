@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from sparsenet.bench.studies.cache_timing import Condition, FloatArray, Words, displacer, here_conditions, ticks_per_s
 from sparsenet.bench.studies.residency_layers import Subject, check_sizes, layers_of
 from sparsenet.errors import SparsenetError
-from sparsenet.explain.cache_timing import Condition, FloatArray, Words, displacer, here_conditions, ticks_per_s
 from sparsenet.machine.cores import usable_cores
 from sparsenet.machine.facts import Machine, machine
 from sparsenet.machine.memory import Memory, memory

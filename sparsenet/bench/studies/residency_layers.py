@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from sparsenet.bench.studies.cache_timing import FloatArray
 from sparsenet.errors import SparsenetError
-from sparsenet.explain.cache_timing import FloatArray
 from sparsenet.graph.network import Network
 from sparsenet.layers import Linear
 from sparsenet.machine.available import available_bytes

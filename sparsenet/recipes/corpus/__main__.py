@@ -1,4 +1,4 @@
-"""``python -m sparsenet.recipes.corpus --out FOLDER``: make the corpus, showing how far it is."""
+"""``python -m sparsenet.recipes.corpus --out FOLDER``: make the corpus, and show progress."""
 
 import argparse
 import os

@@ -1,4 +1,4 @@
-"""Make the corpus: plan who says what, speak, record, and write down which file belongs to which split.
+"""Make the corpus: plan who says what, speak, record, and list which file belongs to which split.
 
 root/
     seven/3c8e322c_nohash_0.wav      16 kHz, 16 bits, one channel, exactly one second
@@ -42,7 +42,7 @@ _Task = tuple[Voice, str]
 
 @dataclass(frozen=True)
 class CorpusReport:
-    """What a run made of a corpus, and what it could not make.
+    """What one run added to a corpus, and what it could not make.
 
     Attributes
     ----------
@@ -64,7 +64,7 @@ class CorpusReport:
 
 @dataclass(frozen=True, eq=False)
 class _Studio:
-    """What all utterances share."""
+    """What the tasks of all utterances share."""
 
     root: Path
     seed: int
@@ -132,7 +132,7 @@ def make_corpus(
     heard = [voice for voice in planned if voice.engine in installed]
     studio = _Studio(root, seed, _noises(root / NOISE_FOLDER, seed, installed), installed)
     tasks = [(voice, word) for voice in heard for word in words]
-    random.Random(0).shuffle(tasks)  # slow synthesizers all along, so that the time left can be told
+    random.Random(0).shuffle(tasks)  # slow synthesizers spread evenly, so that progress predicts the time left
     written = _record_all(studio, tasks, jobs, progress)
     clips = _write_lists(root, [*VOICES, *heard])
     silent = [f"{voice.engine} {voice.name} said nothing; is this voice installed?" for voice in heard]
@@ -155,7 +155,7 @@ def _planned(voices: Sequence[Voice], scale: float) -> list[Voice]:
 
 
 def _check_words(words: Sequence[str]) -> None:
-    """Refuse what is no word: words become names of folders, and part of what synthesizers are told."""
+    """Refuse anything but plain letters: words become names of folders, and part of the synthesizers' commands."""
     strange = [word for word in words if not re.fullmatch("[a-z]+", word)]
     if strange or not words:
         raise SparsenetError(

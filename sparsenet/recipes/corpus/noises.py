@@ -1,4 +1,4 @@
-"""Noises without words: what is behind the utterances, and what a network should call silence."""
+"""Make noises without words: the background of utterances, and the clips that a network must call silence."""
 
 from __future__ import annotations
 

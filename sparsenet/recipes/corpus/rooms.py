@@ -1,4 +1,4 @@
-"""From a dry synthetic voice to a plausible recording: a room, a microphone, a place in the second, a noise."""
+"""Turn a dry synthetic voice into a plausible recording: add a room, a microphone, a place in the second, and noise."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The six synthesizers: whether each is installed, and how to get it."""
+"""The six speech synthesizers: whether each is installed, and how to install it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who speaks: the voices of the corpus, and the split each belongs to."""
+"""The voices of the corpus, and the split to which each belongs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How much was right, and between which bounds the share probably lies."""
+"""Accuracy: the share of right answers, and its confidence interval."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ NORMAL_95 = 1.959963984540054
 
 @dataclass(frozen=True)
 class Accuracy:
-    """How many samples were right.
+    """The number of right answers among some samples.
 
     Parameters
     ----------
@@ -39,7 +39,7 @@ class Accuracy:
         return wilson(self.right, self.samples)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return what a network's details say of it."""
+        """Return the accuracy as a network's details hold it."""
         return {
             "share_right": round(self.share, 4),
             "samples": self.samples,
@@ -48,7 +48,7 @@ class Accuracy:
 
 
 def accuracy(answers: ArrayLike, classes: ArrayLike) -> Accuracy:
-    """Count the answers that are the class wanted.
+    """Count the answers that equal the expected class.
 
     Examples
     --------

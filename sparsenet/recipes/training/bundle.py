@@ -1,4 +1,4 @@
-"""The networks that ship, made of the study's last runs: their files, and the cards that say what they are.
+"""Make the networks that ship from the study's last runs: their files, and the details that describe them.
 
 spoken-digits.safetensors           final-winners, rounded to 8 bits
 spoken-digits-float32.safetensors   final-winners
@@ -57,7 +57,7 @@ def bundle(
     to: Path,
     tell: Callable[[str], object] = lambda said: None,
 ) -> None:
-    """Write the networks that ship, and what tests hold them to.
+    """Write the networks that ship, and the answers that the tests expect of them.
 
     Parameters
     ----------
@@ -107,7 +107,7 @@ def bundle(
 def _card(
     title: str, row: RunResult, folds: Sequence[RunResult], arithmetic: str, people: Sequence[str]
 ) -> dict[str, Any]:
-    """Say what a network is, how it was made, how good it is, and where it ends."""
+    """Describe a network: its task, its training, its accuracy, and its limits."""
     data = DATA.format(people=f"{len(people)} people ({', '.join(people)})")
     return {
         "title": title,
@@ -137,7 +137,7 @@ def _voices(row: RunResult, arithmetic: str) -> list[dict[str, Any]]:
 
 
 def _held_out(folds: Sequence[RunResult], arithmetic: str) -> list[dict[str, Any]]:
-    """Pool the folds, and list each: other networks of the same kind, each tested on the one person it never heard."""
+    """Pool the folds and list each: a network of the same kind, tested on a person whose recordings it never saw."""
     shares = {row.run.recipe.held_out[0]: row.accuracy("person", arithmetic) for row in folds}
     known = {who: share for who, share in shares.items() if share is not None}
     if not known:

@@ -1,7 +1,7 @@
-"""What a training sees in an epoch, and on what it is measured.
+"""Choose the clips of each epoch, and the clips that measure a network.
 
-An epoch has every clip of a digit once, in a random view, some clips of other words and some of noise. What measures a
-network are clean views, of the speakers of other splits or of the people who were held out.
+An epoch has every clip of a digit once, in a random view, some clips of other words and some of noise. A network is
+measured on clean views: of the speakers of other splits, or of the people who were held out.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ Classes = NDArray[np.int64]
 SILENCE, UNKNOWN = LABELS.index("silence"), LABELS.index("unknown")
 
 MEASURED_UNKNOWN, MEASURED_SILENCE = 1 / 12, 1 / 10
-"""Of all clips of other words, so many measure a network; of noise, so many for each other clip. Digits dominate."""
+"""The share of other words' clips that measure a network, and noise clips for each of the others. Most are digits."""
 
 CALIBRATION_CLIPS = 512
 WIDEST_BAND = 5
@@ -51,7 +51,7 @@ class Samples:
 
 @dataclass(frozen=True, eq=False)
 class TrainingData:
-    """All that epochs are drawn from: (n, 1 + views, bands, frames) uint8 of words, (m, bands, frames) of noise."""
+    """All clips for epochs: (n, 1 + views, bands, frames) uint8 of words, (m, bands, frames) uint8 of noise."""
 
     images: Bytes
     classes: Classes

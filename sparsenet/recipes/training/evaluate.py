@@ -1,4 +1,4 @@
-"""Measuring a trained network: as it was trained, as it was exported, and rounded to 8 bits in the engine."""
+"""Measure a trained network: as a torch module, as an exported network, and rounded to 8 bits in the engine."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ BATCH = 64
 
 @dataclass(frozen=True, eq=False)
 class Measured:
-    """A network rounded to 8 bits, and what was found out about it.
+    """A network rounded to 8 bits, with its measured accuracies.
 
     Attributes
     ----------
@@ -104,7 +104,7 @@ def _features(samples: Samples) -> Floats:
 
 
 def _engine(network: Network) -> Engine:
-    """Compile by prediction: what is measured here is answers, on a machine that trains other networks meanwhile."""
+    """Compile without timing kernels: only answers are measured here, and other trainings keep the machine busy."""
     return compile_network(network, batch=BATCH, threads=1, planner="predict", progress=False)
 
 

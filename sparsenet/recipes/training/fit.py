@@ -1,4 +1,4 @@
-"""The training loop: seeded, with a checkpoint that a later call goes on from as if it had never stopped."""
+"""The training loop. It is seeded; continued from a checkpoint it gives the same results as without interruption."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ CHECKPOINT = "checkpoint.pt"
 """Written after each epoch: 30 MB of a dense network, 2 of a sparse one."""
 
 ROUNDED_STEPS = 0.03
-"""The first step size of the rounded epochs, over the highest of those before."""
+"""The first learning rate of the rounded epochs, divided by the highest one before them."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class Trained:
 
 @dataclass(eq=False)
 class _Training:
-    """What changes while a network is trained."""
+    """The state of a training."""
 
     recipe: Recipe
     model: nn.Sequential
@@ -109,9 +109,9 @@ def fit_rounded(
     teachers: tuple[Network, ...] = (),
     tell: Callable[[Epoch], object] = lambda epoch: None,
 ) -> Trained:
-    """Train some more, with rounding to 8 bits in the forward pass, as the recipe's ``rounded_epochs`` has it.
+    """Train for the recipe's ``rounded_epochs`` more, with rounding to 8 bits in the forward pass.
 
-    Few epochs, made in one go: there is no checkpoint of them.
+    These few epochs have no checkpoint.
 
     Parameters
     ----------
@@ -133,7 +133,7 @@ def fit_rounded(
     steps = recipe.rounded_epochs * (len(epoch_of(data, recipe, 0)) // recipe.batch)
     optimizer = torch.optim.AdamW(model.parameters(), lr=recipe.learning_rate * ROUNDED_STEPS, weight_decay=0.0)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
-    # bfloat16 has no more bits than the bytes that are imitated
+    # bfloat16 would add a rounding error as large as that of the bytes that are imitated
     exact = replace(recipe, bfloat16=False)
     training = _Training(exact, model, optimizer, schedule, [as_module(teacher) for teacher in teachers], [])
     for epoch in range(recipe.epochs, recipe.epochs + recipe.rounded_epochs):
@@ -151,7 +151,7 @@ def _begun(recipe: Recipe, data: TrainingData, teachers: tuple[Network, ...]) ->
     optimizer = torch.optim.AdamW(
         model.parameters(), lr=recipe.learning_rate, weight_decay=recipe.weight_decay, fused=True
     )
-    # one more than are made: the last step of the schedule would be a step size of zero
+    # one step more than are made, since the last step of the schedule has a learning rate of zero
     schedule = torch.optim.lr_scheduler.OneCycleLR(
         optimizer, recipe.learning_rate, total_steps=recipe.epochs * steps + 1, pct_start=recipe.warm_up
     )

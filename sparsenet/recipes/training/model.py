@@ -30,13 +30,13 @@ from sparsenet.speech.dataset import LABELS
 __all__ = ["as_module", "as_network", "build_model", "masks_of", "set_active"]
 
 PLACES = 25
-"""Positions of the image that the hidden layer sees, and taps of a filter."""
+"""Positions of the hidden layer's input image, and taps of a filter."""
 
 CONV2_SHAPE = (CHANNELS, CHANNELS, 5, 5)
 
 
 def masks_of(recipe: Recipe, teacher: Network | None = None) -> dict[str, Mask]:
-    """Make the masks of a recipe, by layer: by chance from its seed, or from a teacher's largest weights.
+    """Make the masks of a recipe, by layer: at random from its seed, or from a teacher's largest weights.
 
     Parameters
     ----------
@@ -85,7 +85,7 @@ def build_model(recipe: Recipe, masks: Mapping[str, Mask]) -> nn.Sequential:
 
 
 def set_active(model: nn.Sequential, recipe: Recipe, epoch: int) -> None:
-    """Set the winners of an epoch: from half of the units they fall to what the recipe wants."""
+    """Set the number of winners in an epoch: it falls from half of the units to the recipe's number."""
     if recipe.active is None:
         return
     left = max(0.0, 1 - epoch / recipe.falling_k_epochs) if recipe.falling_k_epochs else 0.0

@@ -1,4 +1,4 @@
-"""How a network bears noise: recordings of held-out people with more and more of it.
+"""Measure a network under noise: recordings of held-out people with more and more of it.
 
     noisy = (1 - level) * waveform + level * uniform(-1, 1)        level = 0, 0.05 ... 0.50
 

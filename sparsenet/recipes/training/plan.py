@@ -1,4 +1,4 @@
-"""The trainings of the study, by name: what is compared with what.
+"""The trainings of the study, by name.
 
 dense-without-ann       the dense twin, each person held out in turn; also the teacher of that fold
 taps-without-ann        the sparse form with the paper's winners, in every fold
@@ -22,7 +22,7 @@ __all__ = ["GROUPS", "Run", "planned_runs"]
 FOLD_EPOCHS, COMPARED_EPOCHS, FINAL_EPOCHS = 45, 30, 60
 MANY_WINNERS = (12, 16, 300)
 FALLING_SHARE = 1 / 3
-"""Of all epochs, so many have more winners than the network will have."""
+"""The share of epochs that have more winners than the finished network."""
 
 LOOKUP_LINEAR = MaskChoice("partitioned", 0.03, 4)
 BLOCKS_LINEAR = MaskChoice("blocks", 0.0325)
@@ -37,7 +37,7 @@ FAMILIES: dict[str, tuple[MaskChoice, MaskChoice]] = {
     "blocks-24": (MaskChoice("blocks", 0.24), BLOCKS_LINEAR),
     "taps-36": (MaskChoice("taps", 0.36), MaskChoice("blocks", 0.0275)),
 }
-"""Masks of the second convolution and of the hidden layer; each kind of convolution with the linear masks it goes with.
+"""Masks of the second convolution and of the hidden layer, in pairs that suit each other.
 
 All keep at most 127,696 weights.
 """
@@ -52,7 +52,7 @@ class Run:
 
     @property
     def group(self) -> str:
-        """What it belongs to: the first word of its name."""
+        """The group of the run: the first word of its name."""
         return self.name.partition("-")[0]
 
 
@@ -60,7 +60,7 @@ GROUPS = ("dense", "taps", "winners", "family", "ingredient", "final")
 
 
 def planned_runs(folder: Path, people: Sequence[str], fold: str) -> tuple[Run, ...]:
-    """List all trainings, teachers before their pupils.
+    """List all trainings; teachers come before the networks that learn from them.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Everything that decides how a network is trained, in one record that can be written down."""
+"""All settings of a training, in one record that can be saved."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from sparsenet.errors import SparsenetError
 __all__ = ["CHANNELS", "MaskChoice", "Recipe", "dense_recipe"]
 
 CHANNELS = 64
-"""Of both convolutions of the reference network."""
+"""The channels of both convolutions of the reference network."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class MaskChoice:
 
 @dataclass(frozen=True)
 class Recipe:
-    """Say how the reference network is trained; the default is the form that the engine runs fastest.
+    """Say how the reference network is trained; the default gives the network that the engine runs fastest.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""What the study found: a table of all runs, and the front of accuracy against time."""
+"""Report the study: a table of all runs, and a figure of accuracy against time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One training from data to files: a folder with the network in float32 and int8, and what was measured.
+"""Run one training from data to files: a folder with the network in float32 and int8, and its measured results.
 
     folder/checkpoint.pt              while it is trained, and afterwards
     folder/network.safetensors        float32, batch norms folded

@@ -1,4 +1,4 @@
-"""Running the trainings of a study side by side, each in a process of its own; a pupil waits for its teachers."""
+"""Run the trainings of a study in parallel, each in its own process; a network waits for its teachers."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ __all__ = ["finished", "run_all"]
 LOOK_EVERY_S = 2.0
 
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
-"""Threads of several trainings would only wait for each other."""
+"""One thread for each training: with more, the threads of several trainings wait for each other."""
 
 
 def finished(folder: Path, run: Run) -> bool:
@@ -35,7 +35,7 @@ def run_all(
     jobs: int,
     tell: Callable[[str], object] = lambda said: None,
 ) -> list[str]:
-    """Train what is not finished yet, in order, some at a time.
+    """Run the trainings that are not finished, in order, several at a time.
 
     Parameters
     ----------

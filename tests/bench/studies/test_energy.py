@@ -7,9 +7,9 @@ from rich.console import Console
 
 from sparsenet.bench.studies.energy import energy
 from sparsenet.bench.studies.energy_table import energy_lines, energy_table
+from sparsenet.bench.studies.published import DAY_S, FIGURES, LIFETIME_S
 from sparsenet.bench.studies.rapl import find_counters
 from sparsenet.errors import SparsenetError
-from sparsenet.explain.published import DAY_S, FIGURES, LIFETIME_S
 
 X = np.zeros((6, 3), np.float32)
 RANGE_UJ = 10_000_000

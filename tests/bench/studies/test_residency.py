@@ -6,11 +6,11 @@ import pytest
 from rich.console import Console
 
 import sparsenet
+from sparsenet.bench.studies import cache_timing as cold
+from sparsenet.bench.studies.cache_timing import Condition, Words, conditions, displacer, ticks_per_s
 from sparsenet.bench.studies.residency import Residency, ResidencyRow, residency
 from sparsenet.bench.studies.residency_table import gains_table, residency_lines, residency_table
 from sparsenet.errors import SparsenetError
-from sparsenet.explain import cache_timing as cold
-from sparsenet.explain.cache_timing import Condition, Words, conditions, displacer, ticks_per_s
 from sparsenet.graph.network import Network
 from sparsenet.layers import KWinners, Linear
 from sparsenet.machine.facts import machine

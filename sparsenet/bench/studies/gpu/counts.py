@@ -3,7 +3,7 @@
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from sparsenet.bench.gpu.layer import Layer
+from sparsenet.bench.studies.gpu.layer import Layer
 
 __all__ = ["Counts", "counts_of"]
 

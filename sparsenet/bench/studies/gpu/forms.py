@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from sparsenet.bench.gpu.layer import Inputs, Layer, Packed
+from sparsenet.bench.studies.gpu.layer import Inputs, Layer, Packed
 
 __all__ = ["FORMS", "Form", "Prepared", "deviation", "prepare"]
 

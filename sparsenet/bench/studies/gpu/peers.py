@@ -4,8 +4,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
-from sparsenet.bench.gpu.forms import turns_for
-from sparsenet.bench.gpu.layer import Inputs, Layer, Packed
+from sparsenet.bench.studies.gpu.forms import turns_for
+from sparsenet.bench.studies.gpu.layer import Inputs, Layer, Packed
 from sparsenet.errors import CompileError
 
 __all__ = ["DENSE", "PEERS", "cublas_rates", "has_torch_on_a_gpu", "peer_call"]
@@ -87,7 +87,7 @@ def cublas_rates(size: int = 4096) -> dict[str, float]:
     """Measure multiply-adds a second of the device, on large dense matrices."""
     import torch
 
-    from sparsenet.bench.gpu.clock import device_time
+    from sparsenet.bench.studies.gpu.clock import device_time
 
     rates = {}
     for name in DENSE:

@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from sparsenet import __version__ as this_version
-from sparsenet.bench.gpu.clock import copy_bytes_per_s, device_time, launch_time
-from sparsenet.bench.gpu.counts import counts_of
-from sparsenet.bench.gpu.forms import FORMS, MOST_TURNS, deviation, prepare
-from sparsenet.bench.gpu.layer import TINY, WHOLE, Grid, Inputs, Layer, Packed, inputs_of, pack_random
-from sparsenet.bench.gpu.network import network_times
-from sparsenet.bench.gpu.peers import PEERS, cublas_rates, has_torch_on_a_gpu, peer_call
+from sparsenet.bench.studies.gpu.clock import copy_bytes_per_s, device_time, launch_time
+from sparsenet.bench.studies.gpu.counts import counts_of
+from sparsenet.bench.studies.gpu.forms import FORMS, MOST_TURNS, deviation, prepare
+from sparsenet.bench.studies.gpu.layer import TINY, WHOLE, Grid, Inputs, Layer, Packed, inputs_of, pack_random
+from sparsenet.bench.studies.gpu.network import network_times
+from sparsenet.bench.studies.gpu.peers import PEERS, cublas_rates, has_torch_on_a_gpu, peer_call
 from sparsenet.errors import CompileError, SparsenetError
 from sparsenet.machine.summary import here_line
 from sparsenet.whole_files import write_whole

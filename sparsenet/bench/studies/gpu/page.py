@@ -4,11 +4,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from os import PathLike
 from typing import Any
 
-from sparsenet.bench.gpu.counts import counts_of
-from sparsenet.bench.gpu.forms import FORMS
-from sparsenet.bench.gpu.layer import Layer
-from sparsenet.bench.gpu.limits import advantage, best_of, binding
-from sparsenet.bench.gpu.peers import DENSE, PEERS
+from sparsenet.bench.studies.gpu.counts import counts_of
+from sparsenet.bench.studies.gpu.forms import FORMS
+from sparsenet.bench.studies.gpu.layer import Layer
+from sparsenet.bench.studies.gpu.limits import advantage, best_of, binding
+from sparsenet.bench.studies.gpu.peers import DENSE, PEERS
 from sparsenet.errors import SparsenetError
 from sparsenet.figures import for_any_page, new_figure, write_figure
 
@@ -26,7 +26,7 @@ def as_markdown(record: Record) -> str:
     Parameters
     ----------
     record : dict
-        What :func:`sparsenet.bench.gpu.gpu_study` returns.
+        What :func:`sparsenet.bench.studies.gpu.gpu_study` returns.
     """
     parts = [_head(record)]
     if record["device"]["simulated"]:

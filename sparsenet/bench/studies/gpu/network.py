@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from sparsenet.bench.gpu.clock import device_time
+from sparsenet.bench.studies.gpu.clock import device_time
 from sparsenet.graph.network import Network
 from sparsenet.made_inputs import noise
 from sparsenet.models import load
@@ -22,7 +22,7 @@ TURNS = 8
 def network_times() -> list[dict[str, Any]]:
     """Time the bundled network for every batch: device time, and what the host waits for a call with NumPy arrays."""
     import sparsenet
-    from sparsenet.bench.gpu.peers import has_torch_on_a_gpu
+    from sparsenet.bench.studies.gpu.peers import has_torch_on_a_gpu
     from sparsenet_kernels.cuda.api import cuda, upload
 
     net = load(SPARSE)

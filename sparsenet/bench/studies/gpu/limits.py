@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from sparsenet.bench.gpu.forms import FORMS
-from sparsenet.bench.gpu.peers import DENSE
+from sparsenet.bench.studies.gpu.forms import FORMS
+from sparsenet.bench.studies.gpu.peers import DENSE
 
 __all__ = ["advantage", "best_of", "binding"]
 
