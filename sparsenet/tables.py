@@ -8,6 +8,7 @@ from sparsenet.layers import KWinners, Layer, Weighted, kept_count
 from sparsenet.table_html import HTML_WIDTH, as_html
 from sparsenet.table_style import middle_left_out, ruled
 from sparsenet.units import as_share, as_size
+from sparsenet_kernels.queries import base_of
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -184,5 +185,5 @@ def _weights(layer: Layer) -> tuple[str, str, str]:
 
 def _time(times_us: Mapping[str, float], kernel: str) -> str:
     """Write a kernel's time; the planner may know it by its name without the variant."""
-    time_us = times_us.get(kernel, times_us.get(kernel.partition("__")[0]))
+    time_us = times_us.get(kernel, times_us.get(base_of(kernel)))
     return "" if time_us is None else f"{time_us:,.2f}"

@@ -1,4 +1,4 @@
-"""Linear layers and convolutions of which only the weights inside a mask exist."""
+"""Linear layers and convolutions that store only the weights inside a mask."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ __all__ = ["MaskedConv2d", "MaskedLinear", "masked"]
 
 
 class _MaskedWeight(nn.Module):
-    """A weight of which only what a mask keeps is stored, one number per slot; ``positions`` says where each lies.
+    """A weight that stores only what a mask keeps, one number per slot; ``positions`` holds the place of each.
 
     No optimiser can change a weight that is not stored, and none spends time on it: on a layer of 1500 x 1600 with 3 %
     kept, a step of AdamW with forward and backward takes 2.9 ms this way (one core, bfloat16), and 10.9 with a dense
@@ -55,14 +55,14 @@ class _MaskedWeight(nn.Module):
         return self._scattered(self.kept_weight.dtype)
 
     def set_weight(self, weight: torch.Tensor) -> None:
-        """Take over what the mask keeps of a weight of the same shape."""
+        """Copy the weights inside the mask from a weight of the same shape."""
         if tuple(weight.shape) != tuple(self.mask.shape):
             raise wrong(self, f"a weight of shape {tuple(self.mask.shape)}", f"{tuple(weight.shape)}")
         with torch.no_grad():
             self.kept_weight.copy_(torch.where(self.mask, weight, 0).flatten()[self.positions])
 
     def set_mask(self, mask: Any, optimizer: torch.optim.Optimizer | None = None) -> None:
-        """Change what is kept: weights that stay keep their value, weights that are new begin at zero.
+        """Change the mask: weights that stay keep their value, new weights start at zero.
 
         Parameters
         ----------
@@ -90,7 +90,7 @@ class _MaskedWeight(nn.Module):
                 memory[changed] = 0
 
     def _move_slots(self, new: torch.Tensor) -> torch.Tensor:
-        """Give positions that no slot holds to slots that are free; mark the slots not in use before and after."""
+        """Give new positions to free slots; mark the slots not in use before, and those not in use now."""
         used, free = self.mask.flatten()[self.positions], ~new[self.positions]
         missing = new.clone()
         missing[self.positions] = False
