@@ -8,6 +8,7 @@ from sparsenet.layers import KWinners, Layer, Weighted, kept_count
 from sparsenet.table_html import HTML_WIDTH, as_html
 from sparsenet.table_style import middle_left_out, ruled
 from sparsenet.units import as_share, as_size
+from sparsenet_kernels.queries import base_of
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -59,7 +60,9 @@ def network_table(net: "Network", most: int | None = None) -> "Table":
     """
     title = printable(net.details.get("title", ""))
     table = ruled(title, ("layer", "kind", "output"), ("kept", "weights", "density", "winners"))
-    table.add_row("input", "", as_shape(net.input_shape), "", "", "", "")
+    for name, given in net.inputs.items():
+        kind = "" if given.dtype == "float32" else given.dtype
+        table.add_row(printable(name), kind, as_shape(given.shape), "", "", "", "")
     first, between, last = middle_left_out(net.nodes, most or len(net.nodes))
     for node in first:
         table.add_row(*_layer_cells(net, node))
@@ -182,5 +185,5 @@ def _weights(layer: Layer) -> tuple[str, str, str]:
 
 def _time(times_us: Mapping[str, float], kernel: str) -> str:
     """Write a kernel's time; the planner may know it by its name without the variant."""
-    time_us = times_us.get(kernel, times_us.get(kernel.partition("__")[0]))
+    time_us = times_us.get(kernel, times_us.get(base_of(kernel)))
     return "" if time_us is None else f"{time_us:,.2f}"

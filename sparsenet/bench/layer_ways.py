@@ -36,7 +36,7 @@ NUMPY, ONNX, SCIPY = LIBRARIES = "numpy, dense", "onnxruntime, dense", "scipy, C
 
 @dataclass(frozen=True)
 class Cell:
-    """What is measured together: one shape, one mask, one density of weights, one share of active inputs, one batch."""
+    """One case: a shape, a mask, a density of weights, a share of active inputs, a batch size."""
 
     shape: LayerShape
     mask: str
@@ -119,16 +119,14 @@ def _kernels_for(cell: Cell, case: str) -> list[str]:
     Without their variants, save for those registered elsewhere.
     """
     weights, inputs = case in ("weights only", "both"), case in ("activations only", "both")
-    names = {
-        kernel.base if kernel.bundled else kernel.name
+    found = {
+        kernel.base if kernel.bundled else kernel.name: kernel.weights
         for kernel in kernels_for(cell.shape.operation)
         if (kernel.weights != "dense") == weights and (kernel.inputs == "active") == inputs
     }
 
-    def hopeless(name: str) -> bool:
-        return cell.mask == "scattered" and "blocks" in name
-
-    return sorted(names, key=lambda name: ("complementary" in name, hopeless(name), name))  # packing sets takes longest
+    last = {"complementary": 2, "blocks": int(cell.mask == "scattered")}  # packing sets takes longest
+    return sorted(found, key=lambda name: (last.get(found[name], 0), name))
 
 
 def _kernel_way(case: str, kernel: str, net: Network, x: FloatArray, wanted: npt.NDArray[np.float64]) -> Way | LeftOut:

@@ -11,6 +11,7 @@ from sparsenet.bench.surroundings import Surroundings
 from sparsenet.lowering.own_kernels import is_own
 from sparsenet.table_style import fitted, ruled
 from sparsenet.tables import printable
+from sparsenet_kernels.queries import find_kernel
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -107,7 +108,7 @@ def _sweep_cells(rows: Sequence[LayerRow]) -> tuple[str, ...]:
     return (
         _time_and_name(dense_peer, lambda row: row.kernel),
         _time_and_name(csr, lambda row: ""),
-        *(_time_and_name(row, lambda row: row.kernel.split("_")[2]) for row in best.values()),
+        *(_time_and_name(row, lambda row: find_kernel(row.kernel).weights) for row in best.values()),
         _ratio([best["dense"]], [best["both"]]),
         _ratio([dense_peer, csr], best.values()),
     )

@@ -1,6 +1,9 @@
 """A change to a layer or a network, and what it is predicted to do."""
 
 from dataclasses import dataclass
+from typing import Any
+
+from sparsenet.renderer import as_record
 
 __all__ = ["Advice", "as_time", "promised"]
 
@@ -44,6 +47,10 @@ class Advice:
     def saved_us(self) -> float:
         """What it saves, for one sample."""
         return self.now_us - self.then_us
+
+    def to_dict(self) -> dict[str, Any]:
+        """Give everything by its name, ready for JSON."""
+        return as_record(self, "text")
 
     @property
     def text(self) -> str:

@@ -1,32 +1,23 @@
 """An explanation as tables, for terminals and notebooks."""
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from sparsenet.explain.advice import as_time
-from sparsenet.explain.explanation import Explanation, LayerExplanation
-from sparsenet.table_style import fitted, ruled
-from sparsenet.tables import HTML_WIDTH, as_shape, as_share, plain, printable
+from sparsenet.explain.profile_table import AT_A_TIME
+from sparsenet.renderer import Column, laid_out, spread, time_text
+from sparsenet.tables import as_shape, plain, printable
+from sparsenet.units import as_share
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
     from rich.table import Table
 
-__all__ = ["explanation_parts", "explanation_table", "why_table"]
+    from sparsenet.explain.explanation import Explanation, LayerExplanation
 
-HEADINGS = (
-    *("layer", "output", "density", "active", "format", "fill", "predicted", "measured", "dense,\npredicted"),
-    *("dense,\nmeasured", "times\nfaster", "limit"),
-)
-MEASURED_TIMES, PREDICTED_TIMES = ("measured", "dense,\nmeasured"), ("dense,\npredicted", "predicted")
-WORDS = ("layer", "format", "limit")
-"""What may take several lines where there is no room; numbers may not."""
+__all__ = ["explanation_parts"]
 
-CAPTION = (
-    "active: the largest share of inputs that can be non-zero; k-winners fix it, behind ReLU any input can be. fill: "
-    "kept weights over places stored. dense: kernels that skip nothing. Bound by, or limit: what takes a kernel "
-    "longest, by the limits of {core}."
-)
+ACTIVE = "the largest share of inputs that can be non-zero; k-winners fix it, behind ReLU any input can be"
 MEASURED = (
     "Measured on {inputs}, this network and the dense one in turn, step by step. The layers' times do not add up to "
     "the whole, and each depends on what the other layers leave in the caches."
@@ -41,19 +32,12 @@ FAMILIES = (
 )
 
 
-def explanation_parts(found: Explanation, columns: int = HTML_WIDTH) -> "Iterator[RenderableType]":
-    """Give what is printed, from top to bottom: numbers, kernels and reasons, the verdict.
-
-    Parameters
-    ----------
-    found : Explanation
-    columns : int
-        Of the terminal; some numbers are left out where it has too few.
-    """
+def explanation_parts(found: "Explanation", width: int) -> "Iterator[RenderableType]":
+    """Give what is printed, from top to bottom: numbers, kernels and reasons, the verdict."""
     from rich.text import Text
 
-    yield explanation_table(found, columns)
-    yield why_table(found)
+    yield from spread(_numbers_table(found, width))
+    yield _why_table(found)
     yield Text(plain(found.verdict), style="bold")
     if found.best_advice is not None:
         layer, advice = found.best_advice
@@ -64,50 +48,61 @@ def explanation_parts(found: Explanation, columns: int = HTML_WIDTH) -> "Iterato
         yield Text(FAMILIES)
 
 
-def explanation_table(found: Explanation, columns: int = HTML_WIDTH) -> "Table":
-    """Lay an explanation out: one row a layer, with its sparsities, times and what binds it.
-
-    Parameters
-    ----------
-    found : Explanation
-    columns : int
-        Of the terminal.
-
-    Returns
-    -------
-    rich.table.Table
-    """
+def _numbers_table(found: "Explanation", width: int) -> "Table":
+    """Lay out one row a layer, with its sparsities, times and what binds it."""
     title = f"Times in µs a sample, on one core; batches of up to {found.batch:,}, {found.samples:,} at a time"
-    table = ruled(title, caption=_caption(found))
-    table.show_footer = True
-    footers = {
-        "layer": "whole",
-        "predicted": _time(found.predicted_us),
-        "measured": _time(found.whole_us),
-        "dense,\npredicted": _time(found.dense_predicted_us),
-        "dense,\nmeasured": _time(found.dense_whole_us),
-        "times\nfaster": f"{found.speedup:,.2f}",
-    }
-    shown = [name for name in HEADINGS if found.inputs or name not in MEASURED_TIMES]
-    for name in shown:
-        justify: Literal["left", "right"] = "left" if name in WORDS else "right"
-        table.add_column(name, footers.get(name, ""), justify=justify, no_wrap=name not in WORDS, overflow="fold")
-    for row in found.layers:
-        cells = dict(zip(HEADINGS, _cells(row), strict=True))
-        table.add_row(*(cells[name] for name in shown))
-    return fitted(table, columns, (*PREDICTED_TIMES * bool(found.inputs), "output", "fill", "limit", "format"))
+    notes = [f"{found.samples:,} at a time: {AT_A_TIME}."] * (found.samples > 1) + [" ".join(_notes(found))]
+    measured = bool(found.inputs)
+    columns = [column for column in _columns(found) if measured or not column.heading.endswith("measured")]
+    return laid_out(title, columns, found.layers, width, notes=list(filter(None, notes)))
 
 
-def _caption(found: Explanation) -> str:
+def _columns(found: "Explanation") -> list[Column]:
     core = "this core, measured" if found.limits_measured else "a typical core, since this one was not measured yet"
-    said = [CAPTION.format(core=core)]
+    spare = bool(found.inputs)  # predictions, beside what was measured
+    dense = "with kernels that skip nothing"
+    return [
+        Column("layer", lambda row: printable(row.layer), words=True, footer="whole"),
+        Column("output", lambda row: as_shape(row.shape), spare=3),
+        Column("density", lambda row: "" if row.density is None else as_share(row.density)),
+        Column("active", lambda row: as_share(row.active), note=ACTIVE),
+        Column("format", lambda row: row.kind if row.density is None else row.format, words=True, spare=6),
+        Column("fill", _fill, spare=4, note="kept weights over places stored"),
+        Column(
+            "predicted", lambda row: time_text(row.predicted_us), spare=2 * spare, footer=time_text(found.predicted_us)
+        ),
+        Column("measured", lambda row: time_text(row.measured_us), footer=time_text(found.whole_us)),
+        Column(
+            "dense,\npredicted",
+            lambda row: time_text(row.dense_predicted_us),
+            spare=1 * spare,
+            note=dense,
+            footer=time_text(found.dense_predicted_us),
+        ),
+        Column(
+            "dense,\nmeasured",
+            lambda row: time_text(row.dense_us),
+            note="with kernels that skip nothing",
+            footer=time_text(found.dense_whole_us),
+        ),
+        Column("times\nfaster", lambda row: time_text(row.speedup), footer=f"{found.speedup:,.2f}", note="than dense"),
+        Column("limit", "limit", words=True, spare=5, note=f"what takes the kernel longest, by the limits of {core}"),
+    ]
+
+
+def _fill(row: "LayerExplanation") -> str:
+    return "" if row.density is None or row.fill is None else as_share(row.fill)
+
+
+def _notes(found: "Explanation") -> Iterator[str]:
     if found.copying_us > 0.05 * found.predicted_us:
         copying = f"{as_time(found.copying_us)} µs predicted"
-        said.append(f"whole: also holds copying the input into the engine's layout, {copying}.")
-    return " ".join([*said, *([MEASURED.format(inputs=found.inputs)] if found.inputs else [])])
+        yield f"whole: also holds copying the input into the engine's layout, {copying}."
+    if found.inputs:
+        yield MEASURED.format(inputs=found.inputs)
 
 
-def why_table(found: Explanation) -> "Table":
+def _why_table(found: "Explanation") -> "Table":
     """Lay out each layer's kernels, the reason of the choice, and what would help most."""
     from rich.table import Table
 
@@ -120,18 +115,7 @@ def why_table(found: Explanation) -> "Table":
     return table
 
 
-def _cells(row: LayerExplanation) -> tuple[str, ...]:
-    if row.density is None:
-        numbers = ("", as_share(row.active), row.kind, "")
-    else:
-        fill = "" if row.fill is None else as_share(row.fill)
-        numbers = (as_share(row.density), as_share(row.active), row.format, fill)
-    times = (row.predicted_us, row.measured_us, row.dense_predicted_us, row.dense_us)
-    speedup = "" if row.speedup is None else f"{row.speedup:,.2f}"
-    return printable(row.layer), as_shape(row.shape), *numbers, *map(_time, times), speedup, row.limit
-
-
-def _lines(row: LayerExplanation) -> Iterator[str]:
+def _lines(row: "LayerExplanation") -> Iterator[str]:
     dense = "" if row.kernel == row.dense_kernel or not row.dense_kernel else f", dense: {row.dense_kernel}"
     yield f"{printable(row.kernel)}{dense}"
     if row.density is not None:
@@ -140,25 +124,25 @@ def _lines(row: LayerExplanation) -> Iterator[str]:
         yield f"[italic]{_sentence(row.advice.text) if row.advice else NOTHING}[/italic]"
 
 
-def _active(row: LayerExplanation) -> str:
+def _active(row: "LayerExplanation") -> str:
     """Say how many inputs were active, where that was not known beforehand."""
     if row.found_active is None or row.found_active > 0.99 * row.active:
         return ""
     return f"{as_share(row.found_active)} of its inputs were not zero."
 
 
-def _zeros(row: LayerExplanation) -> str:
+def _zeros(row: "LayerExplanation") -> str:
     return _sentence(f"{row.zeros}: {row.fuller.text}" if row.fuller else row.zeros)
 
 
-def _bound(row: LayerExplanation) -> str:
+def _bound(row: "LayerExplanation") -> str:
     if not row.limit:
         return ""
     share = "" if row.share_of_limit is None else f", {as_share(row.share_of_limit)} of what it took"
     return f"Bound by {row.limit}; products and bytes alone would take {as_time(row.least_us)} µs{share}."
 
 
-def _slower(row: LayerExplanation) -> str:
+def _slower(row: "LayerExplanation") -> str:
     """Say so where the very same kernel takes longer in the network of dense ones."""
     if not row.as_dense or row.dense_us is None or (row.speedup or 1.0) < SLOWER:
         return ""
@@ -168,7 +152,3 @@ def _slower(row: LayerExplanation) -> str:
 def _sentence(text: str) -> str:
     """Begin with a capital, end with a full stop."""
     return printable(text[:1].upper() + text[1:] + ("" if text.endswith(".") else "."))
-
-
-def _time(time_us: float | None) -> str:
-    return "" if time_us is None else f"{time_us:,.2f}"

@@ -1,14 +1,14 @@
 """What is said of a network and of each of its layers: data that print themselves."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import Any
 
 from sparsenet.explain.advice import Advice
+from sparsenet.explain.explain_table import explanation_parts
 from sparsenet.machine.limits import Limits
-
-if TYPE_CHECKING:
-    from rich.console import Console, ConsoleOptions, RenderResult
+from sparsenet.renderer import as_record, printing
+from sparsenet_kernels.queries import find_kernel
 
 __all__ = ["Explanation", "LayerExplanation"]
 
@@ -101,7 +101,7 @@ class LayerExplanation:
     @property
     def as_dense(self) -> bool:
         """Whether its kernel does the same work among dense ones: those of bytes leave out zeros under one name."""
-        return self.kernel == self.dense_kernel and (self.density == 1 or "_i8_" not in self.kernel)
+        return self.kernel == self.dense_kernel and (self.density == 1 or find_kernel(self.kernel).dtype != "i8")
 
     @property
     def share_of_limit(self) -> float | None:
@@ -118,6 +118,10 @@ class LayerExplanation:
         if self.predicted_us is None or self.dense_predicted_us is None:
             return None
         return self.dense_predicted_us / self.predicted_us
+
+    def to_dict(self) -> dict[str, Any]:
+        """Give everything by its name, ready for JSON."""
+        return as_record(self, "speedup", "share_of_limit")
 
 
 @dataclass(frozen=True)
@@ -185,31 +189,11 @@ class Explanation:
 
     def to_dict(self) -> dict[str, Any]:
         """Give everything by its name, ready for JSON."""
-        layers = [_layer_dict(row) for row in self.layers]
-        said = {"speedup": self.speedup, "verdict": self.verdict, "rounding": _as_dict(self.rounding)}
         layer, advice = self.best_advice or ("", None)
-        best = None if advice is None else {"layer": layer, **asdict(advice), "text": advice.text}
-        return asdict(self) | {"layers": layers, "limits": self.limits.to_dict(), "best_advice": best} | said
+        best = None if advice is None else {"layer": layer} | advice.to_dict()
+        return as_record(self, "speedup", "verdict") | {"best_advice": best}
 
     def __repr__(self) -> str:
         return f"<Explanation of {len(self.layers)} layers, {self.speedup:,.2f} times as fast as with dense kernels>"
 
-    def __rich_console__(self, console: "Console", options: "ConsoleOptions") -> "RenderResult":
-        from sparsenet.explain.explain_table import explanation_parts
-
-        yield from explanation_parts(self, options.max_width)
-
-    def _repr_html_(self) -> str:
-        from sparsenet.tables import as_html
-
-        return as_html(self)
-
-
-def _layer_dict(row: LayerExplanation) -> dict[str, Any]:
-    own = {"shape": list(row.shape), "limits_us": dict(row.limits_us)}
-    derived = {"speedup": row.speedup, "share_of_limit": row.share_of_limit}
-    return asdict(row) | own | derived | {"fuller": _as_dict(row.fuller), "advice": _as_dict(row.advice)}
-
-
-def _as_dict(advice: Advice | None) -> dict[str, Any] | None:
-    return None if advice is None else asdict(advice) | {"text": advice.text}
+    __rich_console__, _repr_html_ = printing(explanation_parts)

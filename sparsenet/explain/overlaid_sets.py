@@ -1,10 +1,12 @@
-"""What complementary masks would take in their own kernel, and why another one runs them."""
+"""Predict what complementary masks would take in their own kernel, and say why another kernel runs them."""
 
 from collections.abc import Iterator, Sequence
 
 from sparsenet.explain.predictions import Forecast, Packs, forecast
 from sparsenet.graph.network import Network
-from sparsenet.layers import Linear, QuantizedConv2d, QuantizedLinear
+from sparsenet.layers import QuantizedConv2d, QuantizedLinear
+from sparsenet_kernels.queries import find_kernel
+from sparsenet_kernels.record import base_name
 
 __all__ = ["overlaid_sets_notes"]
 
@@ -29,14 +31,16 @@ def overlaid_sets_notes(net: Network, layers: Sequence[str], now: Forecast, batc
     for name in in_bytes:
         yield f"{name}: no kernel overlays sets of bytes; {now.choices[name].kernel} takes zeros anywhere"
     overlaid = [name for name in layers if name not in in_bytes]
-    tried = [forecast(net, batch, packs, _kernels(net, overlaid, inputs)) for inputs in ("dense", "active") if overlaid]
+    tried = [forecast(net, batch, packs, _kernels(now, overlaid, inputs)) for inputs in ("dense", "active") if overlaid]
     for name in overlaid:
         least_us = min(found.layers_us[name] for found in tried)
         times = f"{least_us:,.2f} µs predicted, {now.choices[name].kernel} {now.layers_us[name]:,.2f}"
         yield f"{name}: sets overlaid in their own kernel would take {times}, without the places that sets leave empty"
 
 
-def _kernels(net: Network, layers: Sequence[str], inputs: str) -> dict[str, str]:
+def _kernels(now: Forecast, layers: Sequence[str], inputs: str) -> dict[str, str]:
+    """Name the kernels of complementary sets for the operations that the layers are."""
+    operations = {name: find_kernel(now.choices[name].kernel).operation for name in layers}
     return {
-        name: f"{'linear' if isinstance(net[name], Linear) else 'conv2d'}_f32_complementary_{inputs}" for name in layers
+        name: base_name(operation, weights="complementary", inputs=inputs) for name, operation in operations.items()
     }

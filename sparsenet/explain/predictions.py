@@ -14,6 +14,7 @@ from sparsenet.lowering.predicted_steps import step_us
 from sparsenet.lowering.step_cost import copying_us
 from sparsenet.machine.facts import machine
 from sparsenet.passes import fold_batchnorm
+from sparsenet_kernels.queries import find_kernel
 
 __all__ = ["DensePlan", "Forecast", "Packs", "dense_plan", "forecast", "predicted_choices", "without"]
 
@@ -161,6 +162,6 @@ def _fastest_dense(choice: Choice) -> str:
     return min(whole, key=choice.predicted_us.__getitem__)
 
 
-def _skips_nothing(kernel: str) -> bool:
-    *_, weights, inputs = kernel.partition("__")[0].split("_")
-    return weights in ("dense", "tiles") and inputs != "active"
+def _skips_nothing(name: str) -> bool:
+    kernel = find_kernel(name)
+    return kernel.weights in ("dense", "tiles") and kernel.inputs != "active"

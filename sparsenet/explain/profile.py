@@ -1,12 +1,13 @@
 """Where an engine's time goes: each step timed on live data, its work counted, held against what the core could do."""
 
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
+from sparsenet.explain.profile_table import profile_parts
 from sparsenet.explain.step_limits import StepLimits, steps_limits
 from sparsenet.explain.step_timing import (
     Times,
@@ -19,11 +20,10 @@ from sparsenet.explain.step_timing import (
 from sparsenet.explain.steps import Steps
 from sparsenet.machine.limits import Limits, limits
 from sparsenet.packing.arguments import whole
+from sparsenet.renderer import as_record, printing
 from sparsenet.timing import Clock
 
 if TYPE_CHECKING:
-    from rich.console import Console, ConsoleOptions, RenderResult
-
     from sparsenet.engine.engine import Engine
 
 __all__ = ["Profile", "StepProfile", "profile"]
@@ -78,6 +78,26 @@ class StepProfile:
     share_of_limit: float | None
     bound: str
 
+    @property
+    def touched_bytes(self) -> int:
+        """Bytes of weights, inputs and outputs, each once."""
+        return self.weight_bytes + self.activation_bytes
+
+    @property
+    def intensity(self) -> float:
+        """Multiplications for each byte touched: where the step stands on the roofline."""
+        return self.multiplications / max(self.touched_bytes, 1)
+
+    @property
+    def rate_per_s(self) -> float:
+        """Multiplications a second that were done."""
+        return self.multiplications_per_s
+
+    @property
+    def roof_per_s(self) -> float:
+        """Multiplications a second that the limits allow at this intensity."""
+        return self.multiplications / self.least_us * 1e6 if self.least_us else 0.0
+
 
 @dataclass(frozen=True)
 class Profile:
@@ -119,20 +139,12 @@ class Profile:
 
     def to_dict(self) -> dict[str, Any]:
         """Give everything by its name, ready for JSON."""
-        return asdict(self) | {"steps": [asdict(step) for step in self.steps], "parts_us": self.parts_us}
+        return as_record(self, "parts_us")
 
     def __repr__(self) -> str:
         return f"<Profile of {len(self.steps)} steps: {self.whole_median_us:,.2f} µs a call, samples: {self.samples}>"
 
-    def __rich_console__(self, console: "Console", options: "ConsoleOptions") -> "RenderResult":
-        from sparsenet.explain.profile_table import profile_table
-
-        yield profile_table(self, options.max_width)
-
-    def _repr_html_(self) -> str:
-        from sparsenet.tables import as_html
-
-        return as_html(self)
+    __rich_console__, _repr_html_ = printing(profile_parts)
 
 
 def profile(

@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from os import PathLike
 from typing import Any
 
+from sparsenet.explain.profile import StepProfile
 from sparsenet.explain.profile_table import share_text
-from sparsenet.explain.roofline import Roofline, RooflineStep
+from sparsenet.explain.roofline import Roofline
 from sparsenet.figures import for_any_page, new_figure, write_figure
 from sparsenet.machine.limits import Limits
 
@@ -80,7 +81,7 @@ def _draw_roofs(axis: Any, limits: Limits, least: float, most: float) -> None:
         axis.plot(*line, style, color="grey", linewidth=1, label=f"{level}: {rate / 1e9:,.0f} GB/s")
 
 
-def _label(axis: Any, steps: Sequence[RooflineStep]) -> None:
+def _label(axis: Any, steps: Sequence[StepProfile]) -> None:
     """Name the points, each where its name covers no other; a network of many layers may leave no such place."""
     renderer = axis.figure.canvas.get_renderer()
     axis.figure.draw_without_rendering()  # the layout must be known to tell what covers what
@@ -102,7 +103,7 @@ def _label(axis: Any, steps: Sequence[RooflineStep]) -> None:
         taken.append(own)
 
 
-def _draw_bars(axis: Any, steps: Sequence[RooflineStep]) -> None:
+def _draw_bars(axis: Any, steps: Sequence[StepProfile]) -> None:
     places, times_us = range(len(steps)), [step.median_us for step in steps]
     axis.barh(places, times_us, color="lightgrey", label="took, median")
     least_us = [min(step.least_us, step.median_us) for step in steps]

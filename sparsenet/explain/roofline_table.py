@@ -1,59 +1,66 @@
 """A roofline as tables, for terminals and notebooks."""
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
-from sparsenet.explain.profile_table import share_text
-from sparsenet.explain.roofline import Roofline, RooflineStep
+from sparsenet.explain.profile_table import AT_A_TIME, BOUND, OF_LIMIT, least_note, share_text
 from sparsenet.machine.summary import hardware_line
-from sparsenet.table_style import fitted, ruled
-from sparsenet.tables import HTML_WIDTH, as_share, as_size, printable
+from sparsenet.renderer import Column, count_text, laid_out, spread, time_text
+from sparsenet.tables import printable
+from sparsenet.units import as_share, as_size
 
 if TYPE_CHECKING:
-    from rich.table import Table
+    from rich.console import RenderableType
 
-__all__ = ["limits_table", "roofline_lines", "steps_table"]
+    from sparsenet.explain.roofline import Roofline
+
+__all__ = ["roofline_parts"]
 
 UNITS = {
     "float32": "float32, 16 at a time",
     "bytes": "bytes, 64 at a time",
     "tiles": "bytes, in matrix tiles (AMX)",
 }
-HEADINGS = ("layer", "kernel", "unit", "median", "least", "of limit", "products", "per byte", "10⁹/s", "roof", "bound")
-SPARED = ("unit", "10⁹/s", "roof", "per byte", "products", "least")
-"""What is left out where there is little room, first to last."""
-
-WORDS = ("layer", "kernel", "unit", "bound")
-
-STEPS = (
-    "µs for one call with {samples}. least: the products at their unit's rate, or the bytes they touch, whichever "
-    "takes longer; weights from {level}, which holds the whole network, or nearer as far as they fit there, "
-    "activations from as near as their size allows. of limit: least over median; a dash where the step is too short to "
-    "be told apart from the call. bound: the largest of arithmetic, reading, looking places up and being called. "
-    "products: multiplications done, zeros inside of vectors and tiles included. "
-    "roof: what the limits allow, in 10⁹ products a second."
-)
-WHOLE = "The whole call took {whole:,.2f} µs, of which the limits of all steps are {share}."
+WHAT = [Column("what", lambda pair: pair[0], words=True), Column("at most", lambda pair: pair[1])]
 
 
-def limits_table(found: Roofline) -> "Table":
-    """Lay out what one core can do at most.
-
-    Parameters
-    ----------
-    found : Roofline
-
-    Returns
-    -------
-    rich.table.Table
-    """
-    table = ruled("One core of this machine, measured", ("what",), ("at most",))
-    for what, rate in _limits(found):
-        table.add_row(what, rate)
-    return table
+def roofline_parts(found: "Roofline", width: int) -> "Iterator[RenderableType]":
+    """Give what is printed: what one core can do at most, every step against that, and how far both can be trusted."""
+    yield from spread(laid_out("One core of this machine, measured", WHAT, list(_limits(found)), width))
+    samples = "one sample" if found.samples == 1 else f"{found.samples} samples, {AT_A_TIME}"
+    taken = f"µs for one call with {samples}."
+    whole = f"The whole call took {found.whole_median_us:,.2f} µs, of which the limits of all steps are "
+    notes = [taken, f"{whole}{as_share(found.share_of_limit)}.", *_trust(found)]
+    yield from spread(laid_out("Every step against them", _columns(found.level), found.steps, width, notes=notes))
 
 
-def _limits(found: Roofline) -> Iterator[tuple[str, str]]:
+def _columns(level: str) -> list[Column]:
+    products = "multiplications done, zeros inside of vectors and tiles included"
+    return [
+        Column("layer", lambda step: printable(step.layer), words=True),
+        Column("kernel", "kernel", words=True),
+        Column("unit", lambda step: step.unit if step.multiplications else "", words=True, spare=1),
+        Column("median", lambda step: time_text(step.median_us)),
+        Column("least", lambda step: time_text(step.least_us), spare=6, note=least_note(level)),
+        Column("of limit", lambda step: share_text(step.share_of_limit), note=OF_LIMIT),
+        Column("products", lambda step: count_text(step.multiplications), spare=5, note=products),
+        Column("per byte", lambda step: time_text(step.intensity if step.multiplications else None), spare=4),
+        Column("10⁹/s", lambda step: _rate(step.rate_per_s) if step.multiplications else "", spare=2),
+        Column(
+            "roof",
+            lambda step: _rate(step.roof_per_s) if step.multiplications else "",
+            spare=3,
+            note="what the limits allow, in 10⁹ products a second",
+        ),
+        Column("bound", "bound", words=True, note=BOUND),
+    ]
+
+
+def _rate(per_s: float) -> str:
+    return f"{per_s / 1e9:,.1f}"
+
+
+def _limits(found: "Roofline") -> Iterator[tuple[str, str]]:
     limits = found.limits
     yield "clock", f"{limits.clock_hz / 1e9:.2f} GHz"
     for unit, text in UNITS.items():
@@ -65,13 +72,8 @@ def _limits(found: Roofline) -> Iterator[tuple[str, str]]:
         yield f"reading {level} ({as_size(limits.level_bytes[level])})", f"{rate / 1e9:,.0f} GB/s"
 
 
-def roofline_lines(found: Roofline) -> Iterator[str]:
-    """Say what the columns mean, what the whole makes of the limits, how far they can be trusted, and where it was."""
-    samples = (
-        "one sample" if found.samples == 1 else f"{found.samples} samples, as many as go through the steps together"
-    )
-    yield STEPS.format(samples=samples, level=found.level)
-    yield WHOLE.format(whole=found.whole_median_us, share=as_share(found.share_of_limit))
+def _trust(found: "Roofline") -> Iterator[str]:
+    """Say how far the limits can be trusted, and where they were measured."""
     sizes = found.limits.level_bytes
     caches = [size for level, size in sizes.items() if level != "memory"]
     if caches and sizes["memory"] < 1.5 * max(caches):
@@ -79,35 +81,4 @@ def roofline_lines(found: Roofline) -> Iterator[str]:
             f"To measure memory {as_size(sizes['memory'])} are read, again and again; part of that stays in a last "
             f"cache of {as_size(max(caches))}."
         )
-    yield f"Measured on {hardware_line(found.machine, found.usable_cores, found.memory)}."
-
-
-def steps_table(found: Roofline, columns: int = HTML_WIDTH) -> "Table":
-    """Lay out every step against the limits.
-
-    Parameters
-    ----------
-    found : Roofline
-    columns : int
-        Of the terminal; some numbers are left out where it has too few.
-
-    Returns
-    -------
-    rich.table.Table
-    """
-    table = ruled("Every step against them")
-    for name in HEADINGS:
-        justify: Literal["left", "right"] = "left" if name in WORDS else "right"
-        table.add_column(name, justify=justify, no_wrap=name not in WORDS, overflow="fold")
-    for step in found.steps:
-        table.add_row(*_cells(step))
-    return fitted(table, columns, SPARED)
-
-
-def _cells(step: RooflineStep) -> tuple[str, ...]:
-    times = f"{step.median_us:,.2f}", f"{step.least_us:,.2f}", share_text(step.share_of_limit)
-    work = ("", "", "", "")
-    if step.multiplications:
-        rates = f"{step.rate_per_s / 1e9:,.1f}", f"{step.roof_per_s / 1e9:,.1f}"
-        work = f"{step.multiplications:,}", f"{step.intensity:,.2f}", *rates
-    return printable(step.layer), step.kernel, step.unit if step.multiplications else "", *times, *work, step.bound
+    yield f"Measured on {printable(hardware_line(found.machine, found.usable_cores, found.memory))}."

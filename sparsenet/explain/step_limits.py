@@ -128,7 +128,7 @@ def _cost(engine: "Engine", step: OneStep, samples: int) -> Cost:
     of_weights = (
         choice.cost for choice in engine.plan if (choice.layer, choice.kernel) == (step.layer, step.kernel.name)
     )
-    return next(of_weights, None) or step_cost(step.kernel.name.partition("__")[0], step.shapes, machine(), samples)
+    return next(of_weights, None) or step_cost(step.kernel.base, step.shapes, machine(), samples)
 
 
 def _active_shares(engine: "Engine", steps: Steps, chunks: Sequence[npt.NDArray[np.float32]]) -> list[float | None]:

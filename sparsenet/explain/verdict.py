@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from sparsenet.explain.bottleneck import ADDRESSES, ARITHMETIC, CALLS
 from sparsenet.tables import as_share
+from sparsenet_kernels.queries import find_kernel
 
 if TYPE_CHECKING:
     from sparsenet.explain.explanation import Explanation, LayerExplanation
@@ -63,7 +64,8 @@ def _why(found: "Explanation") -> str:
 
 def _moved(row: "LayerExplanation") -> str:
     limit = row.limit if row.limit in MEANS else "bytes"
-    return ", ".join([MEANS[limit], *([CHEAPER[limit]] if limit in CHEAPER and "_f32_" in row.kernel else [])])
+    in_floats = find_kernel(row.kernel).dtype == "f32"
+    return ", ".join([MEANS[limit], *([CHEAPER[limit]] if limit in CHEAPER and in_floats else [])])
 
 
 def _elsewhere(found: "Explanation") -> list[str]:

@@ -152,7 +152,9 @@ def _row(candidate: Candidate, batch: int, measured_us: float | None) -> WhatIfR
     called_us = candidate.forecast.layers_us[INPUT] + CALL_US / batch
     predicted_us = called_us + sum(layer.predicted_us for layer in layers)
     density = kept / sum(sizes) if sizes else None
-    return WhatIfRow(candidate.name, layers, density, called_us, predicted_us, measured_us, candidate.notes)
+    return WhatIfRow(
+        candidate.name, layers, density, called_us, predicted_us, measured_us, candidate.notes, candidate.refused
+    )
 
 
 def _runs(candidate: Candidate, node: Node) -> bool:

@@ -1,10 +1,10 @@
 """Networks that might be, beside the one there is: data that print themselves."""
 
-from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import Any
 
-if TYPE_CHECKING:
-    from rich.console import Console, ConsoleOptions, RenderResult
+from sparsenet.explain.what_if_table import what_if_parts
+from sparsenet.renderer import as_record, printing
 
 __all__ = ["WhatIf", "WhatIfLayer", "WhatIfRow"]
 
@@ -53,7 +53,10 @@ class WhatIfRow:
     measured_us : float or None
         The same, where measuring was asked for.
     notes : tuple of str
-        Layers for which the family has no mask and what they got instead, or whose mask has no kernel of its own.
+        What must be known of layers: those for which the family has no mask, and what they got instead; those whose
+        mask has no kernel of its own.
+    refused : tuple of str
+        Those of the notes that say what could not be done as it was asked for.
     """
 
     name: str
@@ -63,6 +66,7 @@ class WhatIfRow:
     predicted_us: float
     measured_us: float | None
     notes: tuple[str, ...]
+    refused: tuple[str, ...] = ()
 
     @property
     def time_us(self) -> float:
@@ -96,18 +100,9 @@ class WhatIf:
 
     def to_dict(self) -> dict[str, Any]:
         """Give everything by its name, ready for JSON."""
-        rows = [asdict(row) | {"layers": [asdict(layer) for layer in row.layers]} for row in self.rows]
-        return asdict(self) | {"rows": [row | {"notes": list(row["notes"])} for row in rows], "best": self.best.name}
+        return as_record(self) | {"best": self.best.name}
 
     def __repr__(self) -> str:
         return f"<WhatIf of {len(self.rows)} networks, of which {self.best.name} is fastest>"
 
-    def __rich_console__(self, console: "Console", options: "ConsoleOptions") -> "RenderResult":
-        from sparsenet.explain.what_if_table import what_if_parts
-
-        yield from what_if_parts(self)
-
-    def _repr_html_(self) -> str:
-        from sparsenet.tables import as_html
-
-        return as_html(self)
+    __rich_console__, _repr_html_ = printing(what_if_parts)

@@ -32,7 +32,8 @@ class Candidate:
         Kernels that it must run, by layer.
     families : mapping of str to str
         Of the masks of layers that were changed.
-    notes : tuple of str
+    notes, refused : tuple of str
+        What must be known of layers; those of the notes that say what could not be done as it was asked for.
     """
 
     name: str
@@ -41,6 +42,7 @@ class Candidate:
     kernels: Mapping[str, str] = field(default_factory=dict)
     families: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    refused: tuple[str, ...] = ()
 
 
 def wished_families(density: float | None, active: float | None, family: str | None) -> tuple[str, ...]:
@@ -111,21 +113,21 @@ def might_be(
 
 
 def _under_masks(net: Network, changed: Sequence[Node], density: float | None, family: str, batch: int) -> Candidate:
-    layers, families, notes = dict[str, Layer](), dict[str, str](), []
+    layers, families, refused = dict[str, Layer](), dict[str, str](), list[str]()
     for node in changed:
         assert isinstance(node.layer, Weighted)
         mask, note = _mask_or_another(net, node, family, density_of(node.layer) if density is None else density)
-        notes += [note] * bool(note)
+        refused += [note] * bool(note)
         if mask is not None:
             layers[node.name], families[node.name] = masked(node.layer, mask.keep), mask.family
     if changed and not layers:
-        raise SparsenetError(f"no layer can be changed: {notes[0]}")
+        raise SparsenetError(f"no layer can be changed: {refused[0]}")
     made = with_layers(net, layers)
     packs = Packs()
     found = forecast(made, batch, packs)
     overlaid = [name for name, used in families.items() if used == "complementary"]
-    notes += overlaid_sets_notes(made, overlaid, found, batch, packs)
-    return Candidate(family, made, found, {}, families, tuple(notes))
+    others = tuple(overlaid_sets_notes(made, overlaid, found, batch, packs))
+    return Candidate(family, made, found, {}, families, (*refused, *others), tuple(refused))
 
 
 def _mask_or_another(net: Network, node: Node, family: str, density: float) -> tuple[Mask | None, str]:

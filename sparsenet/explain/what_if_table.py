@@ -1,89 +1,91 @@
 """Networks that might be, as tables for terminals and notebooks."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
-from sparsenet.explain.what_if_answer import WhatIf, WhatIfRow
-from sparsenet.table_style import ruled
-from sparsenet.tables import as_share, plain, printable
+from sparsenet.renderer import Column, laid_out, spread, time_text
+from sparsenet.tables import plain, printable
+from sparsenet.units import as_share
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
     from rich.table import Table
 
+    from sparsenet.explain.what_if_answer import WhatIf, WhatIfLayer, WhatIfRow
+
 __all__ = ["what_if_parts"]
 
-CAPTION = (
-    "{times}: the whole network and the call from Python, on one core{turns}. faster: than dense kernels. Weights are "
-    "random: this says nothing of accuracy."
-)
+WHOLE = "the whole network and the call from Python, on one core"
+FASTER = "than dense kernels"
+RANDOM = "Weights are random: this says nothing of accuracy."
 
 
-def what_if_parts(found: WhatIf) -> "Iterator[RenderableType]":
-    """Give what is printed, from top to bottom: all networks, the fastest one's layers, what did not fit.
-
-    Parameters
-    ----------
-    found : WhatIf
-    """
+def what_if_parts(found: "WhatIf", width: int) -> "Iterator[RenderableType]":
+    """Give what is printed, from top to bottom: all networks, the fastest one's layers, what could not be done."""
     from rich.text import Text
 
-    yield Text(_title(found))
-    yield _rows_table(found)
-    yield Text(_caption(found), style="italic")
+    style = _bold_where(found.best)
+    yield from spread(laid_out(_title(found), _columns(found), found.rows, width, notes=[RANDOM], style=style))
     if found.best.time_us >= found.rows[0].time_us:
         yield Text("None of them is faster than the network as it is.", style="bold")
-    yield _layers_table(found.best)
-    for note in dict.fromkeys(note for row in found.rows for note in row.notes):
-        yield Text(plain(note), style="dim")
+    yield _layers_table(found.best, width)
+    yield from _told("Not possible as asked:", [text for row in found.rows for text in row.refused])
+    yield from _told("Note:", [text for row in found.rows for text in row.notes if text not in row.refused])
 
 
-def _caption(found: WhatIf) -> str:
+def _told(heading: str, texts: list[str]) -> "Iterator[RenderableType]":
+    """Say each text once, the first behind a heading."""
+    from rich.text import Text
+
+    for i, text in enumerate(dict.fromkeys(texts)):
+        yield Text(f"{heading} {plain(text)}" if i == 0 else plain(text), style="dim")
+
+
+def _bold_where(best: "WhatIfRow") -> Callable[["WhatIfRow"], str]:
+    return lambda row: "bold" if row is best else ""
+
+
+def _columns(found: "WhatIf") -> list[Column]:
+    dense = found.rows[1]
+    columns = [
+        Column("network", "name", words=True),
+        Column("weights\nkept", lambda row: "" if row.density is None else as_share(row.density)),
+        Column("predicted", lambda row: time_text(row.predicted_us), note=WHOLE),
+        Column("times\nfaster", lambda row: _faster(row.predicted_us, dense.predicted_us), note=FASTER),
+    ]
     if found.rows[0].measured_us is None:
-        return CAPTION.format(times="predicted", turns="")
-    return CAPTION.format(times="predicted, measured", turns=", measured all in turn")
+        return columns
+    return [
+        *columns,
+        Column("measured", lambda row: time_text(row.measured_us), note="the same, all networks in turn"),
+        Column("times\nfaster", lambda row: _faster(row.measured_us, dense.measured_us), note=FASTER),
+    ]
 
 
-def _rows_table(found: WhatIf) -> "Table":
-    table = ruled("", ("network",), ("weights\nkept",))
-    measured = found.rows[0].measured_us is not None
-    for heading in ("predicted", "times\nfaster", *["measured", "times\nfaster"] * measured):
-        table.add_column(heading, justify="right")
-    for row in found.rows:
-        style = "bold" if row is found.best else ""
-        kept = "" if row.density is None else as_share(row.density)
-        table.add_row(row.name, kept, *_times(row, found.rows[1]), style=style)
-    return table
+def _faster(time_us: float | None, dense_us: float | None) -> str:
+    return "" if time_us is None or dense_us is None else f"{dense_us / max(time_us, 1e-3):,.2f}"
 
 
-def _title(found: WhatIf) -> str:
+def _title(found: "WhatIf") -> str:
     samples = "one sample" if found.batch == 1 else f"{found.batch:,} samples"
     asked = [
         f"{as_share(share)} {what}"
         for share, what in ((found.density, "of weights kept"), (found.active, "active"))
         if share is not None
     ]
-    return "".join([f"Times in µs a sample, {samples} in a call", *(f"; {one}" for one in asked)])
+    return "; ".join([f"Times in µs a sample, {samples} in a call", *asked])
 
 
-def _times(row: WhatIfRow, dense: WhatIfRow) -> Iterator[str]:
-    pairs = [(row.predicted_us, dense.predicted_us)]
-    if row.measured_us is not None and dense.measured_us is not None:
-        pairs.append((row.measured_us, dense.measured_us))
-    for time_us, dense_us in pairs:
-        yield from (f"{time_us:,.2f}", f"{dense_us / max(time_us, 1e-3):,.2f}")
+def _layers_table(best: "WhatIfRow", width: int) -> "Table":
+    columns = [
+        Column("layer", lambda layer: printable(layer.layer), words=True, footer="the call"),
+        Column("mask", _mask, words=True),
+        Column("density", lambda layer: "" if layer.density is None else as_share(layer.density)),
+        Column("kernel", "kernel", words=True),
+        Column("predicted", lambda layer: time_text(layer.predicted_us), footer=time_text(best.call_us)),
+    ]
+    return laid_out(f"The layers of the fastest, {best.name}", columns, best.layers, width)
 
 
-def _layers_table(row: WhatIfRow) -> "Table":
-    table = ruled(f"The layers of the fastest, {row.name}")
-    table.add_column("layer", no_wrap=True)
-    table.add_column("mask")
-    table.add_column("density", justify="right")
-    table.add_column("kernel", overflow="fold")
-    table.add_column("predicted", justify="right")
-    for layer in row.layers:
-        mask = layer.kind if layer.density is None else layer.family or "its own"
-        density = "" if layer.density is None else as_share(layer.density)
-        table.add_row(printable(layer.layer), mask, density, layer.kernel, f"{layer.predicted_us:,.2f}")
-    table.add_row("the call", "", "", "", f"{row.call_us:,.2f}")
-    return table
+def _mask(layer: "WhatIfLayer") -> str:
+    return layer.kind if layer.density is None else layer.family or "its own"

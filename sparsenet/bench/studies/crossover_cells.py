@@ -14,6 +14,7 @@ from sparsenet.graph.network import INPUT, Network, Node
 from sparsenet.layers import KWinners, Layer, Linear, Quantize, QuantizedLinear, Weighted
 from sparsenet.lowering.cost import CALL_NS
 from sparsenet.lowering.measure import worth_trying
+from sparsenet_kernels.queries import find_kernel
 
 if TYPE_CHECKING:
     from sparsenet.engine.engine import Engine
@@ -63,7 +64,8 @@ def _predicted(cell: Cell, dense: DensePlan) -> Times:
 
 def _is_dense(kernel: str) -> bool:
     """Tell whether a kernel skips nothing whatever the weights: the dense one stands for it."""
-    return kernel.partition("__")[0].endswith("_dense_dense")
+    record = find_kernel(kernel)
+    return record.weights == record.inputs == "dense"
 
 
 def _measured(cell: Cell, dense: "Engine") -> Times:
