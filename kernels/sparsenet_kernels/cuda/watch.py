@@ -13,7 +13,8 @@ from sparsenet_kernels.cuda.launch import kernel
 def watch_f32(x, limit, place, trips):
     """Note which samples hold a number beyond a limit, or infinity, or NaN; the formula stands beside the CPU's kernel.
 
-    All threads that find one write the same number, so they need not agree who does.
+    x is (B, N) f32, limit (1,) f32, and column ``place`` of trips (B, W) i32 is overwritten. All threads that find one
+    write the same number, so they need not agree who does.
     """
     b = cuda.blockIdx.x
     if cuda.threadIdx.x == 0:
