@@ -197,7 +197,8 @@ def _linear_weights(draft: Draft, layer: Linear, weights: str, name: str) -> tup
         blocks = draft.once(pack_blocks, layer.weight, layer.mask)
         bias, padding = bias_of(layer.bias, N), -N % 16
         if name.partition("__")[0].endswith("dense"):
-            return (*draft.once(blocks.by_tile), np.pad(bias, (0, padding))), blocks.fill
+            together = 8 if draft.batch >= 8 else 1
+            return (*draft.once(blocks.by_tile), np.pad(bias, (0, padding)), together), blocks.fill
         return (blocks.indptr, blocks.tiles, blocks.values, bias, scratch(draft, N + padding)), blocks.fill
     packed = draft.once(pack_complementary, layer.weight, mask=layer.mask)
     return (packed.outputs, packed.values, bias_of(layer.bias, N)), packed.fill
