@@ -21,7 +21,7 @@ UNITS = {
     "bytes": "bytes, 64 at a time",
     "tiles": "bytes, in matrix tiles (AMX)",
 }
-WHAT = [Column("what", lambda pair: pair[0], words=True), Column("at most", lambda pair: pair[1])]
+WHAT = [Column("what", words=True), Column("at most")]
 
 
 def roofline_parts(found: "Roofline", width: int) -> "Iterator[RenderableType]":
