@@ -74,7 +74,7 @@ def laid_out(
     title : str
     columns : sequence of Column
     rows : sequence
-        Each is what the columns write cells of, or a tuple of cells that are written already.
+        Each is what the columns write cells of, or a list of cells that are written already.
     width : int or None
         Columns of the terminal; None where nothing shall be left out, and all may fold.
     notes : sequence of str
@@ -106,7 +106,7 @@ def laid_out(
             overflow="fold",
         )
     for i, row in enumerate(rows):
-        cells = row if isinstance(row, tuple) else [column.cell(row) for column in columns]
+        cells = row if isinstance(row, list) else [column.cell(row) for column in columns]
         ended = any(ends(row, following) for following in rows[i + 1 : i + 2])
         table.add_row(*cells, style=style(row), end_section=ended)
     return _with_notes(table if width is None else fitted(table, width, _spared(columns)), columns, notes)
@@ -118,10 +118,10 @@ def shortened(rows: Sequence[Any], most: int) -> list[Any]:
     Examples
     --------
     >>> shortened([1, 2, 3, 4, 5, 6], 4)
-    [1, 2, ('...', '2 more'), 5, 6]
+    [1, 2, ['...', '2 more'], 5, 6]
     """
     first, between, last = middle_left_out(rows, most)
-    return [*first, *[("...", f"{between:,} more")] * bool(between), *last]
+    return [*first, *[["...", f"{between:,} more"]] * bool(between), *last]
 
 
 def _spared(columns: Sequence[Column]) -> list[str]:

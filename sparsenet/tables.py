@@ -70,7 +70,7 @@ def network_table(net: "Network", most: int | None = None) -> "Table":
         Column("density", lambda node: _weights(node.layer)[2]),
         Column("winners", lambda node: as_winners(node.layer, net.shapes[node.name])),
     ]
-    rows = [("input", "", as_shape(net.input_shape)), *shortened(net.nodes, most or len(net.nodes))]
+    rows = [["input", "", as_shape(net.input_shape)], *shortened(net.nodes, most or len(net.nodes))]
     return laid_out(printable(net.details.get("title", "")), columns, rows, WIDEST)
 
 

@@ -210,7 +210,7 @@ def _code_parts(code: MachineCode) -> "Iterator[RenderableType]":
     counted = f"{sum(code.instructions.values()):,} instructions, {_widths(code.vectors)}"
     yield f"[italic]As compiled here: {counted}[/italic]"
     columns = Column("instruction", words=True), Column("what it does", words=True), Column("in the code")
-    rows = [(name, word, f"{count:,}") for name, (count, word) in code.notable().items()]
+    rows = [[name, word, f"{count:,}"] for name, (count, word) in code.notable().items()]
     yield laid_out("", columns, rows, None) if rows else ""
 
 
