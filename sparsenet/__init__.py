@@ -20,8 +20,7 @@ from sparsenet.errors import RangeError as RangeError
 from sparsenet.errors import SparsenetError as SparsenetError
 from sparsenet.errors import UnsupportedLayerError as UnsupportedLayerError
 from sparsenet.errors import did_you_mean
-from sparsenet.exchange import from_torch as from_torch
-from sparsenet.exchange import import_report as import_report
+from sparsenet.graph.network import Input as Input
 from sparsenet.graph.network import Network as Network
 from sparsenet.graph.network import Node as Node
 from sparsenet.models import load as load
@@ -35,6 +34,10 @@ if TYPE_CHECKING:
     from sparsenet import packing as packing
     from sparsenet import speech as speech
     from sparsenet.bench.studies.crossover import crossover as crossover
+    from sparsenet.exchange import from_onnx as from_onnx
+    from sparsenet.exchange import from_torch as from_torch
+    from sparsenet.exchange import import_report as import_report
+    from sparsenet.exchange import to_onnx as to_onnx
     from sparsenet.explain.kernel_view import show_kernel as show_kernel
     from sparsenet.explain.what_if import what_if as what_if
 
@@ -46,7 +49,11 @@ _LAZY = ("nn", "packing", "speech")
 
 _LAZY_FUNCTIONS = {
     "crossover": "sparsenet.bench.studies.crossover",
+    "from_onnx": "sparsenet.exchange",
+    "from_torch": "sparsenet.exchange",
+    "import_report": "sparsenet.exchange",
     "show_kernel": "sparsenet.explain.kernel_view",
+    "to_onnx": "sparsenet.exchange",
     "what_if": "sparsenet.explain.what_if",
 }
 """Functions whose modules are imported when they are first used."""
@@ -58,6 +65,7 @@ if not TYPE_CHECKING:  # type checkers follow the star of the layers, and should
         "CompileError",
         "Engine",
         "GraphError",
+        "Input",
         "ModelFormatError",
         "Network",
         "Node",
@@ -69,11 +77,13 @@ if not TYPE_CHECKING:  # type checkers follow the star of the layers, and should
         "compile",
         "crossover",
         "fold_batchnorm",
+        "from_onnx",
         "from_torch",
         "import_report",
         "load",
         "quantize",
         "show_kernel",
+        "to_onnx",
         "what_if",
     ]
 
@@ -98,6 +108,6 @@ if not TYPE_CHECKING:  # type checkers follow the star of the layers, and should
 
 def _hint(name: str, public: Sequence[str]) -> str:
     """Say which public name may have been meant, or what there is instead of an importer that others have."""
-    if name in ("from_onnx", "from_tflite", "from_keras"):
-        return "; only torch modules can be imported yet: sn.from_torch(module, example)"
+    if name in ("from_tflite", "from_keras"):
+        return "; only torch modules and ONNX models can be imported yet: sn.from_torch(module, example), sn.from_onnx"
     return did_you_mean(name, public)

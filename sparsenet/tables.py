@@ -33,9 +33,6 @@ __all__ = [
     "printable",
 ]
 
-WIDEST = 10_000
-"""Columns that no terminal has: nothing is left out of tables that fold."""
-
 MOST_ROWS = 60
 """Layers that an object prints of itself; of a deeper network those in the middle are left out."""
 
@@ -70,8 +67,14 @@ def network_table(net: "Network", most: int | None = None) -> "Table":
         Column("density", lambda node: _weights(node.layer)[2]),
         Column("winners", lambda node: as_winners(node.layer, net.shapes[node.name])),
     ]
-    rows = [["input", "", as_shape(net.input_shape)], *shortened(net.nodes, most or len(net.nodes))]
-    return laid_out(printable(net.details.get("title", "")), columns, rows, WIDEST)
+    given = [[printable(name), _dtype(one.dtype), as_shape(one.shape)] for name, one in net.inputs.items()]
+    rows = [*given, *shortened(net.nodes, most or len(net.nodes))]
+    return laid_out(printable(net.details.get("title", "")), columns, rows, None)
+
+
+def _dtype(dtype: str) -> str:
+    """Name what an input holds, where that is not float32."""
+    return "" if dtype == "float32" else dtype
 
 
 def plan_table(engine: "Engine | CudaEngine") -> "Table":
@@ -96,7 +99,7 @@ def plan_table(engine: "Engine | CudaEngine") -> "Table":
     ]
     whole_us = [time_us for choice in engine.plan if (time_us := _time_us(choice, choice.measured_us)) is not None]
     notes = [f"The whole network, measured while planning: {min(whole_us, default=0.0):,.2f} µs."] * bool(whole_us)
-    table = laid_out(title, columns, shortened(engine.plan, MOST_ROWS), WIDEST, notes=notes)
+    table = laid_out(title, columns, shortened(engine.plan, MOST_ROWS), None, notes=notes)
     table.show_lines = True
     return table
 

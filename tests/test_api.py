@@ -69,7 +69,7 @@ def test_without_torch_its_modules_say_how_to_get_it():
     ("name", "message"),
     [
         ("quantise", "did you mean 'quantize'"),
-        ("from_onnx", r"only torch modules can be imported yet: sn.from_torch\("),
+        ("from_tflite", r"only torch modules and ONNX models can be imported yet: sn.from_torch\("),
         ("xyz", "has no attribute 'xyz'$"),
     ],
 )

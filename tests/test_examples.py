@@ -26,7 +26,9 @@ def examples(module):
 def test_examples(name):
     if name.startswith(("sparsenet.speech", "sparsenet.bench.spoken_digits")):
         pytest.importorskip("soundfile", reason="needs the extra speech")
-    if name.startswith(("sparsenet.exchange.", "sparsenet.nn", "sparsenet.recipes.training.")):
+    if name.startswith("sparsenet.exchange.onnx"):
+        pytest.importorskip("onnx", reason="needs the extra onnx")
+    if name.startswith(("sparsenet.exchange.torch", "sparsenet.nn", "sparsenet.recipes.training.")):
         pytest.importorskip("torch", reason="needs the extra train")
     runner = doctest.DocTestRunner(optionflags=doctest.NORMALIZE_WHITESPACE)
     for test in examples(importlib.import_module(name)):

@@ -1,4 +1,4 @@
-"""Compare engines honestly: one process, in turn, on changing inputs, with the accuracy beside the time."""
+"""Compare engines fairly: in one process, in turn, on changing inputs, with the accuracy beside the time."""
 
 from sparsenet.bench.compare import Comparison, Contender, Row, compare
 from sparsenet.bench.interleave import interleave

@@ -1,4 +1,4 @@
-"""Which weights of a layer are kept, in the sweeps over single layers: as many in one place as in another."""
+"""Make the masks for sweeps over single layers; the kept weights are spread evenly."""
 
 from collections.abc import Callable, Mapping
 

@@ -36,7 +36,7 @@ NUMPY, ONNX, SCIPY = LIBRARIES = "numpy, dense", "onnxruntime, dense", "scipy, C
 
 @dataclass(frozen=True)
 class Cell:
-    """What is measured together: one shape, one mask, one density of weights, one share of active inputs, one batch."""
+    """One case: a shape, a mask, a density of weights, a share of active inputs, a batch size."""
 
     shape: LayerShape
     mask: str

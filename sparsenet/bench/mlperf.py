@@ -139,7 +139,7 @@ def offline(
     clock: Clock = time.perf_counter_ns,
     tell: Tell = lambda share: None,
 ) -> Offline:
-    """Hand in batches, until there were enough samples for long enough.
+    """Run batches until there were enough samples for long enough.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Options that several commands share, and what is refused before anything runs."""
+"""Options that several commands share, and checks before anything runs."""
 
 from importlib.util import find_spec
 from pathlib import Path
@@ -10,7 +10,7 @@ __all__ = ["Model", "Models", "Plot", "Record", "Use", "Watts", "writable"]
 
 
 def writable(path: Path | None) -> Path | None:
-    """Refuse at once, rather than after minutes, to write where nobody can."""
+    """Refuse an unwritable path at once, not after minutes of work."""
     if path is not None and (path.is_dir() or not path.parent.is_dir()):
         raise typer.BadParameter(f"expected a file in a folder that exists, got {path}")
     return path

@@ -1,4 +1,4 @@
-"""Names of files that fit a column: without the folder that all are in, and cut in the middle where they are long."""
+"""Shorten file names to fit a column: without their common folder, and cut in the middle where they are long."""
 
 import os
 from collections.abc import Sequence

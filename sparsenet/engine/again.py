@@ -1,4 +1,4 @@
-"""What a pickled engine becomes where it is unpickled: the same plan on the same kind of CPU, a new one elsewhere."""
+"""Unpickle engines: with the same plan on the same kind of CPU, with a new plan on another kind."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any

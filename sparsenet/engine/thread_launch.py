@@ -1,8 +1,8 @@
-"""Starting Numba's threads without a trace in the thread that asked for them.
+"""Start Numba's threads without side effects on the calling thread.
 
 Numba's OpenMP layer calls ``omp_set_num_threads`` when it starts. OpenMP keeps that number for the calling thread, and
-other libraries that use the same OpenMP, such as torch, then run on as many threads. A thread that lives for nothing
-but the start takes the number with it.
+other libraries that use the same OpenMP, such as torch, then run on as many threads. So a thread of its own
+starts them: the number ends with that thread.
 """
 
 import importlib
@@ -15,7 +15,7 @@ __all__ = ["launch_apart"]
 
 
 def launch_apart() -> None:
-    """Start Numba's threads from a thread of its own, where they are OpenMP's; other layers start when first used."""
+    """Start OpenMP threads from a thread of its own; other threading layers start when they are first used."""
     if threading_layer().name != "omp":
         return
     parallel: Any = importlib.import_module("numba.np.ufunc.parallel")

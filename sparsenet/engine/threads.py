@@ -1,4 +1,4 @@
-"""When several cores may run at once, whatever threading layer Numba has found.
+"""Decide when several cores may run at once, for each of Numba's threading layers.
 
 Numba's threading layers have limits that end the process: the workqueue layer aborts when two threads use it at once,
 and GNU OpenMP kills a forked child at its first parallel call once the parent has made one. So a forked child runs
@@ -43,7 +43,7 @@ def claim_threads() -> None:
 
 @contextmanager
 def parallel_turn() -> Iterator[bool]:
-    """Tell whether the caller may use Numba's threads now, and hold the right to for the length of the block.
+    """Tell whether the caller may use Numba's threads now, and reserve them for the length of the block.
 
     Examples
     --------

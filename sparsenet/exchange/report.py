@@ -1,5 +1,6 @@
-"""What an import changed, left out or decided: kept in the network's details, shown as a table."""
+"""The report of an import: what was changed, left out or decided. It is kept in the network's details."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -11,23 +12,28 @@ from sparsenet.tables import as_html, printable
 if TYPE_CHECKING:
     from rich.table import Table
 
-__all__ = ["DETAIL", "ImportReport", "Note", "import_report"]
+__all__ = ["DETAIL", "KINDS", "ImportReport", "Note", "as_details", "import_report"]
 
 DETAIL = "import"
-"""The entry of a network's details that holds the notes: a list of ``{"layer", "note"}``."""
+"""The entry of a network's details that holds the notes: a list of ``{"layer", "note", "kind"}``."""
+
+KINDS = ("decided", "folded", "recognised", "differs")
+"""What a note may tell of: something that was chosen or left out, computed once, recognised as a layer by its pattern,
+or that computes something slightly different there."""
 
 
 @dataclass(frozen=True)
 class Note:
-    """What an importer has to say of one layer."""
+    """What an importer has to say of one layer, and of which of the :data:`KINDS` it is; "" in older files."""
 
     layer: str
     note: str
+    kind: str = ""
 
 
 @dataclass(frozen=True)
 class ImportReport:
-    """What an importer had to say; it prints itself as a table.
+    """The notes of an importer; it prints itself as a table.
 
     Attributes
     ----------
@@ -41,12 +47,12 @@ class ImportReport:
         return f"<ImportReport of {len(self.notes)} notes>"
 
     def __rich__(self) -> "Table":
-        table = ruled("What the import says", ("layer", "note"))
+        table = ruled("What the import says", ("layer", "note", "kind"))
         table.show_lines = True
         for note in self.notes:
-            table.add_row(printable(note.layer), printable(note.note))
+            table.add_row(printable(note.layer), printable(note.note), printable(note.kind))
         if not self.notes:
-            table.add_row("", "nothing: all layers were taken as they are")
+            table.add_row("", "nothing: all layers were taken as they are", "")
         return table
 
     def _repr_html_(self) -> str:
@@ -54,12 +60,13 @@ class ImportReport:
 
 
 def import_report(net: Network) -> ImportReport:
-    """Say what an importer had to say of each layer: what it decided, converted, left out, or what differs.
+    """Say what an importer had to say of each layer: what it decided, folded, recognised, or what differs.
 
     Parameters
     ----------
     net : Network
-        Made by :func:`sparsenet.from_torch`, or loaded from a file that holds such a network.
+        Made by :func:`sparsenet.from_torch` or :func:`sparsenet.from_onnx`, or loaded from a file that holds such a
+        network.
 
     Returns
     -------
@@ -76,10 +83,15 @@ def import_report(net: Network) -> ImportReport:
     >>> import sparsenet as sn
     >>> notes = [{"layer": "drop", "note": "left out: dropout does nothing at inference"}]
     >>> import_report(sn.Network.sequential((4,), [sn.ReLU()], details={"import": notes})).notes
-    (Note(layer='drop', note='left out: dropout does nothing at inference'),)
+    (Note(layer='drop', note='left out: dropout does nothing at inference', kind=''),)
     """
     kept = _notes(net.details.get(DETAIL))
-    return ImportReport(tuple(Note(str(note.get("layer", "")), str(note.get("note", ""))) for note in kept))
+    return ImportReport(tuple(Note(*(str(note.get(key, "")) for key in ("layer", "note", "kind"))) for note in kept))
+
+
+def as_details(notes: Iterable[Note]) -> list[dict[str, str]]:
+    """Write notes as they are kept in a network's details."""
+    return [vars(note) for note in notes]
 
 
 def _notes(kept: Any) -> list[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""What binds a piece of work: the largest of what the limits of this core make of it."""
+"""Find the bottleneck of some work: the limit of this core that takes the longest time."""
 
 from collections.abc import Mapping
 
@@ -13,7 +13,7 @@ def bytes_from(level: str) -> str:
 
 
 def binding(parts_us: Mapping[str, float]) -> str:
-    """Name the limit that binds: reading hides arithmetic and addresses where it takes longer than both.
+    """Name the limit that binds: the larger of reading and of computing, which overlap, or the largest part of it.
 
     Parameters
     ----------
@@ -35,7 +35,7 @@ def binding(parts_us: Mapping[str, float]) -> str:
 
 
 def together_us(parts_us: Mapping[str, float]) -> float:
-    """Add the parts up: reading goes on at the same time as arithmetic and addresses.
+    """Add up the parts; reading overlaps with arithmetic and address computations.
 
     Examples
     --------
@@ -46,7 +46,7 @@ def together_us(parts_us: Mapping[str, float]) -> float:
 
 
 def _sides(parts_us: Mapping[str, float]) -> tuple[dict[str, float], dict[str, float]]:
-    """Part reading from what goes on meanwhile."""
+    """Separate reading from the computations that overlap with it."""
     reading = {name: time_us for name, time_us in parts_us.items() if name.endswith(" bytes")}
     working = {name: parts_us.get(name, 0.0) for name in (ARITHMETIC, ADDRESSES)}
     return reading, working

@@ -1,4 +1,4 @@
-"""Which change would help most: each is planned and predicted as if it had been made."""
+"""Find the change that would help most: each is planned and predicted as if it were made."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -43,7 +43,7 @@ much has nothing to gain from another mask."""
 
 @dataclass(frozen=True, eq=False)
 class Question:
-    """What is asked: what would help this layer.
+    """The layer for which a helpful change is wanted.
 
     Attributes
     ----------
@@ -193,7 +193,7 @@ def _density(node: Node) -> float:
 
 
 def where_zeros_lie(choice: Choice, density: float) -> str:
-    """Say in words what the format makes of a layer's zero weights."""
+    """Say how the format stores a layer's zero weights."""
     if density == 1:
         return "no weight is zero"
     if not choice.fill:

@@ -1,4 +1,4 @@
-"""What complementary masks would take in their own kernel, and why another one runs them."""
+"""Predict what complementary masks would take in their own kernel, and say why another kernel runs them."""
 
 from collections.abc import Iterator, Sequence
 

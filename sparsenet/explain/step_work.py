@@ -1,4 +1,4 @@
-"""What one step multiplies and touches in one call, counted from its weights and from its active inputs."""
+"""Count the multiplications and the bytes of one step in one call, from its weights and its active inputs."""
 
 from math import prod
 

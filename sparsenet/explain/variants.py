@@ -1,4 +1,4 @@
-"""The same network with other weights or fewer winners: what it would be, before anyone trains it.
+"""Make variants of a network, with other masks or fewer winners, without training them.
 
 Weights are drawn at random from those that the layer has, so that values stay of the same size; such a network computes
 nothing of use, and takes the time that a trained one would.

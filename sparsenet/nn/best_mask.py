@@ -1,7 +1,8 @@
-"""The mask of a family that keeps the most of a weight: what pruning and regrowth are made of.
+"""Find the mask of a family that keeps the most of a weight; pruning and regrowth use it.
 
-A family keeps units whole (taps, blocks, groups of channels) or hands them out (complementary sets, lookups): among all
-masks with the same counts, the one is looked for that keeps the most energy, the sum of the squares that it keeps.
+A family keeps whole units (taps, blocks, groups of channels) or divides them among outputs (complementary sets,
+lookups). Among all masks with the same counts, the one with the most energy is wanted: the sum of the squared kept
+weights.
 """
 
 from collections.abc import Callable, Mapping
@@ -14,8 +15,9 @@ import numpy.typing as npt
 from sparsenet.errors import SparsenetError, did_you_mean
 from sparsenet.packing.grid import Grid
 from sparsenet.packing.masks import FAMILIES, Mask
+from sparsenet.packing.partition import TABLE
 from sparsenet.packing.scattered import units_of
-from sparsenet.packing.shared import TABLE, TILE
+from sparsenet.packing.shared import TILE
 from sparsenet_kernels.jit import compiled
 
 __all__ = ["best_mask", "keeping_most", "kept_energy"]
@@ -116,7 +118,7 @@ def _count(like: Mask, size: int, share: float) -> int:
 def _best_units(
     energies: Energies, unit_of: npt.NDArray[np.int64], outputs: int, like: Mask, share: float
 ) -> BoolArray:
-    """Keep the units (all of one size) of most energy for each tile of outputs."""
+    """Keep the units with the most energy for each tile of outputs; all units have one size."""
     size = len(unit_of) // (int(unit_of.max()) + 1)
     tiles = np.add.reduceat(energies, np.arange(0, len(energies), outputs), axis=0)
     units = tiles[:, np.argsort(unit_of, kind="stable")].reshape(len(tiles), -1, size).sum(2)
@@ -125,7 +127,7 @@ def _best_units(
 
 
 def _largest(values: Energies, count: int) -> BoolArray:
-    """Mark so many of the largest of each row, the first of equals."""
+    """Mark the largest elements of each row; the first of equal ones wins."""
     marks = np.zeros(values.shape, bool)
     np.put_along_axis(marks, np.argsort(-values, axis=1, kind="stable")[:, :count], True, axis=1)
     return marks
@@ -181,7 +183,7 @@ def _from_places(keep: BoolArray, grid: Grid) -> BoolArray:
 
 
 def _complementary(energies: Energies, grid: Grid, like: Mask, share: float) -> BoolArray:
-    """Deal each set's units out to its outputs, the most energy first, until all hands are full."""
+    """Give each set's units to its outputs, those with the most energy first, until every output has its share."""
     unit_of = units_of(grid, like.parameters["granularity"])
     units, size = int(unit_of.max()) + 1, len(unit_of) // (int(unit_of.max()) + 1)
     worth = energies[:, np.argsort(unit_of, kind="stable")].reshape(grid.N, units, size).sum(2)

@@ -1,6 +1,6 @@
-"""Layers that compute in float32 what the quantised network will: weights and activations rounded to steps.
+"""Layers that compute in float32 what the quantised network will compute: weights and activations are rounded.
 
-Rounding passes the gradient on as if it were not there; clipping stops it. Source: Bengio et al., "Estimating or
+Rounding passes the gradient on unchanged; clipping stops it. Source: Bengio et al., "Estimating or
 Propagating Gradients Through Stochastic Neurons", arXiv 1308.3432 (straight through); Jacob et al., arXiv 1712.05877
 (training with rounded weights and activations).
 """
@@ -23,7 +23,7 @@ def rounded(values: torch.Tensor) -> torch.Tensor:
 
 
 def _exact(values: torch.Tensor) -> torch.Tensor:
-    """Return numbers in float32 at least: under autocast they have fewer bits than the steps that are imitated."""
+    """Return numbers in float32 at least: under autocast they have too few bits for the steps that are imitated."""
     return values if values.dtype in (torch.float32, torch.float64) else values.float()
 
 

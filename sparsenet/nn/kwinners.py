@@ -1,4 +1,4 @@
-"""k-winners-take-all for training: as the engine has it, with gradients and with boosting."""
+"""k-winners-take-all for training: the engine's rule, with gradients and with boosting."""
 
 from typing import Any
 
@@ -16,7 +16,7 @@ LEAST_EXPONENT, MOST_EXPONENT = -60.0, 60.0
 
 
 class _Winners(nn.Module):
-    """What both kinds have: k, and duty cycles by which units that seldom win are boosted."""
+    """The part that both kinds share: k, and the duty cycles by which rarely winning units are boosted."""
 
     duty_cycle: torch.Tensor
     boost_strength: torch.Tensor
@@ -56,7 +56,7 @@ class _Winners(nn.Module):
         return self.k if self.training or self.k_inference is None else self.k_inference
 
     def set_boost_strength(self, strength: float) -> None:
-        """Boost by so much from now on; 0 for no boosting."""
+        """Set the boost strength; 0 means no boosting."""
         strength = real(self, "boost_strength", strength)
         if strength < 0:
             raise wrong(self, "a boost_strength of 0 or more", f"{strength}")
@@ -68,7 +68,7 @@ class _Winners(nn.Module):
         self.set_boost_strength(float(self.boost_strength) * self.boost_strength_factor)
 
     def _factor(self) -> torch.Tensor:
-        """Return the ranking factors; what would vanish in float32 is raised with all others, and never 0."""
+        """Return the ranking factors, scaled so that none is 0 in float32."""
         exponents = -self.boost_strength.float() * self.duty_cycle.float()
         raised = (LEAST_EXPONENT - exponents.min()).clamp(min=0).minimum(MOST_EXPONENT - exponents.max())
         return torch.exp((exponents + raised).clamp(min=LEAST_EXPONENT))

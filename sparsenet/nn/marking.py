@@ -41,7 +41,7 @@ def mark_winners(bits: Any, k: int, keys: Any, marks: Any) -> None:
 
 @compiled
 def _write_keys(bits: Any, keys: Any) -> None:
-    """Write integers that compare as the numbers do; zeros of both signs are alike."""
+    """Write integers that compare as the numbers do; 0.0 and -0.0 give the same integer."""
     for i in range(len(bits)):
         size = bits[i] & SIGN_FREE
         signed = size if bits[i] >= 0 else -size

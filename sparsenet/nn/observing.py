@@ -1,4 +1,4 @@
-"""What the values of a graph are on real inputs: ranges over all of them, and all values for a few samples."""
+"""Observe the values of a graph on real inputs: ranges over all samples, and all values of a few samples."""
 
 import itertools
 from collections.abc import Iterable, Iterator
@@ -20,7 +20,7 @@ __all__ = ["Observed", "batches_of", "observe", "ranks_of"]
 
 @dataclass
 class Observed:
-    """What a float32 network did.
+    """What was observed of a float32 network.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""Training that knows of rounding: a copy of a network that computes, in float32, nearly what its 8-bit form will."""
+"""Quantization-aware training: a copy of a network that computes, in float32, nearly what its 8-bit form will."""
 
 import copy
 import itertools
@@ -129,7 +129,7 @@ class _Draft:
     odd: dict[fx.Node, None] = field(default_factory=dict)
 
     def range_of(self, node: fx.Node) -> tuple[float, float]:
-        """Return the range that the bytes of a value shall cover, and note if it is odd."""
+        """Return the range that a value's bytes must cover, and note it if it is unusual."""
         extent = self.observed.extents[node]
         if extent.is_odd:
             self.odd[node] = None

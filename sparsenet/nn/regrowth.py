@@ -1,4 +1,4 @@
-"""Masks that move while a network trains, inside their family: as full afterwards as before."""
+"""Change masks while a network trains; a mask stays in its family and keeps its number of weights."""
 
 from math import cos, pi
 from typing import Any

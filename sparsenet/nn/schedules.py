@@ -1,4 +1,4 @@
-"""What changes while a network trains: k falls, a dense layer is pruned."""
+"""Schedules for training: k falls, and dense layers are pruned."""
 
 from typing import Any
 

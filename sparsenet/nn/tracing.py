@@ -1,4 +1,4 @@
-"""A module's forward pass as a graph that may be rewritten, or the reasons why it cannot be rounded, all at once."""
+"""Trace a module's forward pass as a graph that may be rewritten, or list every reason why it cannot be rounded."""
 
 import copy
 import operator
@@ -127,7 +127,7 @@ def _layers(graph: fx.GraphModule) -> list[str]:
 
 
 def _odd(layer: Any, kind: str) -> list[str]:
-    """Say what of a layer's settings rounding has no place for."""
+    """Name the settings of a layer that rounding does not support."""
     found = []
     if any(is_lazy(one) or one.is_meta for one in layer.parameters()):
         return ["weights that are not there yet; run the module once, or load them"]

@@ -1,4 +1,4 @@
-"""Which values win: the k largest along one axis, the lowest index first among equals."""
+"""Find the winners: the k largest values along one axis; the lowest index wins a tie."""
 
 import numpy as np
 import torch
@@ -43,7 +43,7 @@ def winners(values: torch.Tensor, k: int, dim: int = 1) -> torch.Tensor:
 
 
 def _fits_compiled(values: torch.Tensor) -> bool:
-    """Say whether there are numbers in this process's memory, not a trace of them, that are exact in float32."""
+    """Tell whether a tensor lies in this process's memory, is not being traced, and is exact in float32."""
     if torch.compiler.is_compiling() or type(values) is not torch.Tensor or values.device.type != "cpu":
         return False
     return values.dtype in (torch.float32, torch.bfloat16, torch.float16)

@@ -1,4 +1,4 @@
-"""What every layer checks of its arguments when it is made, and how it keeps them."""
+"""Check the arguments of layers when they are made, and keep them read-only."""
 
 from collections.abc import Sequence
 from dataclasses import fields
@@ -49,7 +49,7 @@ def set_field(layer: object, name: str, value: object) -> None:
 
 
 def rebuilt(layer: Any) -> tuple[type, tuple[Any, ...]]:
-    """Say how to copy or unpickle a layer: made anew, so that it is checked, and its arrays are read-only again."""
+    """Say how to copy or unpickle a layer: by constructing it again, so that its arrays are checked and read-only."""
     return type(layer), tuple(getattr(layer, field.name) for field in fields(layer))
 
 
@@ -95,7 +95,7 @@ def pair(layer: object, name: str, value: Any, least: int) -> tuple[int, int]:
 
 
 def as_pair(value: Pair | None) -> tuple[int, int]:
-    """Read a setting of a finished layer, where every pair is (vertical, horizontal).
+    """Read a pair of a finished layer: (vertical, horizontal).
 
     Examples
     --------

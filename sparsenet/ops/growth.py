@@ -1,4 +1,4 @@
-"""How much larger the values of a layer can be than its inputs: what a bound is, and rules that several kinds share."""
+"""Bound the values of a layer by its inputs' bounds; these rules are shared by several kinds."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ BYTE = 255.0
 
 @dataclass(frozen=True)
 class Growth:
-    """What a layer makes of inputs of at most b.
+    """The bounds of a layer's values and sums for inputs of at most b.
 
     Attributes
     ----------

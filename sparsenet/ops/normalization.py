@@ -1,4 +1,4 @@
-"""Layers that set values in relation to others: batch norm and softmax."""
+"""Layers that normalise values: batch norm and softmax."""
 
 from dataclasses import dataclass
 from math import log

@@ -1,4 +1,4 @@
-"""One value for each window of an image: the largest or the mean."""
+"""Pooling: the largest value or the mean of each window of an image."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What layers check of int8 weights: that no sum of products with bytes can leave int32."""
+"""Check int8 weights: no sum of their products with bytes may leave int32."""
 
 from typing import Any
 

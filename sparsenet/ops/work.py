@@ -1,4 +1,4 @@
-"""How much a layer computes and how many of its values can be non-zero: what explain adds up over a network."""
+"""Count how much a layer computes and how many of its values can be non-zero; explain adds this up over a network."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -29,7 +29,7 @@ def same_active(layer: object, given: Sequence[Active], shape: Shape) -> Active:
 
 
 def anywhere(layer: object, given: Sequence[Active], shape: Shape) -> Active:
-    """Say that zeros stay zeros, though perhaps in other places: one position may get all that are not zero."""
+    """Say that zeros stay zeros but may move: one position may get all non-zero values."""
     return Active(given[0].elements, given[0].elements)
 
 

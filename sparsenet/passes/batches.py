@@ -1,4 +1,4 @@
-"""Calibration data as they come: arrays, tensors, or anything that gives batches of them, of any size."""
+"""Read calibration data: arrays, tensors, or an iterable of batches of any size."""
 
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -35,7 +35,7 @@ def chunks(calibration: Any, shape: Shape, size: int) -> Iterator[Array]:
 
 
 def no_samples(calibration: Any) -> SparsenetError:
-    """Return the error for calibration data that were none."""
+    """Return the error for calibration data without samples."""
     hint = "; an iterator gives its data only once, so make a new one" if isinstance(calibration, Iterator) else ""
     return SparsenetError(f"expected calibration data, got no samples; give some real inputs, a hundred or more{hint}")
 

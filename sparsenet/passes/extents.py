@@ -1,9 +1,9 @@
-"""The range of a value over many samples, without the few samples in which a few values reach far beyond all others.
+"""Find the range of a value over many samples, without the few samples with a few values far beyond all others.
 
-One wrong number among many, such as a sensor's glitch, would stretch the range that 255 steps must cover, and leave
-few of them to all other values. Squared error cannot tell it from data: clipping one large number costs more of it than
-rounding all others coarsely. So the samples' own extremes are compared: a few of them beyond a wide gap are left out,
-unless most of such a sample lies there, which then is merely louder.
+One wrong number, such as a sensor's glitch, would widen the range that 255 steps must cover and leave few steps for all
+other values. Squared error cannot tell such a number from data: clipping one large number costs more than rounding all
+others coarsely. So the largest values of the samples are compared. Samples beyond a wide gap are left out if they are
+few, unless most values of such a sample lie beyond the gap: then that sample is only louder.
 """
 
 from collections.abc import Mapping
@@ -64,12 +64,12 @@ class Extent:
 
     @property
     def is_odd(self) -> bool:
-        """Whether somebody should know: samples are left out, or the range is too wide for what mostly lies in it."""
+        """Whether a warning is due: samples are left out, or the range is too wide for most values in it."""
         return bool(self.samples) or self.is_wide
 
     @property
     def is_wide(self) -> bool:
-        """Whether ordinary values have hardly any of the range's steps."""
+        """Whether ordinary values get only very few of the range's steps."""
         return max(-self.lowest, self.highest) > WIDEST * self.typical > 0
 
     @property
@@ -85,7 +85,7 @@ class Extent:
 
 @dataclass
 class _Bin:
-    """Samples whose largest magnitudes are much alike."""
+    """Samples with nearly the same largest magnitude."""
 
     samples: int = 0
     lowest: float = 0.0
@@ -165,7 +165,7 @@ def _kept(ordered: list[_Bin], known: frozenset[int]) -> list[_Bin]:
 
 
 def _odd(one: _Bin, reach: float, known: frozenset[int]) -> bool:
-    """Say whether most values of these samples lie where those of all others do, or they are known to be odd."""
+    """Tell whether samples have outliers: most of their values are ordinary, or the samples are known to be odd."""
     return one.samples <= MOST_NAMED and (one.loudest <= reach or known.issuperset(one.named))
 
 
@@ -174,7 +174,7 @@ def _range(bins: list[_Bin]) -> tuple[float, float]:
 
 
 def _typical(ordered: list[_Bin]) -> float:
-    """Return how loud the middle one of samples is."""
+    """Return the median loudness of samples."""
     middle, before = sum(one.samples for one in ordered) / 2, 0
     for one in ordered:
         before += one.samples

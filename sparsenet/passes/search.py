@@ -1,4 +1,4 @@
-"""Which steps suit a convolution best: a few are tried on samples, the least squared error wins."""
+"""Choose the scales of a convolution: several are tried on samples, and the least squared error wins."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ Within a factor of two the weight steps go through all their sizes, so a dozen t
 
 @dataclass(frozen=True, eq=False)
 class Wanted:
-    """What a convolution should give.
+    """The output that a convolution should give.
 
     Attributes
     ----------

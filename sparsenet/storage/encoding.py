@@ -1,10 +1,9 @@
 """A weight in as few bytes as its zeros allow, and back.
 
-A weight (N, ...) is looked at as a matrix (N, D). Which of its places are kept is said in one of three ways, whichever
-is smallest: all of them; one bit each; a column index for each kept one. Kept are the places of the layer's mask or,
-without one, those that are not zero. With float32 values all comes back to the bit but -0.0, which becomes 0.0: weights
-that were multiplied by a mask are full of it, and would be stored for nothing. The int8 weights of quantised layers are
-stored the same way, as they are.
+A weight (N, ...) is stored as a matrix (N, D). The kept places are encoded in the smallest of three ways: all places, a
+bit for each place, or a column index for each kept place. The kept places are those of the layer's mask or, without a
+mask, those that are not zero. float32 values are restored to the bit, except that -0.0 becomes 0.0: weights that were
+multiplied by a mask have many of them. The int8 weights of quantised layers are stored in the same way, unchanged.
 """
 
 from collections.abc import Mapping

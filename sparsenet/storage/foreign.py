@@ -1,4 +1,4 @@
-"""Files of other tools: told by their first bytes or their ending, so that the error can say what to do."""
+"""Recognise files of other tools by their first bytes or their ending, so that the error can say what to do."""
 
 __all__ = ["foreign_hint"]
 

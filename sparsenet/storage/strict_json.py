@@ -1,4 +1,4 @@
-"""JSON as it may come from anyone: no duplicate keys, no NaN, bounded in depth and number of values."""
+"""Parse untrusted JSON: no duplicate keys, no NaN, bounded depth and number of values."""
 
 import json
 import math

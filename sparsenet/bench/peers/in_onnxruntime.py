@@ -6,8 +6,9 @@ from importlib.util import find_spec
 import numpy as np
 import numpy.typing as npt
 
-from sparsenet.bench.peers.onnx_model import BATCH, to_onnx
+from sparsenet.bench.peers.onnx_model import plain_model
 from sparsenet.errors import CompileError
+from sparsenet.exchange.onnx.writing import BATCH
 from sparsenet.graph.network import INPUT, Network
 
 __all__ = ["has_onnxruntime", "in_onnxruntime", "load_onnxruntime"]
@@ -41,7 +42,7 @@ def in_onnxruntime(net: Network, threads: int = 1) -> Callable[[FloatArray], Flo
     """
     if not has_onnxruntime():
         raise CompileError('expected onnx and onnxruntime to be installed; pip install "sparsenet[bench]"')
-    return load_onnxruntime(to_onnx(net).SerializeToString(), None, threads)
+    return load_onnxruntime(plain_model(net).SerializeToString(), None, threads)
 
 
 def load_onnxruntime(model: bytes, batch: int | None, threads: int) -> Callable[[FloatArray], FloatArray]:

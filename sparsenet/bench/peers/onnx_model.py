@@ -1,10 +1,7 @@
 """Networks as ONNX models: float32, and 8 bit by static quantisation with ONNX Runtime's own tool."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from functools import singledispatch
-from math import prod
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -13,36 +10,11 @@ import numpy as np
 import numpy.typing as npt
 
 from sparsenet.errors import CompileError
-from sparsenet.graph.network import INPUT, Network, Node
-from sparsenet.layers import (
-    Add,
-    AvgPool2d,
-    BatchNorm,
-    Concat,
-    Conv2d,
-    Flatten,
-    GlobalAvgPool2d,
-    KWinners,
-    Linear,
-    LogSoftmax,
-    MaxPool2d,
-    ReLU,
-    Reshape,
-    Softmax,
-    as_pair,
-)
+from sparsenet.exchange.onnx.writing import to_onnx
+from sparsenet.graph.network import INPUT, Network
 from sparsenet.machine.facts import machine
-from sparsenet.ops.kwinners import factor_per_element
-from sparsenet.ops.shapes import Shape
 
-__all__ = ["BATCH", "float_bytes", "int8_bytes", "to_onnx"]
-
-OPSET = 18
-IR_VERSION = 8
-"""Old enough for every ONNX Runtime that the extra ``bench`` allows."""
-
-BATCH = "batch"
-"""The name of the free axis."""
+__all__ = ["float_bytes", "int8_bytes", "plain_model"]
 
 QUANTIZED = ("Conv", "Gemm", "MaxPool", "AveragePool", "GlobalAveragePool", "Relu", "Add", "Sum", "Concat", "Reshape")
 """Operators in 8 bit; k-winners (TopK and ScatterElements) stay in float32, for which there is no 8-bit form."""
@@ -52,7 +24,7 @@ FloatArray = npt.NDArray[np.float32]
 
 def float_bytes(net: Network, calibration: FloatArray) -> bytes:
     """Write a network as the bytes of a float32 ONNX model; ``calibration`` is not needed."""
-    data: bytes = to_onnx(net).SerializeToString()
+    data: bytes = plain_model(net).SerializeToString()
     return data
 
 
@@ -70,7 +42,7 @@ def int8_bytes(net: Network, calibration: FloatArray) -> bytes:
     with _quietly(), TemporaryDirectory() as folder:
         target = Path(folder) / "int8.onnx"
         quantize_static(
-            to_onnx(net),
+            plain_model(net),
             target,
             _calibration_reader(calibration),
             quant_format=QuantFormat.QDQ,
@@ -121,180 +93,15 @@ def _adds_in_16_bits() -> bool:
     return x86 and not {"avx512vnni", "avxvnni"} & set(here.features)
 
 
-def to_onnx(net: Network) -> Any:
-    """Write a network as an ONNX model of float32 operators, with a free batch size.
+def plain_model(net: Network) -> Any:
+    """Write a network as an ONNX model of float32 operators, as all peers read them.
 
-    k-winners become TopK and ScatterElements: ONNX breaks ties by the lowest index too, so the meaning is the same.
-
-    Parameters
-    ----------
-    net : Network
-
-    Returns
-    -------
-    onnx.ModelProto
+    Raises
+    ------
+    CompileError
+        When the network is quantised: what it becomes then is exact, and not what other engines are fast at.
     """
-    from onnx import TensorProto, helper
-
-    operators: list[Any] = []
-    constants: list[Any] = []
-    for node in net.nodes:
-        _write(node.layer, _Step(node, net.shapes[node.name], operators, constants))
-    graph = helper.make_graph(
-        operators,
-        "network",
-        [helper.make_tensor_value_info(INPUT, TensorProto.FLOAT, [BATCH, *net.input_shape])],
-        [helper.make_tensor_value_info(net.output, TensorProto.FLOAT, [BATCH, *net.output_shape])],
-        constants,
-    )
-    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION)
-
-
-@dataclass(frozen=True)
-class _Step:
-    """Where one layer's operators and constants are written."""
-
-    node: Node
-    shape: Shape
-    operators: list[Any]
-    constants: list[Any]
-
-    @property
-    def source(self) -> str:
-        """The layer's first input, for most layers the only one."""
-        return self.node.inputs[0]
-
-    def inner(self, role: str) -> str:
-        """Name a value that no layer can be called: names of layers are printable."""
-        return f"{self.node.name}\x1f{role}"
-
-    def constant(self, role: str, values: npt.NDArray[Any]) -> str:
-        """Add an array; give its name."""
-        from onnx import numpy_helper
-
-        self.constants.append(numpy_helper.from_array(values, self.inner(role)))
-        return self.inner(role)
-
-    def operator(self, kind: str, inputs: Sequence[str], outputs: Sequence[str] = (), **attributes: Any) -> None:
-        """Add an operator; its output is the layer's unless another is named."""
-        from onnx import helper
-
-        self.operators.append(helper.make_node(kind, inputs, list(outputs) or [self.node.name], **attributes))
-
-
-@singledispatch
-def _write(layer: object, step: _Step) -> None:
-    raise CompileError(
-        f"expected a float32 network, got a {type(layer).__name__}; compare the network it was made from"
-    )
-
-
-@_write.register
-def _conv2d(layer: Conv2d, step: _Step) -> None:
-    inputs = [step.source, step.constant("weight", layer.weight)]
-    if layer.bias is not None:
-        inputs.append(step.constant("bias", layer.bias))
-    step.operator(
-        "Conv",
-        inputs,
-        kernel_shape=layer.weight.shape[2:],
-        strides=as_pair(layer.stride),
-        pads=as_pair(layer.padding) * 2,
-        dilations=as_pair(layer.dilation),
-        group=layer.groups,
-    )
-
-
-@_write.register
-def _linear(layer: Linear, step: _Step) -> None:
-    inputs = [step.source, step.constant("weight", layer.weight)]
-    if layer.bias is not None:
-        inputs.append(step.constant("bias", layer.bias))
-    step.operator("Gemm", inputs, transB=1)
-
-
-@_write.register(MaxPool2d)
-@_write.register(AvgPool2d)
-def _pool(layer: MaxPool2d | AvgPool2d, step: _Step) -> None:
-    window: dict[str, Any] = {
-        "kernel_shape": as_pair(layer.kernel),
-        "strides": as_pair(layer.stride),
-        "pads": as_pair(layer.padding) * 2,
-    }
-    if isinstance(layer, AvgPool2d):
-        step.operator("AveragePool", [step.source], count_include_pad=1, **window)
-    else:
-        step.operator("MaxPool", [step.source], **window)
-
-
-@_write.register
-def _batch_norm(layer: BatchNorm, step: _Step) -> None:
-    given = {
-        "weight": np.ones_like(layer.mean) if layer.weight is None else layer.weight,
-        "bias": np.zeros_like(layer.mean) if layer.bias is None else layer.bias,
-        "mean": layer.mean,
-        "variance": layer.variance,
-    }
-    inputs = [step.source, *(step.constant(role, values) for role, values in given.items())]
-    step.operator("BatchNormalization", inputs, epsilon=layer.epsilon)
-
-
-@_write.register(Flatten)
-@_write.register(Reshape)
-def _reshape(layer: Flatten | Reshape, step: _Step) -> None:
-    shape = step.constant("shape", np.array([0, *step.shape], np.int64))  # 0 keeps the batch axis
-    step.operator("Reshape", [step.source, shape])
-
-
-@_write.register
-def _k_winners(layer: KWinners, step: _Step) -> None:
-    if layer.scope == "channels":
-        factor = None if layer.factor is None else layer.factor.reshape(-1, *(1 for _ in step.shape[1:]))
-        _keep_largest(step, layer.k, step.source, factor, step.node.name)
-        return
-    row, kept = step.inner("row"), step.inner("kept")
-    step.operator("Reshape", [step.source, step.constant("flat", np.array([0, prod(step.shape)], np.int64))], [row])
-    _keep_largest(step, layer.k, row, factor_per_element(layer, step.shape), kept)
-    step.operator("Reshape", [kept, step.constant("shape", np.array([0, *step.shape], np.int64))])
-
-
-def _keep_largest(step: _Step, k: int, source: str, factor: FloatArray | None, target: str) -> None:
-    """Keep the k largest along axis 1; the rest becomes zero."""
-    if k == 0:  # not every reader of ONNX knows a TopK of none
-        step.operator("Sub", [source, source], [target])
-        return
-    ranked = source
-    if factor is not None:
-        ranked = step.inner("ranked")
-        step.operator("Mul", [source, step.constant("factor", factor)], [ranked])
-    who, values, zeros = step.inner("who"), step.inner("values"), step.inner("zeros")
-    step.operator("TopK", [ranked, step.constant("k", np.array([k], np.int64))], [step.inner("largest"), who], axis=1)
-    step.operator("GatherElements", [source, who], [values], axis=1)
-    step.operator("Sub", [source, source], [zeros])
-    step.operator("ScatterElements", [zeros, who, values], [target], axis=1)
-
-
-@_write.register(Add)
-def _add(layer: Add, step: _Step) -> None:
-    step.operator("Sum", list(step.node.inputs))
-
-
-@_write.register(Concat)
-def _concat(layer: Concat, step: _Step) -> None:
-    step.operator("Concat", list(step.node.inputs), axis=1)
-
-
-@_write.register
-def _relu(layer: ReLU, step: _Step) -> None:
-    step.operator("Relu", [step.source])
-
-
-@_write.register
-def _global_avg_pool2d(layer: GlobalAvgPool2d, step: _Step) -> None:
-    step.operator("GlobalAveragePool", [step.source])
-
-
-@_write.register(Softmax)
-@_write.register(LogSoftmax)
-def _softmax(layer: Softmax | LogSoftmax, step: _Step) -> None:
-    step.operator(type(layer).__name__, [step.source], axis=1)
+    if net.byte_valued:
+        kind = type(net[min(net.byte_valued)]).__name__
+        raise CompileError(f"expected a float32 network, got a {kind}; compare the network it was made from")
+    return to_onnx(net)

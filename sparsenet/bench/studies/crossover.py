@@ -1,4 +1,4 @@
-"""Where each kernel overtakes the dense one on this machine: a map over density, active inputs, size and batch."""
+"""Map where each kernel beats the dense one on this machine, over density, active inputs, size and batch."""
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence

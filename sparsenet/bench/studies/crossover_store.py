@@ -1,4 +1,4 @@
-"""Maps that were measured, kept as JSON beside the machine's limits: another machine or other kernels ask anew."""
+"""Keep measured maps as JSON beside the machine's limits; another machine or other kernels are measured anew."""
 
 import hashlib
 import json
@@ -33,7 +33,7 @@ def kept_map(question: Mapping[str, Any]) -> Any:
 
 
 def keep_map(question: Mapping[str, Any], record: Mapping[str, Any]) -> None:
-    """Write aside, then rename; where nothing can be written, the next one measures again."""
+    """Write a map; where nothing can be written, the next process measures again."""
     path = map_path(question)
     if path is None:
         return

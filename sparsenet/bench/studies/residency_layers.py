@@ -1,4 +1,4 @@
-"""Linear layers of growing size, to be timed with caches hot and displaced."""
+"""Make linear layers of growing size, to be timed with hot and with displaced caches."""
 
 from collections.abc import Callable, Sequence
 from functools import partial

@@ -1,4 +1,4 @@
-"""How much of the speed is cache, as a figure, drawn by matplotlib."""
+"""Draw how much of the speed is due to caches, with matplotlib."""
 
 from collections.abc import Sequence
 from os import PathLike

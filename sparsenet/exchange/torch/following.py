@@ -1,24 +1,29 @@
-"""From a call of one of torch's functions to layers of the recording."""
+"""Turn calls of torch's functions into layers."""
 
 from collections.abc import Callable, Mapping
-from inspect import signature
 from typing import Any
 
 import numpy as np
 
 from sparsenet.errors import SparsenetError, UnsupportedLayerError
-from sparsenet.exchange.report import Note
-from sparsenet.exchange.torch.call import BoolArray, Call, FloatArray, Layers, Tensor, numbers
-from sparsenet.exchange.torch.functions import FUNCTIONS, Function
-from sparsenet.exchange.torch.kwinners import k_winners_layers
+from sparsenet.exchange.builder import add_layers, add_unknown, note
+from sparsenet.exchange.call import BoolArray, Call, FloatArray, Layers, Line, translated
+from sparsenet.exchange.problems import Problem
+from sparsenet.exchange.torch.functions import functions, numbers
 from sparsenet.exchange.torch.masks import declared_mask
-from sparsenet.exchange.torch.names import step_name, unused, wrapper_of
-from sparsenet.exchange.torch.problems import Problem
-from sparsenet.exchange.torch.run import Module, Recording, Value, in_float32, inputs_among, unsupported_here, where
-from sparsenet.graph.network import Node
-from sparsenet.ops.shapes import Shape, infer_shape
+from sparsenet.exchange.torch.names import step_name, wrapper_of
+from sparsenet.exchange.torch.run import (
+    Module,
+    Recording,
+    Tensor,
+    follow,
+    in_float32,
+    inputs_among,
+    unsupported_here,
+    where,
+)
 
-__all__ = ["called", "k_winners_called"]
+__all__ = ["called", "module_called"]
 
 ABOUT_SHAPES = frozenset(
     [
@@ -62,7 +67,7 @@ ABOUT_VALUES = frozenset(
 
 
 def called(recording: Recording, function: Any, args: Any, kwargs: Any) -> Any:
-    """Do what a function does, and write it down if it depends on the input."""
+    """Run a function, and record it if it depends on the input."""
     name = getattr(function, "__name__", repr(function))
     if recording.paused:
         return function(*args, **kwargs)
@@ -85,19 +90,20 @@ def called(recording: Recording, function: Any, args: Any, kwargs: Any) -> Any:
         )
     plain = name[:-1] if name.endswith("_") and not name.endswith("__") else name
     result = function(*args, **kwargs)
-    if plain not in FUNCTIONS:
+    line = functions().get(plain)
+    if line is None:
         return _unknown(recording, plain, result)
-    return _followed(recording, plain, FUNCTIONS[plain], args, kwargs, result)
+    return _followed(recording, plain, line, args, kwargs, result)
 
 
 def _unknown(recording: Recording, name: str, result: Any) -> Any:
-    """Note a function that is no layer here, and go on with its result, so that later ones are met, too."""
+    """Note an unsupported function and continue with its result, so that later ones are found, too."""
     module, called_as = recording.visits[-1].module, name
     of_torch = type(module).__module__.startswith("torch.nn.modules") and not any(module.children())
     if of_torch and type(module).__name__.lower() != name:
         called_as = f"{type(module).__name__} (torch's {name})"
     what = f"expected a function that is a layer here, got {called_as}"
-    recording.problems.append(Problem(where(recording), what, called_as))
+    recording.builder.problems.append(Problem(where(recording), what, called_as))
     return _without_layer(recording, name, result)
 
 
@@ -108,33 +114,33 @@ def _without_layer(recording: Recording, name: str, result: Any) -> Any:
     parts = result.values() if isinstance(result, Mapping) else result if isinstance(result, tuple | list) else [result]
     for part in parts:
         if isinstance(part, torch.Tensor):
-            step = unused(recording, name)
-            recording.shapes[step] = tuple(part.shape[1:])
-            recording.unknown.add(step)
-            recording.values[id(part)] = Value(part, step)
+            follow(recording, part, add_unknown(recording.builder, name, tuple(part.shape[1:])))
         elif isinstance(part, tuple | list | Mapping):
             _without_layer(recording, name, part)
     return result
 
 
-def _followed(recording: Recording, name: str, function: Function, args: Any, kwargs: Any, result: Any) -> Any:
+def _followed(recording: Recording, name: str, line: Line, args: Any, kwargs: Any, result: Any) -> Any:
     """Turn a call into layers, and remember whose value its result is."""
-    inputs = inputs_among(recording, args, kwargs)
+    builder, inputs = recording.builder, inputs_among(recording, args, kwargs)
     step = step_name(recording, name)
     try:
-        layers = _translated(recording, function, step, inputs, args, kwargs, result)
-        last = _append(recording, step, layers, inputs, tuple(result.shape[1:]))
+        layers = _layers(recording, line, step, inputs, args, kwargs, result)
+        last = add_layers(builder, step, layers, inputs)
+        expected, got = builder.shapes[last], tuple(result.shape[1:])
+        if expected != got:
+            raise UnsupportedLayerError(f"expected a value of shape {expected} for each sample, got {got}")
     except SparsenetError as error:
-        if not (isinstance(error, _OtherAxesError) and recording.unknown.intersection(inputs)):
+        if not (isinstance(error, _OtherAxesError) and builder.unknown.intersection(inputs)):
             kind = UnsupportedLayerError if isinstance(error, UnsupportedLayerError) else type(error)
-            recording.problems.append(Problem(f"{where(recording)}, {name}", str(error), kind=kind))
+            builder.problems.append(Problem(f"{where(recording)}, {name}", str(error), kind=kind))
         return _without_layer(recording, step, result)
     recording.visits[-1].functions += bool(layers)
-    if id(result) in recording.values and layers:
+    if id(result) in builder.values and layers:
         _spoil_views(recording, result)
-    recording.values[id(result)] = Value(result, last)
-    if recording.unknown.intersection(inputs):
-        recording.unknown.add(last)
+    follow(recording, result, last)
+    if builder.unknown.intersection(inputs):
+        builder.unknown.add(last)
     return result
 
 
@@ -142,75 +148,54 @@ class _OtherAxesError(UnsupportedLayerError):
     """A value that is not float32 with the batch first: after a function that is unknown no new problem."""
 
 
-def _translated(
-    recording: Recording, function: Function, step: str, inputs: list[str], args: Any, kwargs: Any, result: Any
+def _layers(
+    recording: Recording, line: Line, step: str, inputs: list[str], args: Any, kwargs: Any, result: Any
 ) -> Layers:
     import torch
 
-    def depends(value: Any) -> bool:
-        return id(value) in recording.values
+    builder = recording.builder
 
-    def note(text: str) -> None:
-        recording.notes.append(Note(step, text))
+    def depends(value: Any) -> bool:
+        return id(value) in builder.values
+
+    def noted(text: str, kind: str = "decided") -> None:
+        note(builder, step, text, kind)
 
     def weight(tensor: Tensor) -> tuple[FloatArray, BoolArray | None]:
         return _weight(recording, step, tensor)
 
     if not isinstance(result, torch.Tensor):
         raise UnsupportedLayerError(f"expected one tensor, got {type(result).__name__}")
-    shape, result_shape = recording.shapes[inputs[0]], tuple(result.shape[1:])
     if result.dtype != torch.float32 or result.shape[:1] != (recording.batch,):
         raise _OtherAxesError(
             f"expected float32 values whose first axis is the batch of {recording.batch}, got {result.dtype} of shape "
             f"{tuple(result.shape)}"
         )
-    call = Call(shape, result_shape, depends, weight, note)
-    try:
-        bound = signature(function.translate).bind(call, *args, **kwargs)
-    except TypeError as error:
-        raise UnsupportedLayerError(f"expected other arguments: {error}") from None
-    if len(inputs) > 1 and function.place != "several":
-        values = " and ".join(repr(one) for one in inputs)
-        raise UnsupportedLayerError(
-            f"expected one value that depends on the input, and constants beside it, got {len(inputs)} values that "
-            f"depend on it: those of {values}"
-        )
-    if function.place == "first" and not depends(bound.args[1]):
-        raise UnsupportedLayerError(
-            "expected the value that depends on the input as the first argument, got a constant there"
-        )
-    return function.translate(*bound.args, **bound.kwargs)
+    shapes = tuple(builder.shapes[name] for name in inputs)
+    dtypes = tuple(builder.dtypes[name] for name in inputs)
+    call = Call(shapes, dtypes, depends, numbers, weight, noted, tuple(result.shape[1:]), recording.batch)
+    return translated(line, call, inputs, args, kwargs)
 
 
-def _append(recording: Recording, step: str, layers: Layers, inputs: list[str], result_shape: Shape) -> str:
-    """Add layers in a chain, the last under the name of the step; return whose value the result is."""
-    shape, last = recording.shapes[inputs[0]], inputs[0]
-    for layer in layers:
-        final = layer is layers[-1]
-        name = step if final else unused(recording, f"{step}.{type(layer).__name__.lower()}")
-        shape = infer_shape(layer, tuple(recording.shapes[source] for source in inputs))
-        recording.steps.append(Node(name, layer, tuple(inputs)))
-        recording.shapes[name] = shape
-        inputs, last = [name], name
-    if shape != result_shape:
-        raise UnsupportedLayerError(f"expected a value of shape {shape} for each sample, got {result_shape}")
-    return last
-
-
-def k_winners_called(recording: Recording, module: Module, forward: Callable[..., Any], args: Any, kwargs: Any) -> Any:
-    """Run a k-winners module as one function, whatever it calls inside."""
+def module_called(
+    recording: Recording,
+    module: Module,
+    known: tuple[str, Line],
+    forward: Callable[..., Any],
+    args: Any,
+    kwargs: Any,
+) -> Any:
+    """Run a module as one function, whatever it calls inside."""
     recording.paused = True
     try:
         result = forward(*args, **kwargs)
     finally:
         recording.paused = False
-
-    def translate(call: Call, x: Tensor) -> Layers:
-        return k_winners_layers(module, call.shape, call.note)
-
     if not inputs_among(recording, args, kwargs):
         return result
-    return _followed(recording, "kwinners", Function(translate), args, kwargs, result)
+    name, line = known
+    bound = Line(lambda call, x: line.translate(call, x, module), line.gives, line.place)
+    return _followed(recording, name, bound, args, kwargs, result)
 
 
 def _weight(recording: Recording, step: str, tensor: Tensor) -> tuple[FloatArray, BoolArray | None]:
@@ -222,11 +207,11 @@ def _weight(recording: Recording, step: str, tensor: Tensor) -> tuple[FloatArray
     if isinstance(tensor, torch.nn.Parameter):
         first = recording.readers.setdefault((tensor.data_ptr(), weight.shape), step)
         if first != step:
-            recording.notes.append(Note(step, f"shares its weight with {first!r} in torch; here each has its own"))
+            note(recording.builder, step, f"shares its weight with {first!r} in torch; here each has its own")
     module, wrapper = recording.visits[-1].module, wrapper_of(recording)
     mask = declared_mask(module, wrapper, weight.shape)
     if mask is not None and (outside := int(np.count_nonzero(weight[~mask]))):
-        recording.notes.append(Note(step, f"{outside} weights outside the mask are not zero: they are kept"))
+        note(recording.builder, step, f"{outside} weights outside the mask are not zero: they are kept")
         mask = mask | (weight != 0)
     return weight, mask
 
@@ -234,6 +219,6 @@ def _weight(recording: Recording, step: str, tensor: Tensor) -> tuple[FloatArray
 def _spoil_views(recording: Recording, tensor: Tensor) -> None:
     """Mark every other tensor that shares its memory with one that was changed in place."""
     memory = tensor.untyped_storage().data_ptr()
-    for key, value in recording.values.items():
-        if value.tensor is not tensor and value.tensor.untyped_storage().data_ptr() == memory:
-            recording.values[key] = Value(value.tensor, value.step, stale=True)
+    for key, other in recording.tensors.items():
+        if other is not tensor and other.untyped_storage().data_ptr() == memory:
+            recording.stale.add(key)

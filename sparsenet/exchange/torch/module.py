@@ -1,4 +1,4 @@
-"""From a torch module to a network: the module runs twice, and what it calls is written down."""
+"""Turn a torch module into a network: run it twice and record what it calls."""
 
 from collections.abc import Sequence
 from itertools import zip_longest
@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 
 from sparsenet.errors import GraphError, UnsupportedLayerError
-from sparsenet.exchange.report import DETAIL, Note
+from sparsenet.exchange.builder import finished
 from sparsenet.exchange.torch.copy import copied, eager, make_parts_eager, plain_tensors_in_float32, refuse_opaque
 from sparsenet.exchange.torch.recording import recorded, same_step
 from sparsenet.exchange.torch.run import Recording
-from sparsenet.graph.network import INPUT, Network
+from sparsenet.graph.network import Network
 
 __all__ = ["from_torch"]
 
@@ -75,7 +75,7 @@ def from_torch(module: Any, example: Any, *, labels: Sequence[str] = ()) -> Netw
     made, converted = _prepared(module)
     first, second = (recorded(made, inputs, converted) for inputs in _two_inputs(samples))
     _refuse_differences(first, second)
-    return _network(first, tuple(samples.shape[1:]), labels)
+    return finished(first.builder, first.output, labels)
 
 
 def _torch() -> Any:
@@ -136,26 +136,10 @@ def _prepared(module: Any) -> tuple[Any, dict[str, str]]:
 
 def _refuse_differences(first: Recording, second: Recording) -> None:
     """Refuse a module that did not do the same in both runs."""
-    for one, other in zip_longest(first.steps, second.steps):
+    for one, other in zip_longest(first.builder.nodes, second.builder.nodes):
         if one is None or other is None or not same_step(one, other):
             raise UnsupportedLayerError(
                 f"layer {(one or other).name!r}: expected the same functions and numbers for every input, got others "
                 f"in a second run on {BATCHES[1]} other samples; is it random, does it branch on values or on the "
                 f"size of the batch, or is something computed outside torch's functions?"
             )
-
-
-def _network(recording: Recording, input_shape: tuple[int, ...], labels: Sequence[str]) -> Network:
-    """Make the network of what leads to the output, and say what does not."""
-    readable = {step.name: step for step in recording.steps}
-    needed, waiting = set(), [recording.output]
-    while waiting:
-        if (name := waiting.pop()) != INPUT and name not in needed:
-            needed.add(name)
-            waiting.extend(readable[name].inputs)
-    if not needed:
-        raise UnsupportedLayerError("expected a module that computes something, got one that returns its input")
-    unused = [Note(name, "left out: the output does not depend on it") for name in readable if name not in needed]
-    nodes = [step for step in recording.steps if step.name in needed]
-    notes = [vars(note) for note in (*recording.notes, *unused)]
-    return Network(input_shape, nodes, recording.output, labels, {DETAIL: notes})

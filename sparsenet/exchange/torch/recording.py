@@ -1,6 +1,6 @@
-"""What a torch module does, written down while it runs.
+"""Record what a torch module does while it runs.
 
-torch reports every call of its functions to whoever listens. Values are followed by the identity of the tensor objects
+torch reports every call of its functions to a listener. Values are followed by the identity of the tensor objects
 that hold them: a function of the input becomes a layer, a function of weights alone just gives another constant.
 """
 
@@ -10,12 +10,11 @@ from typing import Any
 import numpy as np
 
 from sparsenet.errors import GraphError, SparsenetError, UnsupportedLayerError
-from sparsenet.exchange.report import Note
-from sparsenet.exchange.torch.call import Tensor
-from sparsenet.exchange.torch.following import called, k_winners_called
-from sparsenet.exchange.torch.kwinners import is_k_winners
-from sparsenet.exchange.torch.problems import Problem, refusal
-from sparsenet.exchange.torch.run import Module, Recording, Value, Visit, fresh, place
+from sparsenet.exchange.builder import GraphBuilder, note
+from sparsenet.exchange.problems import Problem, refusal
+from sparsenet.exchange.torch.following import called, module_called
+from sparsenet.exchange.torch.functions import module_line
+from sparsenet.exchange.torch.run import Module, Recording, Tensor, Visit, follow, fresh, place
 from sparsenet.graph.network import INPUT, Node
 
 __all__ = ["recorded", "same_step"]
@@ -39,9 +38,10 @@ def recorded(module: Module, x: Tensor, converted: Mapping[str, str]) -> Recordi
     """
     import torch
 
-    recording = Recording(len(x), {INPUT: tuple(x.shape[1:])})
-    recording.notes.extend(Note(path, f"{kinds} weights became float32") for path, kinds in converted.items())
-    recording.values[id(x)] = Value(x, INPUT)
+    recording = Recording(len(x), GraphBuilder({INPUT: tuple(x.shape[1:])}))
+    for path, kinds in converted.items():
+        note(recording.builder, path, f"{kinds} weights became float32")
+    follow(recording, x, INPUT)
     forwards = {path: part.forward for path, part in module.named_modules()}
     for path, part in module.named_modules():
         part.forward = _announced(recording, path, part, forwards[path])
@@ -54,8 +54,8 @@ def recorded(module: Module, x: Tensor, converted: Mapping[str, str]) -> Recordi
     finally:
         for path, part in module.named_modules():
             part.forward = forwards[path]
-    if recording.problems:
-        raise refusal(recording.problems)
+    if recording.builder.problems:
+        raise refusal(recording.builder.problems)
     return recording
 
 
@@ -67,13 +67,13 @@ def _failure(recording: Recording, error: Exception) -> SparsenetError:
         if isinstance(error, RecursionError):
             hint = "the module is nested too deeply: raise sys.setrecursionlimit"
         error = GraphError(
-            f"{where}: expected to run on samples of shape {recording.shapes[INPUT]}, got {type(error).__name__}: "
-            f"{error}; {hint}"
+            f"{where}: expected to run on samples of shape {recording.builder.shapes[INPUT]}, got "
+            f"{type(error).__name__}: {error}; {hint}"
         )
-    if not recording.problems:
+    if not recording.builder.problems:
         return error
     place, _, what = str(error).partition(": ")
-    return refusal([*recording.problems, Problem(place, what, kind=type(error))])
+    return refusal([*recording.builder.problems, Problem(place, what, kind=type(error))])
 
 
 def same_step(a: Node, b: Node) -> bool:
@@ -108,8 +108,8 @@ def _announced(recording: Recording, path: str, module: Module, forward: Callabl
             return forward(*args, **kwargs)
         recording.visits.append(Visit(path, module))
         try:
-            if is_k_winners(module):
-                return k_winners_called(recording, module, forward, args, kwargs)
+            if (known := module_line(module)) is not None:
+                return module_called(recording, module, known, forward, args, kwargs)
             return forward(*args, **kwargs)
         except Exception:
             recording.failed_at = recording.failed_at or place(path, module)
@@ -128,9 +128,11 @@ def _output(recording: Recording, result: Any) -> str:
             f"expected a module that returns one tensor, got {type(result).__name__}; wrap it in a module that returns "
             f"the one you want"
         )
-    if id(result) not in recording.values and not recording.problems:
-        raise UnsupportedLayerError(
-            "expected an output that depends on the input by torch's functions, got one that does not; is something "
-            "computed by scripted code, or by another library?"
-        )
-    return fresh(recording, recording.values[id(result)]) if id(result) in recording.values else ""
+    if id(result) in recording.builder.values:
+        return fresh(recording, result)
+    if recording.builder.problems:
+        return ""
+    raise UnsupportedLayerError(
+        "expected an output that depends on the input by torch's functions, got one that does not; is something "
+        "computed by scripted code, or by another library?"
+    )

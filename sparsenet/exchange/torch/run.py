@@ -1,21 +1,19 @@
-"""What is known of a torch module's run: where it is, which tensors depend on the input, and the layers so far."""
+"""The state of a torch module's run: the current module, the tensors that depend on the input, the network so far."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from sparsenet.errors import UnsupportedLayerError
-from sparsenet.exchange.report import Note
-from sparsenet.exchange.torch.call import Tensor
-from sparsenet.exchange.torch.problems import Problem
-from sparsenet.graph.network import Node
+from sparsenet.exchange.builder import GraphBuilder
 from sparsenet.ops.shapes import Shape
 
 __all__ = [
     "Module",
     "Recording",
-    "Value",
+    "Tensor",
     "Visit",
+    "follow",
     "fresh",
     "in_float32",
     "inputs_among",
@@ -25,6 +23,7 @@ __all__ = [
 ]
 
 Module = Any
+Tensor = Any
 
 
 @dataclass(eq=False)
@@ -37,33 +36,32 @@ class Visit:
     """Of the input, called by the module itself so far."""
 
 
-@dataclass(frozen=True, eq=False)
-class Value:
-    """A tensor that depends on the input, kept so that its identity stays its own, and the step whose value it has."""
-
-    tensor: Tensor
-    step: str
-    stale: bool = False
-
-
 @dataclass(eq=False)
 class Recording:
-    """What is known of a run: so far, and at its end."""
+    """What is known of a run: so far, and at its end.
+
+    The builder knows tensors that depend on the input by their identity.
+    """
 
     batch: int
-    shapes: dict[str, Shape]
-    values: dict[int, Value] = field(default_factory=dict)
+    builder: GraphBuilder
+    tensors: dict[int, Tensor] = field(default_factory=dict)
+    """Those tensors, kept so that their identities stay their own."""
+    stale: set[int] = field(default_factory=set)
+    """Of those that another view of their memory changed."""
     visits: list[Visit] = field(default_factory=list)
     readers: dict[tuple[int, Shape], str] = field(default_factory=dict)
     """The first layer that read a weight, by where it lies."""
     paused: bool = False
     failed_at: str = ""
-    steps: list[Node] = field(default_factory=list)
-    problems: list[Problem] = field(default_factory=list)
-    unknown: set[str] = field(default_factory=set)
-    """Values that no layer gives: what follows them is looked at all the same."""
-    notes: list[Note] = field(default_factory=list)
     output: str = ""
+
+
+def follow(recording: Recording, tensor: Tensor, name: str) -> None:
+    """Remember which layer's value a tensor holds."""
+    recording.tensors[id(tensor)] = tensor
+    recording.builder.values[id(tensor)] = name
+    recording.stale.discard(id(tensor))
 
 
 def place(path: str, module: Module) -> str:
@@ -91,20 +89,21 @@ def inputs_among(recording: Recording, *arguments: Any) -> list[str]:
             found.extend(inputs_among(recording, *argument))
         elif isinstance(argument, Mapping):
             found.extend(inputs_among(recording, *argument.values()))
-        elif (value := recording.values.get(id(argument))) is not None:
-            found.append(fresh(recording, value))
+        elif id(argument) in recording.builder.values:
+            found.append(fresh(recording, argument))
     return found
 
 
-def fresh(recording: Recording, value: Value) -> str:
+def fresh(recording: Recording, tensor: Tensor) -> str:
     """Return whose value a tensor holds, unless it was changed behind its back."""
-    if value.stale:
+    name = recording.builder.values[id(tensor)]
+    if id(tensor) in recording.stale:
         raise unsupported_here(
             recording,
-            f"expected a value that stays as it is, got that of {value.step!r}, which another view of it changed in "
+            f"expected a value that stays as it is, got that of {name!r}, which another view of it changed in "
             f"place; leave out inplace=True there",
         )
-    return value.step
+    return name
 
 
 GIVES_A_DTYPE = frozenset(["double", "to", "type", "type_as"])

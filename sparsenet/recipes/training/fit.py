@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -18,27 +17,15 @@ from sparsenet.graph.network import Network
 from sparsenet.nn import Regrowth, quantize_aware, without_rounding
 from sparsenet.packing.masks import Mask
 from sparsenet.recipes.prepared import features_of
+from sparsenet.recipes.training.checkpoint import CHECKPOINT, Epoch, Training, resume, save_checkpoint
 from sparsenet.recipes.training.data import Samples, TrainingData, calibration_of, epoch_of, masked
 from sparsenet.recipes.training.model import as_module, build_model, masks_of, set_active
 from sparsenet.recipes.training.recipe import Recipe
 
-__all__ = ["CHECKPOINT", "Epoch", "Trained", "fit", "fit_rounded"]
-
-CHECKPOINT = "checkpoint.pt"
-"""Written after each epoch: 30 MB of a dense network, 2 of a sparse one."""
+__all__ = ["Epoch", "Trained", "fit", "fit_rounded"]
 
 ROUNDED_STEPS = 0.03
 """The first learning rate of the rounded epochs, divided by the highest one before them."""
-
-
-@dataclass(frozen=True)
-class Epoch:
-    """How one epoch went: its number, its mean loss, the share of its clips that were right, and how long it took."""
-
-    number: int
-    loss: float
-    share_right: float
-    time_s: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,19 +34,6 @@ class Trained:
 
     model: nn.Sequential
     history: tuple[Epoch, ...]
-
-
-@dataclass(eq=False)
-class _Training:
-    """The state of a training."""
-
-    recipe: Recipe
-    model: nn.Sequential
-    optimizer: torch.optim.Optimizer
-    schedule: torch.optim.lr_scheduler.LRScheduler
-    teachers: list[nn.Sequential]
-    regrowths: list[Regrowth]
-    history: list[Epoch] = field(default_factory=list)
 
 
 def fit(
@@ -92,11 +66,11 @@ def fit(
         When the checkpoint is that of another recipe, or an epoch is smaller than a batch.
     """
     training = _begun(recipe, data, teachers)
-    _resume(training, folder / CHECKPOINT)
+    resume(training, folder / CHECKPOINT)
     for epoch in range(len(training.history), recipe.epochs):
         set_active(training.model, recipe, epoch)
         training.history.append(_timed_epoch(training, data, epoch))
-        _save(training, folder / CHECKPOINT)
+        save_checkpoint(training, folder / CHECKPOINT)
         tell(training.history[-1])
     set_active(training.model, recipe, recipe.epochs)
     return Trained(training.model.eval(), tuple(training.history))
@@ -135,14 +109,14 @@ def fit_rounded(
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
     # bfloat16 would add a rounding error as large as that of the bytes that are imitated
     exact = replace(recipe, bfloat16=False)
-    training = _Training(exact, model, optimizer, schedule, [as_module(teacher) for teacher in teachers], [])
+    training = Training(exact, model, optimizer, schedule, [as_module(teacher) for teacher in teachers], [])
     for epoch in range(recipe.epochs, recipe.epochs + recipe.rounded_epochs):
         training.history.append(_timed_epoch(training, data, epoch))
         tell(training.history[-1])
     return Trained(without_rounding(model).eval(), (*trained.history, *training.history))
 
 
-def _begun(recipe: Recipe, data: TrainingData, teachers: tuple[Network, ...]) -> _Training:
+def _begun(recipe: Recipe, data: TrainingData, teachers: tuple[Network, ...]) -> Training:
     steps = len(epoch_of(data, recipe, 0)) // recipe.batch
     if steps == 0:
         raise SparsenetError(f"expected an epoch of at least one batch of {recipe.batch} clips, got fewer")
@@ -157,7 +131,7 @@ def _begun(recipe: Recipe, data: TrainingData, teachers: tuple[Network, ...]) ->
     )
     moving = masks if recipe.regrow_epochs else {}
     regrowths = [_regrowth(recipe, model, name, mask, optimizer, steps) for name, mask in moving.items()]
-    return _Training(recipe, model, optimizer, schedule, [as_module(teacher) for teacher in teachers], regrowths)
+    return Training(recipe, model, optimizer, schedule, [as_module(teacher) for teacher in teachers], regrowths)
 
 
 def _regrowth(
@@ -169,13 +143,13 @@ def _regrowth(
     return Regrowth(layer, mask, steps=steps, every=epoch_steps, share=recipe.regrow_share, optimizer=optimizer)
 
 
-def _timed_epoch(training: _Training, data: TrainingData, epoch: int) -> Epoch:
+def _timed_epoch(training: Training, data: TrainingData, epoch: int) -> Epoch:
     began, r = time.perf_counter(), np.random.default_rng((1, training.recipe.seed, epoch))
     loss, right = _run_epoch(training, epoch_of(data, training.recipe, epoch), r)
     return Epoch(epoch, loss, right, time.perf_counter() - began)
 
 
-def _run_epoch(training: _Training, samples: Samples, r: np.random.Generator) -> tuple[float, float]:
+def _run_epoch(training: Training, samples: Samples, r: np.random.Generator) -> tuple[float, float]:
     """Make the steps of an epoch; return its mean loss and the share that was right."""
     recipe, losses, right = training.recipe, 0.0, 0
     training.model.train()
@@ -196,7 +170,7 @@ def _run_epoch(training: _Training, samples: Samples, r: np.random.Generator) ->
     return losses / steps, right / (steps * recipe.batch)
 
 
-def _loss(training: _Training, x: torch.Tensor, classes: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+def _loss(training: Training, x: torch.Tensor, classes: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """Return the loss of a batch, and its scores."""
     recipe = training.recipe
     x = x.contiguous(memory_format=torch.channels_last)
@@ -219,34 +193,3 @@ def _taught(teachers: list[nn.Sequential], x: torch.Tensor, temperature: float) 
     with torch.no_grad():
         shares = [(teacher(x).float() / temperature).softmax(1) for teacher in teachers]
         return torch.stack(shares).mean(0)
-
-
-def _save(training: _Training, path: Path) -> None:
-    """Write the checkpoint; the one that is there stays until all is written."""
-    state = {
-        "recipe": training.recipe.to_dict(),
-        "model": training.model.state_dict(),
-        "optimizer": training.optimizer.state_dict(),
-        "schedule": training.schedule.state_dict(),
-        "regrowths": [regrowth.state_dict() for regrowth in training.regrowths],
-        "history": [vars(epoch) for epoch in training.history],
-    }
-    partial = path.with_name(f"{path.name}.partial")
-    torch.save(state, partial)
-    partial.replace(path)
-
-
-def _resume(training: _Training, path: Path) -> None:
-    """Go on from a checkpoint if there is one."""
-    if not path.is_file():
-        return
-    state: dict[str, Any] = torch.load(path, weights_only=True)
-    # rounded epochs come after those of the checkpoint
-    if replace(Recipe.from_dict(state["recipe"]), rounded_epochs=training.recipe.rounded_epochs) != training.recipe:
-        raise SparsenetError(f"expected a checkpoint of the same recipe in {path}; choose another folder or delete it")
-    training.model.load_state_dict(state["model"])
-    training.optimizer.load_state_dict(state["optimizer"])
-    training.schedule.load_state_dict(state["schedule"])
-    for regrowth, kept in zip(training.regrowths, state.get("regrowths", []), strict=True):
-        regrowth.load_state_dict(kept)
-    training.history = [Epoch(**epoch) for epoch in state["history"]]

@@ -1,10 +1,10 @@
-"""What a module calls that no layer here computes: noted while it runs on, and told all at once."""
+"""Collect what cannot be imported while the rest is read, and report all of it at once."""
 
 from dataclasses import dataclass
 
 from sparsenet.errors import SparsenetError, UnsupportedLayerError
 
-__all__ = ["ADVICE", "Problem", "refusal"]
+__all__ = ["ADVICE", "Problem", "refusal", "unsupported"]
 
 ADVICE = (
     "supported are conv2d, linear, batch norm, relu, k-winners, max and average pooling, add, cat, softmax, reshaping, "
@@ -19,7 +19,7 @@ class Problem:
     Attributes
     ----------
     place : str
-        The module that calls, and where it has a layer of its kind, the function.
+        What calls (a module, an operator), and where it has a layer of its kind, the function.
     what : str
         What was expected and what came; the same for calls that have the same problem.
     unknown : str
@@ -33,8 +33,15 @@ class Problem:
     kind: type[SparsenetError] = UnsupportedLayerError
 
 
-def refusal(problems: list[Problem]) -> SparsenetError:
+def refusal(problems: list[Problem], functions: str = "functions", calls: str = "calls") -> SparsenetError:
     """Return the error that names every problem once, with the first place where it is met and how often it is.
+
+    Parameters
+    ----------
+    problems : list of Problem
+        At least one.
+    functions, calls : str
+        What the other framework calls its functions and their uses.
 
     Examples
     --------
@@ -50,10 +57,15 @@ got two (2 times)
     for one in problems:
         groups.setdefault((one.what, one.unknown), []).append(one)
     told = "; ".join(_told(group) for group in groups.values())
-    return kind(f"expected functions that are layers here, got {len(problems)} calls that are not: {told}{advice}")
+    return kind(f"expected {functions} that are layers here, got {len(problems)} {calls} that are not: {told}{advice}")
 
 
 def _told(group: list[Problem]) -> str:
     first = group[0]
     times = f" ({len(group)} times)" if len(group) > 1 else ""
     return f"{first.place}: {f'got {first.unknown}' if first.unknown else first.what}{times}"
+
+
+def unsupported(expected: str, got: object) -> UnsupportedLayerError:
+    """Return the error that says what was expected and what came; the caller adds which layer."""
+    return UnsupportedLayerError(f"expected {expected}, got {got}")

@@ -1,0 +1,70 @@
+"""``from_onnx(to_onnx(net))`` is the network, and onnx's own evaluator computes what the network means."""
+
+import io
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from same_network import assert_same_network
+from strategies import inputs, networks
+
+import sparsenet as sn
+
+onnx = pytest.importorskip("onnx", reason="needs the extra onnx")
+from onnx.reference import ReferenceEvaluator  # noqa: E402
+
+
+def without_report(net):
+    """Leave out what the import says, which a network made here has not."""
+    details = {key: value for key, value in net.details.items() if key != "import"}
+    return replace(net, details=details)
+
+
+@given(networks(quantized=True))
+def test_networks_come_back_as_they_were(net):
+    model = sn.to_onnx(net)
+    onnx.checker.check_model(model, full_check=True)
+    assert_same_network(without_report(sn.from_onnx(model)), net)
+    assert_same_network(without_report(sn.from_onnx(model.SerializeToString())), net)
+
+
+def evaluated(model, x):
+    """Run onnx's evaluator, which has no DequantizeLinear of set 18; in set 19 all our operators mean the same."""
+    model.opset_import[0].version = 19
+    return ReferenceEvaluator(model).run(None, {"input": x})[0]
+
+
+@given(st.data(), networks(exact=True, quantized=True))
+def test_the_model_computes_what_the_network_means(data, net):
+    """Sums are exact whatever their order, so that only the last bits of batch norms may differ."""
+    x = np.ascontiguousarray(data.draw(inputs(net, exact=True, batch=2)))
+    expected = net.reference(x)
+    np.testing.assert_allclose(evaluated(sn.to_onnx(net), x), expected, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["spoken-digits", "spoken-digits-float32", "spoken-digits-dense"])
+def test_bundled_networks(name):
+    net = sn.load(name)
+    assert_same_network(without_report(sn.from_onnx(sn.to_onnx(net))), without_report(net))
+
+
+def test_files_and_open_files(tmp_path):
+    net = sn.Network.sequential((4,), [sn.Linear(np.eye(4)), sn.KWinners(2)])
+    model, file = sn.to_onnx(net, tmp_path / "net.onnx"), io.BytesIO()
+    sn.to_onnx(net, file)
+    assert file.getvalue() == (tmp_path / "net.onnx").read_bytes() == model.SerializeToString()
+    assert_same_network(without_report(sn.from_onnx(tmp_path / "net.onnx")), net)
+    assert_same_network(without_report(sn.from_onnx(str(tmp_path / "net.onnx"))), net)
+
+
+def test_what_an_earlier_import_said_is_kept():
+    notes = [{"layer": "drop", "note": "left out", "kind": "decided"}]
+    net = sn.Network.sequential((4,), [sn.ReLU()], details={"import": notes})
+    assert_same_network(sn.from_onnx(sn.to_onnx(net)), net)
+
+
+def test_other_things_than_networks():
+    with pytest.raises(TypeError, match="expected a Network"):
+        sn.to_onnx("net")
