@@ -98,7 +98,7 @@ def lower(
     trips = draft.buffer(len(ranges.watched)) if ranges.watched else None
     behind = epilogues(net, ranges.watched)
     values = {
-        name: from_logical(draft, sources[name], given.shape, given.dtype, _order_read(net, name))
+        name: from_logical(draft, sources[name], given.shape, given.dtype, _order_of(net, name))
         for name, given in net.inputs.items()
     }
     for node in net.nodes:
@@ -169,6 +169,11 @@ def _fitting(known: tuple[Lowering, ...], task: Task) -> Lowering | None:
     """Return the first way to lower a layer on what its inputs are."""
     dtypes = {x.dtype for x in task.inputs}
     return next((how for how in known if dtypes == {how.dtype} and how.fits(task)), None)
+
+
+def _order_of(net: Network, name: str) -> str:
+    """Return the order that an input is turned to: whole numbers and truth values stay as they come."""
+    return _order_read(net, name) if net.inputs[name].dtype == "float32" else LOGICAL
 
 
 def _order_read(net: Network, name: str) -> str:

@@ -139,7 +139,7 @@ def test_a_kind_that_nobody_lowers_is_an_error_that_names_it(monkeypatch):
 
     monkeypatch.setattr(walk, "LOWERINGS", {kind: how for kind, how in LOWERINGS.items() if kind != "Softmax"})
     net = sn.Network.sequential((3,), [sn.Softmax()])
-    with pytest.raises(sn.CompileError, match="layer 'softmax1': expected a kind of layer .* got Softmax"):
+    with pytest.raises(sn.CompileError, match=r"layer .softmax1.: expected a kind of layer .* got Softmax"):
         lower(net, 1, machine(), {})
 
 
@@ -150,3 +150,12 @@ def test_inputs_and_outputs_are_found_by_name():
     check_program(lowered)
     assert list(lowered.sources) == ["a", "b"]
     assert list(lowered.results) == ["sum", "positive"]
+
+
+@pytest.mark.parametrize("dtype", ["int32", "bool"])
+@pytest.mark.parametrize("shape", [(5,), (3, 4), (2, 3, 3)])
+def test_whole_numbers_and_truth_values_are_cast(dtype, shape):
+    nodes = [sn.Node("cast", sn.Cast(), ("ids",)), sn.Node("positive", sn.ReLU(), ("cast",))]
+    lowered = lower(sn.Network({"ids": sn.Input(shape, dtype)}, nodes, "positive"), 2, machine(), {})
+    check_program(lowered)
+    assert lowered.source.sample_bytes == int(np.prod(shape)) * (4 if dtype == "int32" else 1)
