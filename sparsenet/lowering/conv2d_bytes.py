@@ -1,4 +1,4 @@
-"""A convolution of bytes that is being lowered: how its windows lie, and what all its kernels take."""
+"""A convolution of bytes that is being lowered: its windows, and the arguments that all its kernels take."""
 
 from dataclasses import dataclass
 
@@ -18,7 +18,7 @@ LARGEST_PIXELS_FILTER = 8
 
 @dataclass(frozen=True, eq=False)
 class ByteConv2d:
-    """A convolution of bytes; see :class:`~sparsenet.lowering.implementation.Problem`."""
+    """A convolution of bytes; see :class:`~sparsenet.lowering.implementation.WeightedTask`."""
 
     task: Task
     fused: str = ""
@@ -84,12 +84,12 @@ def packed_arrays(problem: ByteConv2d, packed: Tiles | Lookup) -> Arguments:
 
 
 def after_sums(layer: QuantizedConv2d) -> Arguments:
-    """Return what makes bytes of the sums."""
+    """Return the arguments that turn sums into bytes."""
     return {"bias": pack_bias(layer.bias, layer.weight, layer.shift), "shift": layer.shift}
 
 
 def in_steps(layer: QuantizedConv2d) -> Arguments:
-    """Return how far windows lie apart."""
+    """Return the distances between windows."""
     stride_y, stride_x = as_pair(layer.stride)
     return {"stride_y": stride_y, "stride_x": stride_x}
 

@@ -1,4 +1,4 @@
-"""The implementations of convolutions of floats: how each kernel's weights are packed, and what it is given."""
+"""Implementations of float convolutions: how each kernel's weights are packed, and its arguments."""
 
 from dataclasses import dataclass
 from functools import partial
@@ -36,7 +36,7 @@ __all__ = ["FLOAT_IMPLEMENTATIONS", "FloatConv2d"]
 
 @dataclass(frozen=True, eq=False)
 class FloatConv2d:
-    """A convolution of floats that is being lowered; see :class:`~sparsenet.lowering.implementation.Problem`."""
+    """A convolution of floats that is being lowered; see :class:`~sparsenet.lowering.implementation.WeightedTask`."""
 
     task: Task
     work: WeightedWork

@@ -35,7 +35,7 @@ Array = npt.NDArray[Any]
 
 @dataclass(frozen=True, eq=False)
 class ByteLinear:
-    """A linear layer of bytes that is being lowered; see :class:`~sparsenet.lowering.implementation.Problem`.
+    """A linear layer of bytes that is being lowered; see :class:`~sparsenet.lowering.implementation.WeightedTask`.
 
     ``weight`` and ``mask`` have their columns where the bytes of the input lie, those of padding zero.
     """

@@ -1,4 +1,4 @@
-"""The implementations of linear layers of floats: how each kernel's weights are packed, and what it is given."""
+"""Implementations of float linear layers: how each kernel's weights are packed, and its arguments."""
 
 from dataclasses import dataclass
 from functools import partial
@@ -21,7 +21,7 @@ __all__ = ["FLOAT_IMPLEMENTATIONS", "FloatLinear"]
 
 @dataclass(frozen=True, eq=False)
 class FloatLinear:
-    """A linear layer of floats that is being lowered; see :class:`~sparsenet.lowering.implementation.Problem`.
+    """A linear layer of floats that is being lowered; see :class:`~sparsenet.lowering.implementation.WeightedTask`.
 
     ``layer`` has its columns in the order in which the inputs lie.
     """
