@@ -68,3 +68,15 @@ def test_what_an_earlier_import_said_is_kept():
 def test_other_things_than_networks():
     with pytest.raises(TypeError, match="expected a Network"):
         sn.to_onnx("net")
+
+
+def test_load_and_commands_take_models(tmp_path):
+    from typer.testing import CliRunner
+
+    from sparsenet.cli import app
+
+    net = sn.Network.sequential((4,), [sn.Linear(np.eye(4)), sn.KWinners(2)])
+    sn.to_onnx(net, tmp_path / "net.onnx")
+    assert_same_network(without_report(sn.load(tmp_path / "net.onnx")), net)
+    ran = CliRunner().invoke(app, ["inspect", str(tmp_path / "net.onnx")])
+    assert (ran.exit_code, "kwinners1" in ran.output) == (0, True)
