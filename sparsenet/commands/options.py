@@ -41,7 +41,9 @@ Record = Annotated[
     Path | None,
     typer.Option(help="Write the JSON to a file, too.", metavar="FILE", callback=writable, show_default=False),
 ]
-Model = Annotated[str, typer.Argument(help="Name of a bundled network, or path of a .safetensors or .onnx file.", metavar="MODEL")]
+Model = Annotated[
+    str, typer.Argument(help="Name of a bundled network, or path of a .safetensors or .onnx file.", metavar="MODEL")
+]
 Models = Annotated[
     list[str] | None,
     typer.Argument(help="Names of bundled networks, or paths of files.", metavar="[MODEL]...", show_default=False),

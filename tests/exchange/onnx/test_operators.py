@@ -138,7 +138,7 @@ def test_open_sizes_are_given():
     assert sn.from_onnx(model, shapes={"x": (3, 8, 9)}).input_shape == (3, 8, 9)
     with pytest.raises(sn.GraphError, match=r"expected samples of shape \(3, h, \?\), got"):
         sn.from_onnx(model, shapes={"x": (4, 8, 9)})
-    with pytest.raises(sn.GraphError, match="'X'.*did you mean 'x'"):
+    with pytest.raises(sn.GraphError, match=r"'X'.*did you mean 'x'"):
         sn.from_onnx(model, shapes={"X": (3, 8, 9)})
 
 
