@@ -20,6 +20,7 @@ from sparsenet.errors import RangeError as RangeError
 from sparsenet.errors import SparsenetError as SparsenetError
 from sparsenet.errors import UnsupportedLayerError as UnsupportedLayerError
 from sparsenet.errors import did_you_mean
+from sparsenet.graph.network import Input as Input
 from sparsenet.graph.network import Network as Network
 from sparsenet.graph.network import Node as Node
 from sparsenet.models import load as load
@@ -64,6 +65,7 @@ if not TYPE_CHECKING:  # type checkers follow the star of the layers, and should
         "CompileError",
         "Engine",
         "GraphError",
+        "Input",
         "ModelFormatError",
         "Network",
         "Node",

@@ -109,8 +109,14 @@ def _described(module: str, name: str) -> Iterator[Entry]:
     yield Entry(name, _sentence(home, definition), rank, source)
     if isinstance(definition, ast.ClassDef):
         for method in definition.body:
-            if isinstance(method, ast.FunctionDef) and method.name[0] != "_" and method.name not in PLUMBING:
+            if isinstance(method, ast.FunctionDef) and _is_shown(method):
                 yield Entry(f"{name}.{method.name}", _sentence(home, method), rank, f"{source}.{method.name}")
+
+
+def _is_shown(method: ast.FunctionDef) -> bool:
+    """Tell whether people call a method by this definition, which is not that of an overload."""
+    overloads = any(ast.unparse(mark) == "overload" for mark in method.decorator_list)
+    return method.name[0] != "_" and method.name not in PLUMBING and not overloads
 
 
 def _definition(module: str, name: str) -> tuple[str, Definition]:

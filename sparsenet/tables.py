@@ -60,7 +60,9 @@ def network_table(net: "Network", most: int | None = None) -> "Table":
     """
     title = printable(net.details.get("title", ""))
     table = ruled(title, ("layer", "kind", "output"), ("kept", "weights", "density", "winners"))
-    table.add_row("input", "", as_shape(net.input_shape), "", "", "", "")
+    for name, given in net.inputs.items():
+        kind = "" if given.dtype == "float32" else given.dtype
+        table.add_row(printable(name), kind, as_shape(given.shape), "", "", "", "")
     first, between, last = middle_left_out(net.nodes, most or len(net.nodes))
     for node in first:
         table.add_row(*_layer_cells(net, node))

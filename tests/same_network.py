@@ -6,8 +6,8 @@ import numpy as np
 
 
 def assert_same_network(one, other):
-    assert one.input_shape == other.input_shape
-    assert one.output == other.output
+    assert dict(one.inputs) == dict(other.inputs)
+    assert one.outputs == other.outputs
     assert one.labels == other.labels
     assert dict(one.details) == dict(other.details)
     assert [(node.name, node.inputs) for node in one.nodes] == [(node.name, node.inputs) for node in other.nodes]

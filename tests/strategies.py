@@ -11,7 +11,7 @@ import numpy as np
 from hypothesis import strategies as st
 
 import sparsenet.layers as sn
-from sparsenet.graph.network import INPUT, Network, Node
+from sparsenet.graph.network import INPUT, Input, Network, Node
 from sparsenet.ops.shapes import infer_shape
 
 LARGEST_INPUT = 4.0
@@ -58,6 +58,47 @@ def networks(draw, exact=False, max_layers=6, quantized=False):
         value = _append(nodes, sn.ReLU(), value)
     labels = [f"label {i}" for i in range(value.shape[0])] if len(value.shape) == 1 and draw(st.booleans()) else []
     return Network(input_shape, draw(st.permutations(nodes)), value.name, labels, draw(details()))
+
+
+@st.composite
+def general_networks(draw, max_layers=5):
+    """Draw a network of one to three inputs of any dtype, and of any outputs; see :func:`inputs_by_name`."""
+    shape = draw(input_shapes())
+    names = draw(st.lists(st.sampled_from([INPUT, "x", "ids", "mask"]), min_size=1, max_size=3, unique=True))
+    given = {name: Input(shape, draw(st.sampled_from(["float32", "int32", "bool"]))) for name in names}
+    nodes, values = [], []
+    for name, one in given.items():
+        value = Value(name, shape, LARGEST_INPUT, 0.25)
+        values.append(value if one.dtype == "float32" else _append(nodes, sn.Cast(), value))
+    if len(values) > 1:
+        values = [*values, _append(nodes, draw(st.sampled_from([sn.Add(), sn.Concat()])), *values)]
+    for _ in range(draw(st.integers(1, max_layers))):
+        values.append(draw(_step(nodes, draw(st.sampled_from(values)), False)))
+    read = {source for node in nodes for source in node.inputs}
+    for name in names:  # of one input alone, what is drawn may read only what its Cast gives
+        assert name in read
+    ends = [node.name for node in nodes if node.name not in read]
+    others = [node.name for node in nodes if node.name in read]
+    more = draw(st.lists(st.sampled_from(others), max_size=2, unique=True)) if others else []
+    return Network(given, draw(st.permutations(nodes)), draw(st.permutations([*ends, *more])), (), draw(details()))
+
+
+@st.composite
+def inputs_by_name(draw, net, batch=None):
+    """Draw all inputs of a network, each of its dtype, by name."""
+    count = draw(st.integers(0, 5)) if batch is None else batch
+    r = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    drawn = {}
+    for name, one in net.inputs.items():
+        shape = (count, *one.shape)
+        if one.dtype == "float32":
+            drawn[name] = draw(_numbers(shape, LARGEST_INPUT, False))
+        elif one.dtype == "int32":
+            drawn[name] = r.integers(-9, 10, shape).astype(draw(st.sampled_from(["i1", "i4", "i8", ">i4"])))
+        else:
+            drawn[name] = r.random(shape) < 0.5
+        drawn[name] = draw(_laid_out(drawn[name]))
+    return drawn
 
 
 def input_shapes():

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from strategies import inputs, networks
+from strategies import general_networks, inputs, networks
 
 from sparsenet.graph.reference import evaluate
-from sparsenet.layers import LAYERS, Dequantize, LogSoftmax, Quantize, QuantizedConv2d, QuantizedLinear, Softmax
+from sparsenet.layers import LAYERS, Cast, Dequantize, LogSoftmax, Quantize, QuantizedConv2d, QuantizedLinear, Softmax
 
 
 @given(st.data())
@@ -62,6 +62,8 @@ def kinds_drawn(strategy):
 def test_every_kind_of_layer_is_drawn():
     everything = {*LAYERS, "factor", "mask"}
     quantized = {Quantize, QuantizedConv2d, QuantizedLinear, Dequantize}
+    assert kinds_drawn(general_networks()) >= {Cast}
+    everything -= {Cast}
     assert kinds_drawn(networks()) == everything - quantized
     assert kinds_drawn(networks(exact=True)) == everything - quantized - {Softmax, LogSoftmax}
     assert kinds_drawn(networks(quantized=True)) == everything

@@ -13,7 +13,7 @@ from sparsenet.engine.program import assemble, compile_kernels, constant_bytes
 from sparsenet.engine.recovery import as_it_came, refuse_infinite
 from sparsenet.errors import CompileError, did_you_mean
 from sparsenet.graph.network import Network
-from sparsenet.graph.parts import expect_network
+from sparsenet.graph.parts import expect_network, expect_one_to_one
 from sparsenet.layers import Weighted
 from sparsenet.lowering.arena import LARGEST_SCRATCH_BYTES, lay_out
 from sparsenet.lowering.lower import Lowered, lower
@@ -117,6 +117,7 @@ def compile(
     array([[0., 4., 3., 0.]], dtype=float32)
     """
     expect_network(network)
+    expect_one_to_one(network, "compile")
     if planner not in ("measure", "predict"):
         raise CompileError(f'expected planner "measure" or "predict", got {planner!r}')
     if device not in ("cpu", "cuda"):

@@ -74,7 +74,7 @@ def answer_by_reference(network: Network, x: FloatArray, y: FloatArray, rows: Ro
     """
     folded = fold_batchnorm(network)
     for row in rows.tolist():
-        y[row] = evaluate_within(folded, x[row], row).ravel()
+        y[row] = evaluate_within(folded, {folded.input: x[row]}, row)[folded.output].ravel()
 
 
 def _per_sample(marked: npt.NDArray[np.bool_], x: FloatArray) -> Any:

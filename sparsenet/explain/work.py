@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from math import prod
 
-from sparsenet.graph.network import INPUT, Network, Node
+from sparsenet.graph.network import Network, Node
 from sparsenet.layers import KWinners, Weighted
 from sparsenet.ops import operation_of
 from sparsenet.ops.shapes import Shape
@@ -102,7 +102,7 @@ def work(net: Network) -> tuple[LayerWork, ...]:
     >>> linear.dense, linear.weight_sparse, linear.twice
     (64, 8, 2)
     """
-    active = {INPUT: Active(prod(net.input_shape), net.input_shape[0])}
+    active = {name: Active(prod(one.shape), one.shape[0]) for name, one in net.inputs.items()}
     for node in net.nodes:
         given = [active[source] for source in node.inputs]
         shape = net.shapes[node.name]

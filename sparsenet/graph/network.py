@@ -1,20 +1,32 @@
 """A network: layers in a directed acyclic graph, checked as a whole when it is made."""
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from graphlib import CycleError, TopologicalSorter
 from itertools import count
 from types import MappingProxyType
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, overload
 
 import numpy as np
 import numpy.typing as npt
 
 from sparsenet.errors import GraphError
-from sparsenet.ops import LAYERS, Layer, Weighted, kept_count
-from sparsenet.ops.checks import MOST_AXES
-from sparsenet.ops.shapes import LARGEST_ELEMENTS, Shape, infer_dtype, infer_shape
+from sparsenet.graph.checks import (
+    MOST_NODES,
+    all_dtypes,
+    all_shapes,
+    checked_details,
+    checked_inputs,
+    checked_labels,
+    checked_nodes,
+    checked_outputs,
+    in_order,
+    only,
+    refuse_unread,
+)
+from sparsenet.graph.node import INPUT, Input, Node
+from sparsenet.graph.summary import one_line
+from sparsenet.ops import Layer
+from sparsenet.ops.shapes import Shape
 from sparsenet_kernels.forks import kept_property
 
 if TYPE_CHECKING:
@@ -22,84 +34,92 @@ if TYPE_CHECKING:
 
     from rich.table import Table
 
-__all__ = ["INPUT", "Network", "Node", "density"]
-
-INPUT = "input"
-"""The name by which layers refer to the network's own input."""
-
-MOST_NODES = 10_000
-LONGEST_NAME = 200
-LONGEST_DETAILS_BYTES = 2**20
+__all__ = ["INPUT", "MOST_NODES", "Input", "Network", "Node"]
 
 
-@dataclass(frozen=True, eq=False)
-class Node:
-    """A named layer and the names of what it reads: other nodes, or ``"input"``."""
-
-    name: str
-    layer: Layer
-    inputs: tuple[str, ...]
-
-
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, init=False)
 class Network:
     """What is computed, and nothing about how.
 
     Parameters
     ----------
-    input_shape : tuple of int
-        Shape of one sample, channels first, without the batch axis.
+    inputs : tuple of int, or mapping of str to Input
+        Shape of one sample, channels first, without the batch axis: the only input, float32, is called ``"input"``
+        then. Or what several inputs, or those of another dtype, are, by name.
     nodes : sequence of Node
         In any order; kept in an order in which they can be computed.
-    output : str
-        The node whose value the network gives.
+    outputs : str or sequence of str
+        The nodes whose values the network gives: float32.
     labels : sequence of str
-        Names of the classes, as many as outputs, or none.
-    details : mapping
+        Names of the classes, as many as the only output has numbers, or none.
+    details : mapping, optional
         Anything JSON can hold that should travel with the network: front-end settings, accuracy, provenance, licence.
 
     Attributes
     ----------
     shapes : mapping of str to tuple of int
-        The shape of every node's value, and of ``"input"``, without the batch axis.
+        The shape of every node's value, and of every input, without the batch axis.
+    dtypes : mapping of str to str
+        What every node's value is, and every input: "float32", "uint8" (bytes), "int32" or "bool".
     byte_valued : frozenset of str
-        The nodes whose values are bytes, whole numbers from 0 to 255; all others are float32.
+        The nodes whose values are bytes, whole numbers from 0 to 255.
 
     Raises
     ------
     GraphError
         When the graph cannot mean anything: shapes that do not fit, cycles, unknown inputs, duplicate names, layers
-        that nothing uses. The message names the layer, what was expected and what came.
+        or inputs that nothing uses. The message names the layer, what was expected and what came.
 
     Examples
     --------
     >>> import numpy as np
-    >>> from sparsenet.layers import KWinners, Linear
+    >>> from sparsenet.layers import Add, Cast, KWinners, Linear
     >>> net = Network.sequential((4,), [Linear(np.eye(4)), KWinners(2)])
     >>> net.output_shape
     (4,)
+    >>> nodes = [Node("numbers", Cast(), ("ids",)), Node("sum", Add(), ("x", "numbers"))]
+    >>> net = Network({"x": Input((2,)), "ids": Input((2,), "int32")}, nodes, "sum")
+    >>> net.reference(x=[[0.5, 1.0]], ids=[[1, 2]])
+    array([[1.5, 3. ]])
     """
 
-    input_shape: Shape
+    inputs: Mapping[str, Input]
     nodes: Sequence[Node]
-    output: str
-    labels: Sequence[str] = ()
-    details: Mapping[str, Any] = field(default_factory=dict)
+    outputs: tuple[str, ...]
+    labels: Sequence[str]
+    details: Mapping[str, Any]
     shapes: Mapping[str, Shape] = field(init=False, repr=False)
+    dtypes: Mapping[str, str] = field(init=False, repr=False)
     byte_valued: frozenset[str] = field(init=False, repr=False)
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "input_shape", _checked_input_shape(self.input_shape))
-        object.__setattr__(self, "nodes", _in_order(_checked_nodes(self.nodes), self.output))
-        object.__setattr__(self, "shapes", MappingProxyType(_all_shapes(self.input_shape, self.nodes)))
-        object.__setattr__(self, "byte_valued", _all_byte_valued(self.nodes, self.output))
-        object.__setattr__(self, "labels", _checked_labels(self.labels, self.output_shape))
-        object.__setattr__(self, "details", _checked_details(self.details))
+    def __init__(
+        self,
+        inputs: Sequence[int] | Mapping[str, Input],
+        nodes: Sequence[Node],
+        outputs: str | Sequence[str],
+        labels: Sequence[str] = (),
+        details: Mapping[str, Any] | None = None,
+    ) -> None:
+        given = checked_inputs(inputs)
+        by_name = checked_nodes(nodes, given)
+        names = checked_outputs(outputs, by_name)
+        ordered = in_order(by_name, given, names)
+        shapes, dtypes = all_shapes(given, ordered), all_dtypes(given, ordered, names)
+        refuse_unread(given, ordered)
+        self._keep(inputs=given, nodes=ordered, outputs=names)
+        self._keep(shapes=MappingProxyType(shapes), dtypes=MappingProxyType(dtypes))
+        self._keep(byte_valued=frozenset(name for name, dtype in dtypes.items() if dtype == "uint8"))
+        self._keep(labels=checked_labels(labels, [shapes[name] for name in names]))
+        self._keep(details=checked_details({} if details is None else details))
+
+    def _keep(self, **fields: Any) -> None:
+        for name, value in fields.items():
+            object.__setattr__(self, name, value)
 
     @classmethod
     def sequential(
         cls,
-        input_shape: Sequence[int],
+        inputs: Sequence[int] | Mapping[str, Input],
         layers: Sequence[Layer],
         labels: Sequence[str] = (),
         details: Mapping[str, Any] | None = None,
@@ -107,17 +127,33 @@ class Network:
         """Chain layers one after the other, named after their kind: ``conv2d1``, ``relu1``, ``conv2d2`` and so on."""
         if not layers:
             raise GraphError("expected at least one layer, got none")
+        given = checked_inputs(inputs)
         counters: dict[str, Iterator[int]] = {}
         nodes: list[Node] = []
         for layer in layers:
             kind = type(layer).__name__.lower()
             name = f"{kind}{next(counters.setdefault(kind, count(1)))}"
-            nodes.append(Node(name, layer, (nodes[-1].name if nodes else INPUT,)))
-        return cls(tuple(input_shape), nodes, nodes[-1].name, labels, details or {})
+            nodes.append(Node(name, layer, (nodes[-1].name if nodes else only(given, "input"),)))
+        return cls(given, nodes, nodes[-1].name, labels, details)
+
+    @property
+    def input(self) -> str:
+        """The name of the input, of networks that have one."""
+        return only(self.inputs, "input")
+
+    @property
+    def input_shape(self) -> Shape:
+        """Shape of one sample's input, without the batch axis, of networks that have one input."""
+        return self.inputs[self.input].shape
+
+    @property
+    def output(self) -> str:
+        """The name of the output, of networks that have one."""
+        return only(self.outputs, "output")
 
     @property
     def output_shape(self) -> Shape:
-        """Shape of one sample's output, without the batch axis."""
+        """Shape of one sample's output, without the batch axis, of networks that have one output."""
         return self.shapes[self.output]
 
     @kept_property
@@ -139,7 +175,16 @@ class Network:
     def __len__(self) -> int:
         return len(self.nodes)
 
-    def reference(self, x: npt.ArrayLike) -> npt.NDArray[np.float64]:
+    @overload
+    def reference(self, x: npt.ArrayLike, /) -> npt.NDArray[np.float64]: ...
+
+    @overload
+    def reference(self, x: Mapping[str, npt.ArrayLike], /) -> Any: ...
+
+    @overload
+    def reference(self, /, **inputs: npt.ArrayLike) -> Any: ...
+
+    def reference(self, x: Any = None, /, **inputs: Any) -> Any:
         """Compute what the network means, in float64 NumPy: slow, readable, the measure of every kernel.
 
         Nothing is rounded to float32 on the way: values that float32 cannot hold, which an engine refuses, are ordinary
@@ -147,16 +192,22 @@ class Network:
 
         Parameters
         ----------
-        x : array (B, *input_shape)
+        x : array (B, *input_shape), or mapping of str to array
+            The only input, or all of them by name.
+        **inputs : array (B, *shape)
+            The inputs by name, instead. Whole numbers of any dtype may be given for int32, where they fit.
 
         Returns
         -------
         array (B, *output_shape), float64
+            Of several outputs a dict of such arrays, by name.
 
         Raises
         ------
         SparsenetError
-            When ``x`` has another shape, or holds NaN or infinity.
+            When an input is missing, has another shape, or holds NaN or infinity.
+        TypeError
+            When an input holds other things than its dtype says.
         RangeError
             When a value leaves float64, too; the message names the layer.
 
@@ -166,9 +217,13 @@ class Network:
         >>> Network.sequential((3,), [KWinners(1)]).reference([[1.0, 3.0, 3.0]])
         array([[0., 3., 0.]])
         """
+        from sparsenet.graph.given import by_name
         from sparsenet.graph.reference import evaluate
 
-        return evaluate(self, x)[self.output]
+        values = evaluate(self, by_name(self, x, inputs))
+        if len(self.outputs) == 1:
+            return values[self.output]
+        return {name: values[name] for name in self.outputs}
 
     def upto(self, name: str) -> "Network":
         """Return the part of the network that leads to one layer, whose value becomes the output.
@@ -236,12 +291,10 @@ class Network:
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle what the constructors take, so that whatever is unpickled is checked again."""
         nodes = [(node.name, type(node.layer), vars(node.layer), node.inputs) for node in self.nodes]
-        return _unpickled, (self.input_shape, nodes, self.output, self.labels, dict(self.details))
+        return _unpickled, (dict(self.inputs), nodes, self.outputs, self.labels, dict(self.details))
 
     def __repr__(self) -> str:
-        kept, total = _weights_kept(self)
-        share = f", {kept:,} of {total:,} weights" if total else ""
-        return f"<Network {self.input_shape} to {self.output_shape}: {len(self.nodes)} layers{share}>"
+        return one_line(self)
 
     def __rich__(self) -> "Table":
         from sparsenet.tables import MOST_ROWS, network_table
@@ -254,133 +307,6 @@ class Network:
         return as_html(self)
 
 
-def density(layer: Layer) -> float | None:
-    """Return the fraction of a layer's weights that is kept, or None where it has none.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from sparsenet.layers import Linear
-    >>> density(Linear(np.eye(4)))
-    0.25
-    """
-    if not isinstance(layer, Weighted):
-        return None
-    return kept_count(layer) / layer.weight.size
-
-
-def _unpickled(input_shape: Shape, nodes: Sequence[Any], output: str, labels: Sequence[str], details: Any) -> Network:
-    made = [Node(name, kind(**fields), inputs) for name, kind, fields, inputs in nodes]
-    return Network(input_shape, made, output, labels, details)
-
-
-def _weights_kept(net: Network) -> tuple[int, int]:
-    weighted = [node.layer for node in net.nodes if isinstance(node.layer, Weighted)]
-    kept = sum(kept_count(layer) for layer in weighted)
-    return kept, sum(layer.weight.size for layer in weighted)
-
-
-def _checked_input_shape(shape: Any) -> Shape:
-    if not isinstance(shape, tuple | list) or not all(
-        isinstance(size, int | np.integer) and not isinstance(size, bool) for size in shape
-    ):
-        raise TypeError(f"expected the input shape as a tuple of integers, got {shape!r}")
-    sizes = tuple(int(size) for size in shape)
-    elements = 1
-    for size in sizes:
-        elements *= size
-    if not 1 <= len(sizes) <= MOST_AXES or min(sizes) < 1 or elements > LARGEST_ELEMENTS:
-        raise GraphError(
-            f"expected an input shape of 1 to {MOST_AXES} positive sizes and at most {LARGEST_ELEMENTS} elements, "
-            f"got {sizes}"
-        )
-    return sizes
-
-
-def _checked_nodes(nodes: Any) -> dict[str, Node]:
-    if not 1 <= len(nodes) <= MOST_NODES:
-        raise GraphError(f"expected 1 to {MOST_NODES} layers, got {len(nodes)}")
-    by_name: dict[str, Node] = {}
-    for node in nodes:
-        if not isinstance(node, Node) or not isinstance(node.layer, LAYERS):
-            raise TypeError(f"expected nodes that hold layers of sparsenet, got {node!r}")
-        if not isinstance(node.name, str) or not 0 < len(node.name) <= LONGEST_NAME or not node.name.isprintable():
-            raise GraphError(f"expected a printable name of 1 to {LONGEST_NAME} characters, got {node.name!r}")
-        if node.name in by_name or node.name == INPUT:
-            raise GraphError(f"layer {node.name!r}: expected a name of its own, got one that is taken")
-        by_name[node.name] = Node(node.name, node.layer, tuple(node.inputs))
-    return by_name
-
-
-def _in_order(by_name: dict[str, Node], output: str) -> tuple[Node, ...]:
-    """Sort the nodes so that each comes after what it reads; refuse what cannot be sorted."""
-    if output not in by_name:
-        raise GraphError(f"expected the output to be one of the layers, got {output!r}")
-    for node in by_name.values():
-        for source in node.inputs:
-            if source != INPUT and source not in by_name:
-                raise GraphError(f"layer {node.name!r}: expected inputs that exist, got {source!r}")
-    try:
-        order = list(TopologicalSorter({name: node.inputs for name, node in by_name.items()}).static_order())
-    except CycleError as error:
-        raise GraphError(f"expected a graph without cycles, got {' -> '.join(error.args[1])}") from None
-    _refuse_unused(by_name, output)
-    return tuple(by_name[name] for name in order if name in by_name)
-
-
-def _refuse_unused(by_name: dict[str, Node], output: str) -> None:
-    used, waiting = {output}, [output]
-    while waiting:
-        for source in by_name[waiting.pop()].inputs:
-            if source not in used and source != INPUT:
-                used.add(source)
-                waiting.append(source)
-    if unused := [name for name in by_name if name not in used]:
-        raise GraphError(f"layer {unused[0]!r}: expected every layer to lead to the output {output!r}, this does not")
-
-
-def _all_shapes(input_shape: Shape, nodes: Sequence[Node]) -> dict[str, Shape]:
-    shapes = {INPUT: input_shape}
-    for node in nodes:
-        try:
-            shapes[node.name] = infer_shape(node.layer, tuple(shapes[source] for source in node.inputs))
-        except GraphError as error:
-            raise GraphError(f"layer {node.name!r} ({type(node.layer).__name__}): {error}") from None
-    return shapes
-
-
-def _all_byte_valued(nodes: Sequence[Node], output: str) -> frozenset[str]:
-    dtypes = {INPUT: "float32"}
-    for node in nodes:
-        try:
-            dtypes[node.name] = infer_dtype(node.layer, tuple(dtypes[source] for source in node.inputs))
-        except GraphError as error:
-            raise GraphError(f"layer {node.name!r} ({type(node.layer).__name__}): {error}") from None
-    if dtypes[output] == "uint8":
-        raise GraphError(f"layer {output!r}: expected an output in float32, got bytes; end with a Dequantize()")
-    return frozenset(name for name, dtype in dtypes.items() if dtype == "uint8")
-
-
-def _checked_labels(labels: Any, output_shape: Shape) -> tuple[str, ...]:
-    if isinstance(labels, str) or not all(isinstance(label, str) for label in labels):
-        raise TypeError(f"expected labels as a sequence of strings, got {labels!r}")
-    if labels and (len(output_shape) != 1 or len(labels) != output_shape[0]):
-        raise GraphError(f"expected one label per output of shape {output_shape}, got {len(labels)}")
-    if len(set(labels)) != len(labels):
-        raise GraphError("expected labels that differ, got duplicates")
-    for label in labels:
-        if len(label) > LONGEST_NAME or not label.isprintable():  # a terminal will print it
-            raise GraphError(f"expected printable labels of at most {LONGEST_NAME} characters, got {label[:80]!r}")
-    return tuple(labels)
-
-
-def _checked_details(details: Any) -> Mapping[str, Any]:
-    """Copy by way of JSON, so that what is kept is what a file can hold."""
-    try:
-        text = json.dumps(dict(details), allow_nan=False)
-    except (TypeError, ValueError, RecursionError) as error:
-        raise GraphError(f"expected details that JSON can hold: {error}") from None
-    if len(text) > LONGEST_DETAILS_BYTES:
-        raise GraphError(f"expected details of at most {LONGEST_DETAILS_BYTES} bytes as JSON, got {len(text)}")
-    kept: dict[str, Any] = json.loads(text)
-    return MappingProxyType(kept)
+def _unpickled(inputs: Any, nodes: Sequence[Any], outputs: Any, labels: Sequence[str], details: Any) -> Network:
+    made = [Node(name, kind(**fields), sources) for name, kind, fields, sources in nodes]
+    return Network(inputs, made, outputs, labels, details)

@@ -3,10 +3,11 @@
 import os
 from itertools import count
 
+from sparsenet.errors import GraphError
 from sparsenet.graph.network import Network, Node
 from sparsenet.layers import Dequantize, Layer
 
-__all__ = ["expect_network", "replacing", "upto"]
+__all__ = ["expect_network", "expect_one_to_one", "replacing", "upto"]
 
 
 def expect_network(value: object) -> None:
@@ -31,6 +32,16 @@ def expect_network(value: object) -> None:
     raise TypeError(f"expected a Network, got {kind}; sn.load, sn.from_torch and sn.Network.sequential make one")
 
 
+def expect_one_to_one(net: Network, who: str) -> None:
+    """Raise GraphError where a network has not one input, float32, and one output; ``who`` cannot work on others."""
+    if len(net.outputs) > 1 or [one.dtype for one in net.inputs.values()] != ["float32"]:
+        inputs = ", ".join(f"{name} ({one.dtype})" for name, one in net.inputs.items())
+        raise GraphError(
+            f"{who} works on networks with one input, float32, and one output; "
+            f"this one has the inputs {inputs} and the outputs {', '.join(net.outputs)}"
+        )
+
+
 def upto(net: Network, name: str) -> Network:
     """Do what :meth:`Network.upto` says."""
     net[name]  # which says what layers there are, where none has that name
@@ -39,14 +50,15 @@ def upto(net: Network, name: str) -> Network:
         if node.name in leading:
             leading.update(node.inputs)
     nodes = [node for node in net.nodes if node.name in leading]
+    inputs = {given: one for given, one in net.inputs.items() if given in leading}
     if name not in net.byte_valued:
-        return Network(net.input_shape, nodes, name)
+        return Network(inputs, nodes, name)
     end = next(free for number in count(1) if (free := f"bytes{number}") not in leading)
-    return Network(net.input_shape, [*nodes, Node(end, Dequantize(1.0), (name,))], end)
+    return Network(inputs, [*nodes, Node(end, Dequantize(1.0), (name,))], end)
 
 
 def replacing(net: Network, name: str, layer: Layer) -> Network:
     """Do what :meth:`Network.replacing` says."""
     net[name]
     nodes = [Node(name, layer, node.inputs) if node.name == name else node for node in net.nodes]
-    return Network(net.input_shape, nodes, net.output, net.labels, net.details)
+    return Network(net.inputs, nodes, net.outputs, net.labels, net.details)

@@ -4,13 +4,15 @@ Bytes and the sums of them are whole numbers below 2**53, which float64 holds an
 quantised layers is exact.
 """
 
+from collections.abc import Mapping
 from math import prod
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from sparsenet.errors import RangeError, SparsenetError
-from sparsenet.given import real_array
+from sparsenet.graph.given import by_name, read_inputs
 from sparsenet.graph.network import INPUT, Network
 from sparsenet.ops import Layer, operation_of
 
@@ -22,29 +24,30 @@ LEAVES_FLOAT32 = 2.0**128 - 2.0**103
 """The least number that rounding to float32 makes infinite."""
 
 
-def evaluate(net: Network, x: npt.ArrayLike) -> dict[str, Array]:
+def evaluate(net: Network, x: npt.ArrayLike | Mapping[str, npt.ArrayLike]) -> dict[str, Array]:
     """Compute the value of every node.
 
     Parameters
     ----------
     net : Network
-    x : array (B, *input_shape)
+    x : array (B, *input_shape), or mapping of str to array
+        The only input, or all of them by name.
 
     Returns
     -------
     dict of str to array (B, *shape), float64
-        By node name, the input included.
+        By node name, the inputs included; whole numbers and truth values are exact.
 
     Raises
     ------
     SparsenetError
-        When ``x`` has another shape, or holds NaN or infinity.
+        When an input is missing, has another shape, or holds NaN or infinity.
     TypeError
-        When ``x`` does not hold real numbers.
+        When an input holds other things than its dtype says.
     RangeError
         When a value leaves float64.
     """
-    values = {INPUT: _checked_input(net, x)}
+    values = _checked_inputs(net, x)
     with np.errstate(over="ignore", invalid="ignore"):  # found below, with the layer's name
         for node in net.nodes:
             value = evaluate_layer(node.layer, *(values[source] for source in node.inputs))
@@ -58,28 +61,34 @@ def evaluate(net: Network, x: npt.ArrayLike) -> dict[str, Array]:
 SCALE_DOWN = "scale the weights or the inputs down"
 
 
-def evaluate_within(net: Network, x: npt.NDArray[np.float32], number: int) -> Array:
+def evaluate_within(net: Network, sample: Mapping[str, npt.NDArray[Any]], number: int) -> dict[str, Array]:
     """Compute what a network gives for one sample, as long as float32 can hold the value of every layer.
 
     Parameters
     ----------
     net : Network
-    x : array (*input_shape)
+    sample : mapping of str to array (*shape)
+        The inputs, by name.
     number : int
         What the error calls the sample.
+
+    Returns
+    -------
+    dict of str to array (1, *shape), float64
+        The outputs, by name.
 
     Raises
     ------
     RangeError
         When it cannot; the message names the first such layer.
     """
-    values = {INPUT: x[None].astype(np.float64)}
+    values = {name: given[None].astype(np.float64) for name, given in sample.items()}
     for node in net.nodes:
         value = evaluate_layer(node.layer, *(values[source] for source in node.inputs))
         if error := leaving(node.name, value, number):
             raise error
         values[node.name] = value
-    return values[net.output]
+    return {name: values[name] for name in net.outputs}
 
 
 def leaving(layer: str, value: Array, first: int = 0) -> RangeError | None:
@@ -92,13 +101,14 @@ def leaving(layer: str, value: Array, first: int = 0) -> RangeError | None:
     return RangeError(f"layer {layer!r}: a value leaves float32 ({size}) {where}; {SCALE_DOWN}")
 
 
-def _checked_input(net: Network, x: npt.ArrayLike) -> Array:
-    array = np.asarray(real_array(x), np.float64)
-    if array.shape[1:] != net.input_shape or array.ndim != len(net.input_shape) + 1:
-        raise SparsenetError(f"expected input of shape (B, {', '.join(map(str, net.input_shape))}), got {array.shape}")
-    if not np.isfinite(array).all():
-        raise SparsenetError("expected finite input, got NaN or infinity")
-    return array
+def _checked_inputs(net: Network, x: Any) -> dict[str, Array]:
+    arrays = read_inputs(net, by_name(net, x, {}))
+    values = {name: np.asarray(array, np.float64) for name, array in arrays.items()}
+    for name, value in values.items():
+        if not np.isfinite(value).all():
+            which = "input" if name == INPUT else f"input {name!r}"
+            raise SparsenetError(f"expected finite {which}, got NaN or infinity")
+    return values
 
 
 def evaluate_layer(layer: Layer, *inputs: Array) -> Array:

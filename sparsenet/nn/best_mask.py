@@ -15,8 +15,9 @@ import numpy.typing as npt
 from sparsenet.errors import SparsenetError, did_you_mean
 from sparsenet.packing.grid import Grid
 from sparsenet.packing.masks import FAMILIES, Mask
+from sparsenet.packing.partition import TABLE
 from sparsenet.packing.scattered import units_of
-from sparsenet.packing.shared import TABLE, TILE
+from sparsenet.packing.shared import TILE
 from sparsenet_kernels.jit import compiled
 
 __all__ = ["best_mask", "keeping_most", "kept_energy"]

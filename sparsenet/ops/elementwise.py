@@ -1,15 +1,16 @@
-"""Layers that compute each element from those at the same place."""
+"""Elementwise layers: each output element depends on the input elements at the same place."""
 
 from dataclasses import dataclass
 
 from sparsenet.errors import GraphError
+from sparsenet.ops.dtypes import DTYPES
 from sparsenet.ops.geometry import Shape, same_shape
 from sparsenet.ops.growth import Growth
 from sparsenet.ops.operation import Array, Operation
 from sparsenet.ops.work import Work, added, same_active
 from sparsenet_kernels import reference
 
-__all__ = ["Add", "ReLU"]
+__all__ = ["Add", "Cast", "ReLU"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -20,6 +21,14 @@ class ReLU:
 @dataclass(frozen=True, eq=False)
 class Add:
     """Add two or more inputs of one shape, element by element."""
+
+
+@dataclass(frozen=True, eq=False)
+class Cast:
+    """Turn whole numbers (int32) or truth values (bool) into float32; true becomes 1.
+
+    Whole numbers up to 2**24 in size are exact; an engine rounds larger ones to the 24 bits that float32 has.
+    """
 
 
 def _one_shape(layer: Add, shapes: tuple[Shape, ...]) -> Shape:
@@ -37,11 +46,26 @@ def _add(layer: Add, *inputs: Array) -> Array:
     return reference.add(*inputs)
 
 
+def _cast(layer: Cast, x: Array) -> Array:
+    return x
+
+
+def _cast_dtype(layer: Cast, inputs: tuple[str, ...]) -> str:
+    if inputs[0] not in ("int32", "bool"):
+        raise GraphError(f"expected int32 or bool, got {DTYPES[inputs[0]]}, which needs no Cast()")
+    return "float32"
+
+
+def _cast_growth(layer: Cast, shapes: tuple[Shape, ...]) -> Growth:
+    return Growth(gain=0.0, shift=2.0**31)
+
+
 def _add_growth(layer: Add, shapes: tuple[Shape, ...]) -> Growth:
     return Growth(over="sum").rounded(len(shapes))
 
 
 OPERATIONS = (
     Operation(ReLU, same_shape, _relu, work=Work(same_active)),
+    Operation(Cast, same_shape, _cast, dtype=_cast_dtype, growth=_cast_growth, work=Work(same_active)),
     Operation(Add, _one_shape, _add, arity=(2, None), growth=_add_growth, work=Work(added)),
 )

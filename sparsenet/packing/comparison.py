@@ -13,11 +13,11 @@ from sparsenet.packing.masks import complementary, uniform
 from sparsenet.packing.pack import METHODS, pack
 from sparsenet.packing.packed import Packing
 
-__all__ = ["LAYERS", "Layer", "Outcome", "as_markdown", "chance_to_share_nothing", "compare"]
+__all__ = ["LAYERS", "LayerToPack", "Outcome", "as_markdown", "chance_to_share_nothing", "compare"]
 
 
 @dataclass(frozen=True)
-class Layer:
+class LayerToPack:
     """A layer to make masks for, by its name, shape and density."""
 
     name: str
@@ -26,9 +26,9 @@ class Layer:
 
 
 LAYERS = (
-    Layer("linear of the reference network", (1500, 1600), 0.04),
-    Layer("second convolution of the reference network", (64, 1600), 0.12),
-    Layer("a square layer", (512, 512), 0.05),
+    LayerToPack("linear of the reference network", (1500, 1600), 0.04),
+    LayerToPack("second convolution of the reference network", (64, 1600), 0.12),
+    LayerToPack("a square layer", (512, 512), 0.05),
 )
 
 
@@ -38,7 +38,7 @@ class Outcome:
 
     Parameters
     ----------
-    layer : Layer
+    layer : LayerToPack
     way : str
         What was packed, and how.
     packing : Packing
@@ -46,7 +46,7 @@ class Outcome:
         What making the mask and packing it took.
     """
 
-    layer: Layer
+    layer: LayerToPack
     way: str
     packing: Packing
     time_s: float
@@ -64,12 +64,12 @@ class Outcome:
         }
 
 
-def compare(layers: tuple[Layer, ...] = LAYERS, seed: int = 0) -> Iterator[Outcome]:
+def compare(layers: tuple[LayerToPack, ...] = LAYERS, seed: int = 0) -> Iterator[Outcome]:
     """Pack random masks, masks built in sets, and random dense weights.
 
     Parameters
     ----------
-    layers : tuple of Layer
+    layers : tuple of LayerToPack
     seed : int
         Of the masks and the weights.
 
@@ -79,7 +79,7 @@ def compare(layers: tuple[Layer, ...] = LAYERS, seed: int = 0) -> Iterator[Outco
 
     Examples
     --------
-    >>> for outcome in compare((Layer("small", (64, 200), 0.1),)):
+    >>> for outcome in compare((LayerToPack("small", (64, 200), 0.1),)):
     ...     print(outcome.way, outcome.packing.count)
     built in sets 7
     random mask, first-fit 30
@@ -99,12 +99,12 @@ def compare(layers: tuple[Layer, ...] = LAYERS, seed: int = 0) -> Iterator[Outco
             yield _timed(layer, f"dense weights, {way}", partial(pack, weight, layer.density, sets=sets))
 
 
-def _packed_as_built(layer: Layer, seed: int) -> Packing:
+def _packed_as_built(layer: LayerToPack, seed: int) -> Packing:
     mask = complementary(layer.shape, layer.density, seed=seed)
     return pack(mask, sets=mask.sets)
 
 
-def _timed(layer: Layer, way: str, run: Callable[[], Packing]) -> Outcome:
+def _timed(layer: LayerToPack, way: str, run: Callable[[], Packing]) -> Outcome:
     begin = perf_counter()
     packing = run()
     return Outcome(layer, way, packing, perf_counter() - begin)

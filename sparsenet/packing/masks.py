@@ -24,8 +24,9 @@ each costs in accuracy and time, and which to choose.
 from collections.abc import Callable, Mapping
 
 from sparsenet.packing.mask import Mask
+from sparsenet.packing.partition import partitioned
 from sparsenet.packing.scattered import balanced, complementary, uniform
-from sparsenet.packing.shared import blocks, partitioned, subsets, taps
+from sparsenet.packing.shared import blocks, subsets, taps
 
 __all__ = [
     "FAMILIES",

@@ -10,8 +10,9 @@ import numpy.typing as npt
 from sparsenet.errors import SparsenetError
 from sparsenet.packing.grid import Grid
 from sparsenet.packing.mask import Mask
+from sparsenet.packing.partition import TABLE
 from sparsenet.packing.scattered import units_of
-from sparsenet.packing.shared import TABLE, TILE
+from sparsenet.packing.shared import TILE
 
 __all__ = ["set_of_each", "verify"]
 

@@ -32,7 +32,7 @@ def _is_local(net: Network, node: Node) -> bool:
 def _readers(net: Network, name: str) -> list[Node | None]:
     """Return what reads a value; None stands for the reader of the network's output."""
     readers = net.readers.get(name, ())
-    return [*readers, None] if name == net.output else list(readers)
+    return [*readers, None] if name in net.outputs else list(readers)
 
 
 def loses_negatives(net: Network, name: str) -> bool:

@@ -7,7 +7,7 @@ from math import prod
 import numpy as np
 import numpy.typing as npt
 
-from sparsenet.graph.network import INPUT, Network
+from sparsenet.graph.network import Network
 from sparsenet.graph.reference import evaluate, leaving
 from sparsenet.passes.batches import chunks, no_samples
 from sparsenet.passes.extents import Extent, Extremes
@@ -98,7 +98,7 @@ def observe(net: Network, calibration: npt.ArrayLike | Iterable[npt.ArrayLike], 
             kept.offer(sample)
     if not kept.samples:
         raise no_samples(calibration)
-    odd = extremes[INPUT].extent().samples
+    odd = extremes[net.input].extent().samples
     extents = {name: one.extent(odd) for name, one in extremes.items()}
     return Observed(kept.seen, extents, _ordinary(extents, evaluate(net, np.stack(kept.samples))))
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from sparsenet.graph.network import INPUT, Network, Node
+from sparsenet.graph.network import Network, Node
 from sparsenet.graph.reference import evaluate_layer
 from sparsenet.layers import Dequantize, Layer, Quantize, ReLU
 from sparsenet.passes.calibration import Observed
@@ -66,8 +66,9 @@ class Draft:
     next_numbers: dict[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.samples[INPUT] = self.observed.values[INPUT]
-        self.values[INPUT] = Value(INPUT)
+        name = self.net.input
+        self.samples[name] = self.observed.values[name]
+        self.values[name] = Value(name)
 
     def range_of(self, name: str) -> tuple[float, float]:
         """Return the range that the bytes of a value shall cover, and note if it is odd."""

@@ -44,7 +44,7 @@ def fold_batchnorm(net: Network) -> Network:
     """
     expect_network(net)
     readers = Counter(source for node in net.nodes for source in node.inputs)
-    readers[net.output] += 1
+    readers.update(net.outputs)
     kept: dict[str, Node] = {}
     renamed: dict[str, str] = {}
     for node in net.nodes:
@@ -59,8 +59,8 @@ def fold_batchnorm(net: Network) -> Network:
             kept[folded.name] = folded
             renamed[node.name] = folded.name
             readers[folded.name] = readers[node.name]
-    output = renamed.get(net.output, net.output)
-    return Network(net.input_shape, tuple(kept.values()), output, net.labels, net.details)
+    outputs = [renamed.get(output, output) for output in net.outputs]
+    return Network(net.inputs, tuple(kept.values()), outputs, net.labels, net.details)
 
 
 def _gamma_of(norm: BatchNorm) -> npt.NDArray[np.float32]:

@@ -7,8 +7,8 @@ from typing import Any
 import numpy.typing as npt
 
 from sparsenet.errors import GraphError, QuantizationWarning, SparsenetError
-from sparsenet.graph.network import INPUT, Network, Node
-from sparsenet.graph.parts import expect_network
+from sparsenet.graph.network import Network, Node
+from sparsenet.graph.parts import expect_network, expect_one_to_one
 from sparsenet.layers import Conv2d, Dequantize, KWinners, Linear, Quantize, QuantizedConv2d, QuantizedLinear, ReLU
 from sparsenet.passes.byte_paths import loses_negatives, tail_of, works_on_bytes
 from sparsenet.passes.calibration import observe
@@ -110,6 +110,7 @@ def rounded_network(
 ) -> tuple[Network, str]:
     """Do what :func:`quantize` does, and return what it would warn of, or nothing."""
     expect_network(net)
+    expect_one_to_one(net, "quantize")
     _refuse_quantized(net)
     _check_kept(net, keep_float32)
     net = fold_batchnorm(net)
@@ -124,7 +125,7 @@ def rounded_network(
     if outliers := _outliers(draft):
         said["outliers"] = outliers
     details = {**_without_claims(net.details), "quantization": said}
-    return Network(net.input_shape, leading_to(draft.nodes, output), output, net.labels, details), _warning(draft)
+    return Network(net.inputs, leading_to(draft.nodes, output), output, net.labels, details), _warning(draft)
 
 
 def _refuse_quantized(net: Network) -> None:
@@ -223,6 +224,6 @@ def _warning(draft: Draft) -> str:
     kept = {name: said["reason"] for name, said in draft.report.items() if said.get("arithmetic") == "float32"}
     unasked = [f"layer {name!r} stays float32: {reason}" for name, reason in kept.items() if reason != ASKED]
     odd = {name: draft.observed.extents[name] for name in draft.odd}
-    silent = draft.observed.ranges[INPUT] == (0.0, 0.0)
+    silent = draft.observed.ranges[draft.net.input] == (0.0, 0.0)
     told = ["the calibration data are zero, and say nothing of what real inputs are"] * silent
     return "; ".join([*unasked, *told, *told_of(odd, draft.observed.count)])

@@ -3,6 +3,8 @@
 The graph lies as JSON in the file's metadata, under the key ``sparsenet``; the arrays lie in its tensors:
 
     sparsenet   {"format": 1, "input_shape", "nodes", "output", "labels", "details"}
+                {"format": 2, "inputs", "nodes", "outputs", "labels", "details"}  several, or other than float32
+    an input    {"name", "shape", "dtype": "float32" | "int32" | "bool"}
     a node      {"name", "kind", "inputs", "settings", "vectors", "weight"}
     a weight    {"shape", "places": "all" | "bits" | "columns", "values", "mask"}
                  values: "float32" | "float16" | "int8" | "whole"

@@ -7,18 +7,17 @@ from pathlib import Path
 from typing import IO, Any
 
 from sparsenet.errors import GraphError, ModelFormatError, SparsenetError
-from sparsenet.graph.network import MOST_NODES, Network
+from sparsenet.graph.network import Network
 from sparsenet.graph.parts import expect_network
 from sparsenet.storage.container import Tensors, pack, unpack
+from sparsenet.storage.document import describe_ends, read_document, read_inputs, read_outputs
 from sparsenet.storage.encoding import WEIGHTS
 from sparsenet.storage.foreign import foreign_hint
 from sparsenet.storage.kinds import NodeRecord, build_node, describe_node, read_node_record
 from sparsenet.storage.strict_json import (
     MOST_NESTED,
     MOST_VALUES,
-    expect_keys,
     nesting_and_values,
-    read_json,
     shown,
 )
 from sparsenet.whole_files import write_whole
@@ -27,8 +26,6 @@ __all__ = ["LARGEST_BYTES", "from_bytes", "load", "save", "to_bytes"]
 
 LARGEST_BYTES = 2**30
 """Files larger than this, and networks whose weights take more memory than this, are refused unless asked for."""
-
-FORMAT = 1
 
 
 def save(net: Network, path: "str | os.PathLike[str] | IO[bytes]", weights: str = "float32") -> None:
@@ -138,8 +135,9 @@ def to_bytes(net: Network, weights: str = "float32") -> bytes:
         described, arrays = describe_node(node, weights)
         nodes.append(described)
         tensors |= arrays
-    document = {"format": FORMAT, "input_shape": net.input_shape, "nodes": nodes, "output": net.output}
-    text = json.dumps({**document, "labels": net.labels, "details": dict(net.details)}, allow_nan=False)
+    text = json.dumps(
+        {**describe_ends(net, nodes), "labels": net.labels, "details": dict(net.details)}, allow_nan=False
+    )
     deepest, values = nesting_and_values(text)
     if deepest > MOST_NESTED or values > MOST_VALUES:
         raise SparsenetError(f"expected details nested at most {MOST_NESTED} deep with few values, got more")
@@ -171,15 +169,13 @@ def from_bytes(data: bytes, limit_bytes: int = LARGEST_BYTES) -> Network:
     if len(data) > limit_bytes:
         raise ModelFormatError(f"expected a file of at most {limit_bytes} bytes, got more; raise limit_bytes")
     tensors, text = unpack(data)
-    document = _read_document(text)
+    document = read_document(text)
     records = [read_node_record(node) for node in document["nodes"]]
     _check_memory(records, limit_bytes)
     _check_names(records, tensors)
     try:
         nodes = [build_node(record, tensors) for record in records]
-        return Network(
-            document["input_shape"], nodes, document["output"], document["labels"], details=document["details"]
-        )
+        return Network(read_inputs(document), nodes, read_outputs(document), document["labels"], document["details"])
     except (GraphError, TypeError) as error:
         raise ModelFormatError(str(error)) from error
     except MemoryError as error:
@@ -232,19 +228,6 @@ def _read(path: Path, limit_bytes: int) -> bytes:
         raise FileNotFoundError(f"expected a file, got {str(path)!r}, which does not exist") from None
     except OSError as error:
         raise ModelFormatError(f"expected a file that can be read, got {str(path)!r}: {error.strerror}") from error
-
-
-def _read_document(text: bytes) -> dict[str, Any]:
-    document = read_json(text, "sparsenet")
-    if type(document.get("format")) is not int or document["format"] != FORMAT:
-        raise ModelFormatError(f"expected format {FORMAT}, got {shown(document.get('format'))}; is sparsenet too old?")
-    expect_keys(document, ("format", "input_shape", "nodes", "output", "labels", "details"), "sparsenet")
-    for key, kind in (("input_shape", list), ("nodes", list), ("output", str), ("labels", list), ("details", dict)):
-        if not isinstance(document[key], kind):
-            raise ModelFormatError(f"expected {key} to be a {kind.__name__}, got {shown(document[key])}")
-    if len(document["nodes"]) > MOST_NODES:
-        raise ModelFormatError(f"expected at most {MOST_NODES} layers, got {len(document['nodes'])}")
-    return document
 
 
 def _check_memory(records: list[NodeRecord], limit_bytes: int) -> None:

@@ -12,7 +12,7 @@ from same_network import assert_same_network
 
 from sparsenet import models
 from sparsenet.errors import ModelFormatError
-from sparsenet.graph.network import density
+from sparsenet.graph.summary import density
 from sparsenet.layers import KWinners
 from sparsenet.storage import to_bytes
 

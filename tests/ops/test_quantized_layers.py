@@ -9,8 +9,8 @@ from strategies import inputs, networks
 
 import sparsenet as sn
 from sparsenet.explain.work import work
-from sparsenet.graph.network import density
 from sparsenet.graph.reference import evaluate
+from sparsenet.graph.summary import density
 from sparsenet.layers import as_pair
 from sparsenet.ops.shapes import infer_shape
 from sparsenet.storage import from_bytes, to_bytes

@@ -7,7 +7,7 @@ import pytest
 from rich.console import Console
 
 from sparsenet import SparsenetError, packing
-from sparsenet.packing.comparison import Layer, as_markdown, compare
+from sparsenet.packing.comparison import LayerToPack, as_markdown, compare
 
 PACKED = packing.pack(np.random.default_rng(0).standard_normal((16, 32)), 0.25)
 
@@ -68,6 +68,6 @@ def test_figures_name_the_extra(monkeypatch):
 
 
 def test_comparisons_make_a_row_each():
-    text = as_markdown(list(compare((Layer("small", (32, 100), 0.1),))))
+    text = as_markdown(list(compare((LayerToPack("small", (32, 100), 0.1),))))
     assert len(text.splitlines()) == 2 + 6
     assert len({line.count("|") for line in text.splitlines()}) == 1

@@ -10,7 +10,7 @@ from storage.forgery import Forgery, Pairs, Raw, dump, get, put
 from storage.samples import sample_files
 
 import sparsenet.layers as sn
-from sparsenet.graph.network import Network
+from sparsenet.graph.network import Input, Network
 from sparsenet.ops import OPERATIONS
 from sparsenet.storage import to_bytes
 
@@ -21,6 +21,10 @@ JUNK = [
     "",
     "input",
     "output",
+    "float32",
+    "int32",
+    "bool",
+    "inputs",
     "all",
     "channels",
     "bits",
@@ -72,6 +76,7 @@ def one_of_each_kind():
         "QuantizedLinear": (vector, [*quantized, sn.QuantizedLinear(whole(4, 6), np.ones(4), np.ones(4))]),
     }
     made = {kind: Network.sequential(shape, layers) for kind, (shape, layers) in chains.items()}
+    made["Cast"] = Network.sequential({"ids": Input(vector, "int32")}, [sn.Cast(), sn.ReLU()])
     skips = {"Add": sn.Add(), "Concat": sn.Concat()}
     return made | {kind: joined(image, layer) for kind, layer in skips.items()} | {"Dequantize": made["Quantize"]}
 

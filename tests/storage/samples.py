@@ -3,7 +3,7 @@
 import numpy as np
 
 import sparsenet.layers as sn
-from sparsenet.graph.network import INPUT, Network, Node
+from sparsenet.graph.network import INPUT, Input, Network, Node
 from sparsenet.storage import to_bytes
 
 
@@ -76,6 +76,19 @@ def quantized():
     return Network.sequential((1, 8, 8), layers)
 
 
+def general():
+    """Three inputs, one of each dtype, and two outputs."""
+    nodes = [
+        Node("numbers", sn.Cast(), ("ids",)),
+        Node("shares", sn.Cast(), ("mask",)),
+        Node("sum", sn.Add(), ("x", "numbers", "shares")),
+        Node("dense", sn.Linear(sparse((3, 5), 0.5), np.ones(3)), ("sum",)),
+        Node("winners", sn.KWinners(2), ("sum",)),
+    ]
+    inputs = {"x": Input((5,)), "ids": Input((5,), "int32"), "mask": Input((5,), "bool")}
+    return Network(inputs, nodes, ("winners", "dense"), (), {"title": "Several ends"})
+
+
 def wide():
     """More columns than 16 bits can count."""
     weight = np.zeros((2, 2**16 + 5), np.float32)
@@ -85,5 +98,5 @@ def wide():
 
 def sample_files():
     """Return the samples as files, in every way to store weights."""
-    nets = [speech_like(), branched(), masked(), quantized(), wide()]
+    nets = [speech_like(), branched(), masked(), quantized(), general(), wide()]
     return [to_bytes(net, weights) for net in nets for weights in ("float32", "float16", "int8")]

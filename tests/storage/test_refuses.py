@@ -5,7 +5,7 @@ import tracemalloc
 import numpy as np
 import pytest
 from storage.forgery import Forgery, Pairs, Raw, assemble, drop, dump, get, put
-from storage.samples import branched, masked, quantized, speech_like
+from storage.samples import branched, general, masked, quantized, speech_like
 
 from sparsenet.errors import ModelFormatError
 from sparsenet.storage import from_bytes, to_bytes
@@ -64,7 +64,7 @@ def rename(name, new):
 
 
 def test_forgeries_that_change_nothing_load():
-    for net in (speech_like(), branched(), masked()):
+    for net in (speech_like(), branched(), masked(), general()):
         assert from_bytes(forged(net, lambda forgery: None)).shapes == net.shapes
 
 
@@ -102,7 +102,7 @@ def test_forgeries_that_change_nothing_load():
         (assemble('{"__metadata__": {"sparsenet": "{}", "other": ""}}'), r"metadata: .* got unknown \['other'\]"),
         (assemble('{"__metadata__": {"sparsenet": "\\ud800"}}'), "sparsenet: expected JSON in UTF-8"),
         (assemble('{"__metadata__": {"sparsenet": "[]"}}'), r"sparsenet: expected a JSON object, got \[\]"),
-        (assemble('{"__metadata__": {"sparsenet": "{}"}}'), "expected format 1, got None; is sparsenet too old"),
+        (assemble('{"__metadata__": {"sparsenet": "{}"}}'), "expected format 1 or 2, got None; is sparsenet too old"),
     ],
 )
 def test_containers(data, message):
@@ -150,8 +150,9 @@ def test_tensors(change, message):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (put_document("format", 2), "expected format 1, got 2; is sparsenet too old"),
-        (put_document("format", True), "expected format 1, got True"),
+        (put_document("format", 3), "expected format 1 or 2, got 3; is sparsenet too old"),
+        (put_document("format", True), "expected format 1 or 2, got True"),
+        (put_document("format", 2), r"sparsenet: expected exactly the keys .*|got missing|got unknown"),
         (put_document("plugin", "os.system"), r"got unknown \['plugin'\]"),
         (lambda f: drop(f.document, "labels"), r"got missing \['labels'\]"),
         (put_document("input_shape", 3), "expected input_shape to be a list, got 3"),
@@ -397,3 +398,38 @@ def test_messages_stay_short():
 
 def test_dump_writes_what_json_reads():
     assert dump(Pairs([("a", [1, None]), ("a", Raw("NaN"))])) == '{"a":[1,null],"a":NaN}'
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (put_document("format", 1), "got missing|got unknown"),
+        (put_document("inputs", {}), "expected inputs to be a list"),
+        (put_document("inputs", []), "expected 1 to 1000 inputs, got 0"),
+        (put_document("inputs", [7]), "input: expected an object"),
+        (lambda f: drop(f.document, "inputs", 0, "dtype"), r"input: .*got missing \['dtype'\]"),
+        (put_document("inputs", 0, "size", 3), r"input: .*got unknown \['size'\]"),
+        (put_document("inputs", 0, "name", 3), "expected inputs with a name of their own, got 3"),
+        (put_document("inputs", 0, "name", "ids"), "expected inputs with a name of their own, got 'ids'"),
+        (put_document("inputs", 0, "name", "y"), "expected inputs that exist, got 'x'"),
+        (put_document("inputs", 0, "name", "dense"), "layer 'dense': expected a name of its own"),
+        (put_document("inputs", 0, "name", "a\n"), "expected a printable name"),
+        (put_document("inputs", 0, "shape", []), "expected an input shape of 1 to 8 positive sizes"),
+        (put_document("inputs", 0, "shape", [True]), "expected the input shape as a tuple of integers"),
+        (put_document("inputs", 0, "shape", [6]), r"layer 'sum' \(Add\): expected inputs of one shape"),
+        (put_document("inputs", 0, "dtype", 4), "input 'x': expected the name of a dtype, got 4"),
+        (put_document("inputs", 0, "dtype", "float64"), "expected an input of float32, int32 or bool, got float64"),
+        (put_document("inputs", 0, "dtype", "os.system"), "expected an input of float32, int32 or bool"),
+        (put_document("inputs", 0, "dtype", "int32"), r"layer 'sum' \(Add\): expected float32, got int32"),
+        (put_document("inputs", 1, "dtype", "float32"), r"layer 'numbers' \(Cast\): expected int32 or bool"),
+        (put_document("outputs", "dense"), "expected outputs to be a list"),
+        (put_document("outputs", []), "expected at least one output, got none"),
+        (put_document("outputs", ["dense"]), "layer 'winners': expected every layer to lead to the output 'dense'"),
+        (put_document("outputs", ["dense", "dense"]), "expected outputs that differ, got 'dense' twice"),
+        (put_document("outputs", ["dense", "x"]), "expected the output to be one of the layers, got 'x'"),
+        (put_document("outputs", ["dense", 3]), "expected the output to be one of the layers, got 3"),
+        (put_document("labels", ["a", "b"]), "expected labels only where there is one output, got 2 outputs"),
+    ],
+)
+def test_several_ends(change, message):
+    refused(forged(general(), change), message)

@@ -9,24 +9,24 @@ import pytest
 import safetensors.numpy
 from hypothesis import given
 from same_network import assert_same_layer, assert_same_network
-from storage.samples import branched, masked, quantized, speech_like, wide
-from strategies import networks
+from storage.samples import branched, general, masked, quantized, speech_like, wide
+from strategies import general_networks, networks
 
 import sparsenet.layers as sn
 from sparsenet.errors import ModelFormatError, SparsenetError
 from sparsenet.graph.network import Network
 from sparsenet.storage import from_bytes, load, save, to_bytes
 
-SAMPLES = [speech_like, branched, masked, quantized, wide]
+SAMPLES = [speech_like, branched, masked, quantized, general, wide]
 
 
-@given(networks(quantized=True))
+@given(networks(quantized=True) | general_networks())
 def test_any_network_comes_back_to_the_bit(net):
     data = to_bytes(net)
     assert_same_network(from_bytes(data), net)
 
 
-@given(networks(quantized=True))
+@given(networks(quantized=True) | general_networks())
 def test_the_same_network_gives_the_same_bytes(net):
     data = to_bytes(net)
     assert to_bytes(net) == data
