@@ -44,6 +44,8 @@ class Model:
     operators: tuple[Operator, ...]
     constants: dict[str, npt.NDArray[Any]]
     kept: Kept
+    own: bool
+    """Whether :func:`sparsenet.to_onnx` wrote it."""
 
 
 def read_model(source: Any) -> Model:
@@ -70,7 +72,8 @@ def read_model(source: Any) -> Model:
     inputs = tuple(value for value in map(_value, graph.input) if value.name not in constants)
     properties = {text(one.key): text(one.value) for one in proto.metadata_props}
     kept = read_text(properties.get(KEY, "{}"))
-    return Model(_version(proto), inputs, tuple(_value(one) for one in graph.output), operators, constants, kept)
+    outputs = tuple(_value(one) for one in graph.output)
+    return Model(_version(proto), inputs, outputs, operators, constants, kept, KEY in properties)
 
 
 def _proto(onnx: Any, source: Any) -> tuple[Any, Path | None]:

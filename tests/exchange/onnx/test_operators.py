@@ -180,3 +180,25 @@ def test_a_mask_that_no_longer_fits_is_left_out():
     net = sn.from_onnx(model)
     assert net["linear1"].mask is None
     assert ["mask is left out" in note.note for note in sn.import_report(net).notes] == [True]
+
+
+def test_several_inputs_keep_their_names():
+    model = made([("Add", ["x", "b"], ["a"], {}), ("Relu", ["a"], ["y"], {})], VECTOR)
+    model.graph.input.append(onnx.helper.make_tensor_value_info("b", 1, ["n", *VECTOR]))
+    model.graph.input.append(onnx.helper.make_tensor_value_info("unread", 7, ["n", 3]))
+    model.graph.output.append(onnx.helper.make_tensor_value_info("a", 1, None))
+    net = sn.from_onnx(model)
+    assert list(net.inputs) == ["x", "b"]
+    assert net.outputs == ("relu1", "add0")
+    assert ("add0", "its value is the output 'a'") in [(one.layer, one.note) for one in sn.import_report(net).notes]
+    x, b = normal(2, *VECTOR), normal(2, *VECTOR)
+    np.testing.assert_allclose(net.reference(x=x, b=b)["relu1"], np.maximum(x + b, 0), rtol=1e-6)
+
+
+def test_whole_numbers_and_truth_values():
+    model = made([("Cast", ["x"], ["a"], {"to": 1}), ("Relu", ["a"], ["y"], {})], VECTOR)
+    for kind, dtype in ((7, "int32"), (6, "int32"), (9, "bool")):
+        model.graph.input[0].type.tensor_type.elem_type = kind
+        net = sn.from_onnx(model)
+        assert net.inputs["input"].dtype == dtype
+        assert kinds(net) == ["Cast", "ReLU"]
