@@ -180,11 +180,7 @@ def _among_channels(graph: Graph, last: Operator) -> Operator | None:
     if chosen is None:
         return None
     k, source, ranked = chosen
-    factor = _factor_between(graph, source, ranked) if k else _factor_before(graph, ranked)
-    if factor is False:
-        return None
-    source, factor = factor if isinstance(factor, tuple) else (source, None)
-    return fused("KWinners", last, source, k=k, scope="channels", factor=factor, shape=None)
+    return _found(graph, last, source, ranked, k=k, scope="channels", shape=None)
 
 
 def _among_all(graph: Graph, last: Operator) -> Operator | None:
@@ -199,12 +195,16 @@ def _among_all(graph: Graph, last: Operator) -> Operator | None:
         return None
     if any(one.attributes.get("axis", 1) != 1 for one in (row, ranks)):
         return None
-    x = row.inputs[0]
-    factor = _factor_between(graph, x, ranks.inputs[0]) if k else _factor_before(graph, ranks.inputs[0])
-    if factor is False:
-        return None
-    x, factor = factor if isinstance(factor, tuple) else (x, None)
-    return fused("KWinners", last, x, k=k, scope="all", factor=factor, shape=shape)
+    return _found(graph, last, row.inputs[0], ranks.inputs[0], k=k, scope="all", shape=shape)
+
+
+def _found(graph: Graph, last: Operator, x: str, ranked: str, k: int, **settings: Any) -> Operator | None:
+    """Put together what was found, if ranks are the values, or the values times constant factors."""
+    scaled = graph.made_by("Mul", ranked)
+    if scaled is not None and scaled.inputs[1] in graph.constants and (scaled.inputs[0] == x or k == 0):
+        factor = graph.constants[scaled.inputs[1]]
+        return fused("KWinners", last, scaled.inputs[0], k=k, factor=factor, **settings)
+    return fused("KWinners", last, x, k=k, factor=None, **settings) if ranked == x else None
 
 
 def _chosen(graph: Graph, last: Operator) -> tuple[int, str, str] | None:
@@ -233,22 +233,6 @@ def _count(graph: Graph, top: Operator) -> int | None:
     return given[0] if given is not None and len(given) == 1 else None
 
 
-def _factor_between(graph: Graph, source: str, ranked: str) -> Any:
-    """Return None where ranks are the values, (source, factors) where they are multiplied, False where else."""
-    if ranked == source:
-        return None
-    found = _factor_before(graph, ranked)
-    return found if isinstance(found, tuple) and found[0] == source else False
-
-
-def _factor_before(graph: Graph, ranked: str) -> Any:
-    scaled = graph.made_by("Mul", ranked)
-    if scaled is None or scaled.inputs[1] not in graph.constants:
-        return None
-    return scaled.inputs[0], graph.constants[scaled.inputs[1]]
-
-
-TORCH: dict[str, Line] = {}
 TORCH_MODULES = {"kwinners": (_is_k_winners, Line(_module, ("KWinners", "ReLU")))}
 ONNX_IN = {"sparsenet::KWinners": Line(_fused, ("KWinners",))}
 ONNX_PATTERNS = dict.fromkeys(("ScatterElements", "Reshape", "Sub", "Cast"), _pattern)
