@@ -9,7 +9,7 @@ import itertools
 import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import Any
 
@@ -23,6 +23,7 @@ from sparsenet.bench.layer_ways import LIBRARIES, LayerCase, Tell, Way, ways_to_
 from sparsenet.bench.surroundings import Surroundings, surroundings
 from sparsenet.errors import SparsenetError
 from sparsenet.progress import telling
+from sparsenet.renderer import as_record
 from sparsenet.timing import Timing
 
 __all__ = ["LayerRow", "Sweep", "best_row", "cells_of", "sweep_layers"]
@@ -73,8 +74,7 @@ class Sweep:
 
     def to_dict(self) -> dict[str, Any]:
         """Give everything by its name, ready for JSON."""
-        plain = {name: list(value) for name, value in asdict(self).items() if isinstance(value, tuple)}
-        return asdict(self) | plain | {"info": self.info.to_dict()}
+        return as_record(self)
 
 
 def sweep_layers(
