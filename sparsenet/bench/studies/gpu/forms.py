@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from sparsenet.bench.studies.gpu.layer import LayerInputs, Packed, SweptLayer
+from sparsenet.bench.studies.gpu.layer import GpuLayer, LayerInputs, Packed
 
 __all__ = ["FORMS", "Form", "ReadyForm", "deviation", "prepare"]
 
 MOST_TURNS = 32
-"""LayerInputs, and copies of the weights, that take turns, at most."""
+"""Inputs, and copies of the weights, that take turns, at most."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ def turns_for(call_bytes: int, cache_bytes: int) -> int:
     return int(min(MOST_TURNS, max(2, -(-2 * cache_bytes // max(1, call_bytes)))))
 
 
-def prepare(form: Form, layer: SweptLayer, packed: Packed, inputs: list[LayerInputs], cache_bytes: int) -> ReadyForm:
+def prepare(form: Form, layer: GpuLayer, packed: Packed, inputs: list[LayerInputs], cache_bytes: int) -> ReadyForm:
     """Put weights, inputs and outputs on the device and bind the kernel to them.
 
     Weights are copied until all copies together are twice the second-level cache, or there are 32.
@@ -81,7 +81,7 @@ def _turns(inputs: list[LayerInputs], copies: list[dict[str, Any]]) -> Iterator[
         yield given[index % len(given)] | copies[index % len(copies)]
 
 
-def deviation(layer: SweptLayer, packed: Packed, inputs: LayerInputs, y: npt.NDArray[np.float32]) -> float:
+def deviation(layer: GpuLayer, packed: Packed, inputs: LayerInputs, y: npt.NDArray[np.float32]) -> float:
     """Return by how much the first sample's outputs are wrong, in units of the error that float32 sums may have.
 
     A sum of n products in float32, in any order, lies within gamma(n + 2) of the sum of their magnitudes, with

@@ -8,14 +8,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["TINY", "WHOLE", "LayerInputs", "Packed", "SweepGrid", "SweptLayer", "inputs_of", "pack_random"]
+__all__ = ["TINY", "WHOLE", "GpuLayer", "GpuSweep", "LayerInputs", "Packed", "inputs_of", "pack_random"]
 
 Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int32]
 
 
 @dataclass(frozen=True)
-class SweptLayer:
+class GpuLayer:
     """One point of the sweep: a fully connected layer of ``size`` inputs and outputs.
 
     ``density`` is the share of weights kept, ``active`` that of inputs that are not zero, as k-winners leave them.
@@ -28,7 +28,7 @@ class SweptLayer:
 
     @property
     def active_inputs(self) -> int:
-        """LayerInputs of a sample that are not zero."""
+        """Inputs of a sample that are not zero."""
         return max(1, round(self.active * self.size))
 
     @property
@@ -52,7 +52,7 @@ class SweptLayer:
 
 
 @dataclass(frozen=True)
-class SweepGrid:
+class GpuSweep:
     """What is swept."""
 
     sizes: tuple[int, ...]
@@ -60,18 +60,18 @@ class SweepGrid:
     actives: tuple[float, ...]
     batches: tuple[int, ...]
 
-    def layers(self) -> list[SweptLayer]:
+    def layers(self) -> list[GpuLayer]:
         """List the points: the small ones first, so that an interrupted study has whole sizes."""
         return [
-            SweptLayer(size, density, active, batch)
+            GpuLayer(size, density, active, batch)
             for size, batch, density, active in product(self.sizes, self.batches, self.densities, self.actives)
         ]
 
 
-WHOLE = SweepGrid(
+WHOLE = GpuSweep(
     (256, 512, 1024, 2048, 4096, 8192), (0.02, 0.05, 0.1, 0.25, 0.5), (0.02, 0.1, 0.3, 1.0), (1, 8, 64, 512)
 )
-TINY = SweepGrid((12, 16), (0.1, 0.5), (0.25, 1.0), (1, 3))
+TINY = GpuSweep((12, 16), (0.1, 0.5), (0.25, 1.0), (1, 3))
 """For the simulator, where a thread of the device is one of Python."""
 
 
@@ -118,7 +118,7 @@ class LayerInputs:
     values: Floats
 
 
-def inputs_of(layer: SweptLayer, seed: int) -> LayerInputs:
+def inputs_of(layer: GpuLayer, seed: int) -> LayerInputs:
     """Draw inputs of which as many are active, others in each sample."""
     rng = np.random.default_rng(seed)
     shape = layer.batch, layer.size

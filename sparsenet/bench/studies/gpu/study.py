@@ -15,10 +15,10 @@ from sparsenet.bench.studies.gpu.forms import FORMS, MOST_TURNS, deviation, prep
 from sparsenet.bench.studies.gpu.layer import (
     TINY,
     WHOLE,
+    GpuLayer,
+    GpuSweep,
     LayerInputs,
     Packed,
-    SweepGrid,
-    SweptLayer,
     inputs_of,
     pack_random,
 )
@@ -38,7 +38,7 @@ Tell = Callable[[str, int, int], object]
 
 
 def gpu_study(
-    path: str | Path, seconds: float = 480.0, grid: SweepGrid | None = None, tell: Tell = lambda step, done, total: None
+    path: str | Path, seconds: float = 480.0, grid: GpuSweep | None = None, tell: Tell = lambda step, done, total: None
 ) -> Record:
     """Hold complementary sets against the best dense of the GPU, cuSPARSE and 2:4 sparsity, and write down everything.
 
@@ -51,7 +51,7 @@ def gpu_study(
         The JSON file.
     seconds : float
         No point is begun later than that.
-    grid : SweepGrid, optional
+    grid : GpuSweep, optional
         What is swept; the whole sweep on a device when left out.
     tell : callable
         Is told in a few words what is done next, how many points are done, and how many there are.
@@ -134,12 +134,12 @@ class _Peers:
     def __init__(self, points: Mapping[str, Record]) -> None:
         self._times: dict[tuple[object, ...], Record] = {}
         for point in points.values():
-            layer = SweptLayer(**point["layer"])
+            layer = GpuLayer(**point["layer"])
             for name in PEERS:
                 if name in point["contenders"]:
                     self._times[_depends_on(name, layer)] = point["contenders"][name]
 
-    def at(self, name: str, layer: SweptLayer, measure: Callable[[], Record]) -> Record:
+    def at(self, name: str, layer: GpuLayer, measure: Callable[[], Record]) -> Record:
         """Recall a time, or measure it."""
         key = _depends_on(name, layer)
         if key not in self._times:
@@ -147,12 +147,12 @@ class _Peers:
         return self._times[key]
 
 
-def _depends_on(name: str, layer: SweptLayer) -> tuple[object, ...]:
+def _depends_on(name: str, layer: GpuLayer) -> tuple[object, ...]:
     density = layer.density if name == "cuSPARSE CSR" else None
     return name, layer.size, layer.batch, density
 
 
-def _point(layer: SweptLayer, cache_bytes: int, simulated: bool, known: _Peers) -> Record:
+def _point(layer: GpuLayer, cache_bytes: int, simulated: bool, known: _Peers) -> Record:
     packed = pack_random(layer.size, layer.per_set)
     turns = min(MOST_TURNS, max(2, MOST_INPUTS // (layer.batch * layer.size)))
     inputs = [inputs_of(layer, seed) for seed in range(2 if simulated else turns)]
@@ -164,7 +164,7 @@ def _point(layer: SweptLayer, cache_bytes: int, simulated: bool, known: _Peers) 
 
 
 def _ours(
-    name: str, layer: SweptLayer, packed: Packed, inputs: list[LayerInputs], cache_bytes: int, simulated: bool
+    name: str, layer: GpuLayer, packed: Packed, inputs: list[LayerInputs], cache_bytes: int, simulated: bool
 ) -> Record:
     form = FORMS[name]
     ready = prepare(form, layer, packed, inputs, cache_bytes)
@@ -176,7 +176,7 @@ def _ours(
     return {"kernel": form.kernel, "share_of_allowed_error": wrong, **counted, **times}
 
 
-def _peer(name: str, layer: SweptLayer, packed: Packed, inputs: list[LayerInputs], cache_bytes: int) -> Record:
+def _peer(name: str, layer: GpuLayer, packed: Packed, inputs: list[LayerInputs], cache_bytes: int) -> Record:
     counted = counts_of(PEERS[name], layer).to_dict()
     try:
         return counted | {"time": device_time(peer_call(name, layer, packed, inputs, cache_bytes)).to_dict()}
