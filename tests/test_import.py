@@ -26,7 +26,9 @@ SCRIPT = """
 def test_importing_does_nothing(tmp_path):
     cache = tmp_path / "cache"
     environment = {**os.environ, "SPARSENET_CACHE_DIR": str(cache)}
-    subprocess.run([sys.executable, "-c", textwrap.dedent(SCRIPT), *OPTIONAL, *UNUSED, *KERNELS], env=environment, check=True)
+    subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(SCRIPT), *OPTIONAL, *UNUSED, *KERNELS], env=environment, check=True
+    )
     assert not cache.exists()
 
 
