@@ -156,4 +156,5 @@ ONNX_IN = {
     "Sum": Line(_sum, ("Add", *AFFINE), "several"),
 }
 ONNX_OUT = {"Add": _write_add, "ReLU": _write_relu}
-REFUSED: dict[str, dict[str, str]] = {}
+WHOLE_INPUTS = "inputs of whole numbers and truth values are not imported or exported yet"
+REFUSED = {"Cast": {"torch": WHOLE_INPUTS, "onnx in": WHOLE_INPUTS, "onnx out": WHOLE_INPUTS}}
