@@ -4,7 +4,10 @@ This package knows nothing of networks. It says what each operation means (``ref
 (``formats``), and computes (``cpu``, built from ``simd``). ``testing`` is the differential test, for your kernels, too.
 
 The contract of a kernel
-    Arguments are arrays in C order and integers; the registry's record lists them, outputs last. A kernel
+    Arguments are arrays in C order and integers; the registry's record lists them, outputs last. The line that lists
+    them gives each its role: ``in`` for what other steps wrote, ``weight`` and ``index`` for the arrays of a format,
+    ``constant`` for other numbers that are known when a network is compiled, ``scratch``, and ``out``. A line without
+    roles is read so: integers are constants, the last array is written, the others are inputs. A kernel
 
     * overwrites its outputs, whatever they held, and writes nothing else but its scratch arrays;
     * relies on nothing that scratch or outputs held before, and reads nothing outside of its arrays;
@@ -19,7 +22,9 @@ The contract of a kernel
 Names
     ``<operation>_<dtype>_<weights>_<inputs>[__<variant>]``: ``linear_f32_csc_active`` is the fully connected layer in
     float32 with weights in compressed columns and inputs as active lists; ``linear_f32_dense_dense__wide`` is the dense
-    one, in the variant for wide registers. Operations without weights are called ``<operation>_<dtype>``.
+    one, in the variant for wide registers. Operations without weights are called ``<operation>_<dtype>``. What is fused
+    behind an operation follows it: ``conv2d_pool2_f32_csr_dense__wide``. Names are printed from records and never taken
+    apart: ask ``kernels()``, or ``find_kernel``, ``variants_of`` and ``kernels_for`` of the registry.
 
 Your own
     Register a function with :func:`kernel`, then test it with :func:`check_kernel`:
@@ -27,7 +32,7 @@ Your own
     >>> from sparsenet_kernels import check_kernel, kernel
     >>> from sparsenet_kernels.registry import registered_temporarily
     >>> with registered_temporarily():  # to keep it, leave this line out
-    ...     @kernel("relu", variant="mine", arguments="x f32[B, N]; out f32[B, N]")
+    ...     @kernel("relu", variant="mine", arguments="in x f32[B, N]; out out f32[B, N]")
     ...     def relu_mine(x, out):
     ...         for b in range(x.shape[0]):
     ...             for n in range(x.shape[1]):

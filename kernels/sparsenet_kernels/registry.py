@@ -1,12 +1,16 @@
 """One record per kernel. Whatever is registered is tested, timed, listed, and open to the planner.
 
 A kernel is an ordinary function of arrays with the decorator :func:`kernel`, whose ``arguments`` line says what it
-takes, letter by letter:
+takes: the role of each argument, its name and type, and a letter for each axis:
 
     @kernel("linear", weights="csc", inputs="active", arguments='''
-        columns i32[B, K]; values f32[B, K]; indptr i32[D1]; rows i32[Z]; weights f32[Z]; bias f32[N]; out f32[B, N]
+        in columns i32[B, K]; in values f32[B, K]; index indptr i32[D1]; index rows i32[Z]; weight weights f32[Z];
+        constant bias f32[N]; out out f32[B, N]
     ''')
     def linear_f32_csc_active(columns, values, indptr, rows, weights, bias, out): ...
+
+Roles are those of :data:`sparsenet_kernels.arguments.ROLES`; whoever calls a kernel gives arguments by name. A line
+without roles is read so: integers are constants, the last array is written, the others are inputs.
 
 Its name follows ``<operation>_<dtype>_<weights>_<inputs>[__<variant>]``; operations without weights leave the last two
 out, and what is fused behind the operation follows it, as in ``conv2d_pool2_f32_csr_dense``. The record has the parts:
@@ -16,10 +20,11 @@ nothing. Each device has kernels of its own, so the same name may stand for one 
 
 from collections.abc import Callable, Mapping
 from difflib import get_close_matches
+from inspect import signature
 from types import MappingProxyType
 from typing import Any
 
-from sparsenet_kernels.arguments import DTYPES, Argument, check_names, parse
+from sparsenet_kernels.arguments import DTYPES, Argument, check_names, parse, with_roles
 from sparsenet_kernels.jit import compiled
 from sparsenet_kernels.queries import (
     DEVICES,
@@ -114,6 +119,7 @@ def kernel(
             )
         parsed = parse(arguments)
         check_names(parsed, function)
+        parsed = with_roles(parsed, _names_taken(meant))
         jitted = jit(function)
         what = operation, dtype, weights, inputs, variant, device, frozenset(features)
         remember(Kernel(name, *what, parsed, jitted, blocks, threads, meant, fused, dict(packing)))
@@ -146,6 +152,14 @@ def _found(reference: Callable[..., Any] | str | None) -> Callable[..., Any] | N
         raise ValueError(f"expected the name of a function of the reference, such as {close}, got {reference!r}")
     found: Callable[..., Any] = getattr(functions, reference)
     return found
+
+
+def _names_taken(reference: Callable[..., Any] | None) -> list[str] | None:
+    """List the arguments of a reference; None where there is no reference, or it does not tell them, as in C."""
+    try:
+        return None if reference is None else list(signature(reference).parameters)
+    except ValueError:
+        return None
 
 
 def _apart(operation: str, fused: str) -> tuple[str, str]:

@@ -1,6 +1,6 @@
-"""Networks made elsewhere, turned into networks of this package, and back.
+"""Import networks of other frameworks, and export networks to ONNX.
 
-Calling needs the other frameworks; importing does not.
+Importing this module needs no other framework; calling its functions does.
 """
 
 from sparsenet.exchange.onnx.reading import from_onnx

@@ -1,7 +1,7 @@
-"""A network as it grows while another format is read; it knows no framework.
+"""Build a network while another format is read; this module knows no framework.
 
-A front end adds the layers of each call in order, under names that it asks for; what it met and could not import, and
-what it has to say, is collected, and told when the network is finished.
+A front end adds the layers of each call in order and asks for their names. Operators that it cannot import, and its
+notes, are collected and reported when the network is finished.
 """
 
 from collections.abc import Hashable, Mapping, Sequence
@@ -27,7 +27,7 @@ FLOAT = "float32"
 
 @dataclass(eq=False)
 class GraphBuilder:
-    """What is known so far.
+    """The part of a network that was read so far.
 
     Attributes
     ----------
@@ -58,7 +58,7 @@ class GraphBuilder:
 
 
 def note(builder: GraphBuilder, layer: str, text: str, kind: str = "decided") -> None:
-    """Have the report say something of a layer."""
+    """Add a note about a layer to the report."""
     builder.notes.append(Note(layer, text, kind))
 
 
@@ -117,7 +117,7 @@ def add_unknown(builder: GraphBuilder, name: str, shape: Shape) -> str:
 def finished(
     builder: GraphBuilder, output: str, labels: Sequence[str], details: Mapping[str, Any] | None = None
 ) -> Network:
-    """Make the network of what leads to the output, and report what does not."""
+    """Make the network from the layers that lead to the output, and report the others."""
     needed = _leading_to(builder, output)
     if not needed:
         raise UnsupportedLayerError("expected something that is computed, got the input itself")

@@ -1,4 +1,4 @@
-"""What a line is told of the call that it translates: the same for every framework."""
+"""The call that a line translates, in the same form for every framework."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -24,7 +24,7 @@ BoolArray = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True, eq=False)
 class Call:
-    """What a translator may know of a call besides its arguments.
+    """The facts about a call, besides its arguments, that a translator may use.
 
     Attributes
     ----------
@@ -113,7 +113,7 @@ def translated(line: Line, call: Call, inputs: Sequence[str], args: Any, kwargs:
 
 
 def refuse_dependent(call: Call, *arguments: Any) -> None:
-    """Refuse weights that the input decides."""
+    """Refuse weights that depend on the input."""
     if any(call.depends(argument) for argument in arguments):
         raise unsupported("weights that do not depend on the input", "a function of it")
 

@@ -1,4 +1,4 @@
-"""What cannot be imported: noted while the rest is read, and told all at once."""
+"""Collect what cannot be imported while the rest is read, and report all of it at once."""
 
 from dataclasses import dataclass
 

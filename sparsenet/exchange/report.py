@@ -1,4 +1,4 @@
-"""What an import changed, left out or decided: kept in the network's details, shown as a table."""
+"""The report of an import: what was changed, left out or decided. It is kept in the network's details."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -33,7 +33,7 @@ class Note:
 
 @dataclass(frozen=True)
 class ImportReport:
-    """What an importer had to say; it prints itself as a table.
+    """The notes of an importer; it prints itself as a table.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""What the lines of layers with weights share: biases that may be left out, and masks, which ONNX has no place for."""
+"""Shared by the lines of layers with weights: optional biases, and masks, which ONNX has no place for."""
 
 from base64 import b64decode, b64encode
 from binascii import Error as Base64Error

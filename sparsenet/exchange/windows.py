@@ -1,4 +1,4 @@
-"""Windows that slide over images, as frameworks describe them: by sides, by name, or as large as it takes."""
+"""Read the settings of sliding windows as frameworks describe them: padding by sides or by name."""
 
 from collections.abc import Sequence
 from typing import Any

@@ -1,4 +1,4 @@
-"""A change to a layer or a network, and what it is predicted to do."""
+"""A change to a layer or a network, with its predicted effect."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -9,7 +9,7 @@ __all__ = ["Advice", "as_time", "promised"]
 
 
 def as_time(time_us: float) -> str:
-    """Write microseconds with as many digits as say something.
+    """Write microseconds with as many digits as are meaningful.
 
     Examples
     --------
@@ -23,7 +23,7 @@ def as_time(time_us: float) -> str:
 
 @dataclass(frozen=True)
 class Advice:
-    """A change, and what it is predicted to do.
+    """A change, with its predicted effect.
 
     Attributes
     ----------

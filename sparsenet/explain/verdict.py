@@ -1,4 +1,4 @@
-"""What a network gains from its zeros, in words; and why where that is nothing."""
+"""Say in a sentence what a network gains from its zeros, or why it gains nothing."""
 
 from typing import TYPE_CHECKING
 

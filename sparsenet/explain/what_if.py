@@ -1,4 +1,4 @@
-"""How fast a network would be with other masks or fewer winners, before anyone trains it."""
+"""Predict how fast a network would be with other masks or fewer winners, before it is trained."""
 
 from collections.abc import Iterator, Sequence
 from itertools import chain, cycle

@@ -1,4 +1,4 @@
-"""Networks that might be, beside the one there is: data that print themselves."""
+"""The answer of what-if: changed networks beside the original one; the records print themselves."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -11,7 +11,7 @@ __all__ = ["WhatIf", "WhatIfLayer", "WhatIfRow"]
 
 @dataclass(frozen=True)
 class WhatIfLayer:
-    """One layer in a network that might be.
+    """One layer of a changed network.
 
     Attributes
     ----------
@@ -36,7 +36,7 @@ class WhatIfLayer:
 
 @dataclass(frozen=True)
 class WhatIfRow:
-    """A network that might be; times in microseconds for one sample.
+    """A changed network; times in microseconds for one sample.
 
     Attributes
     ----------
@@ -76,7 +76,7 @@ class WhatIfRow:
 
 @dataclass(frozen=True)
 class WhatIf:
-    """Networks that might be, beside the one there is.
+    """Changed networks beside the original one.
 
     Attributes
     ----------
@@ -95,7 +95,7 @@ class WhatIf:
 
     @property
     def best(self) -> WhatIfRow:
-        """The fastest network that might be: measured, or predicted where nothing was."""
+        """The fastest changed network: as measured, or as predicted where nothing was measured."""
         return min(self.rows[2:], key=lambda row: row.time_us)
 
     def to_dict(self) -> dict[str, Any]:

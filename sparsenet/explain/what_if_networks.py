@@ -1,4 +1,4 @@
-"""Networks that might be: the same one with other masks, planned by prediction."""
+"""Plan changed networks, the original with other masks, by prediction."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -21,7 +21,7 @@ AS_IT_IS, DENSE = "as it is", "dense kernels"
 
 @dataclass(frozen=True, eq=False)
 class Candidate:
-    """A network that might be.
+    """A changed network that is planned but not trained.
 
     Attributes
     ----------
@@ -46,7 +46,7 @@ class Candidate:
 
 
 def wished_families(density: float | None, active: float | None, family: str | None) -> tuple[str, ...]:
-    """List the families that are asked for: all of them, unless only fewer winners are."""
+    """List the families of masks that are asked for: all, unless only fewer winners are wanted."""
     if family is not None and family not in FAMILIES:
         close = did_you_mean(family, FAMILIES)
         raise SparsenetError(f"expected a family of masks ({', '.join(FAMILIES)}), got {family!r}{close}")

@@ -1,4 +1,4 @@
-"""Networks that might be, as tables for terminals and notebooks."""
+"""Tables of changed networks, for terminals and notebooks."""
 
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING

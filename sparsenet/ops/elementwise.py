@@ -1,4 +1,4 @@
-"""Layers that compute each element from those at the same place."""
+"""Elementwise layers: each output element depends on the input elements at the same place."""
 
 from dataclasses import dataclass
 

@@ -4,7 +4,10 @@ import numpy as np
 import pytest
 from numba import config, types
 
-from sparsenet_kernels.registry import kernel, kernels, registered_temporarily
+from sparsenet_kernels import reference
+from sparsenet_kernels.arguments import ROLES, parse
+from sparsenet_kernels.registry import find_kernel, kernel, kernels, kernels_for, registered_temporarily, variants_of
+from sparsenet_kernels.testing.suites import suite_of
 
 ARGUMENTS = "x f32[B, N]; count int; out f32[B, N]"
 
@@ -34,10 +37,32 @@ def test_arguments_are_those_of_the_function(name):
 
 
 @pytest.mark.parametrize("name", sorted(kernels()))
-def test_outputs_come_last(name):
+def test_bundled_kernels_state_the_role_of_each_argument(name):
     """Everything that is read stands before the first output, so a call reads from left to right."""
-    names = [argument.name for argument in kernels()[name].arguments if argument.is_array]
-    assert names[-1] in {"out", "planes", "trips", "values", "values_out"}
+    record = kernels()[name]
+    roles = [argument.role for argument in record.arguments]
+    assert set(roles) <= set(ROLES)
+    outputs = roles.count("out")
+    assert outputs >= 1
+    assert roles[-outputs:] == ["out"] * outputs
+    assert ("weight" in roles) == bool(record.weights)
+    for argument in record.arguments:
+        assert argument.is_array or argument.role == "constant"
+        if argument.role == "out":
+            assert argument.name in {"out", "planes", "trips", "columns", "values", "columns_out", "values_out"}
+        if argument.role == "weight":
+            assert argument.name == "weights"
+
+
+@pytest.mark.parametrize("name", sorted(kernels()))
+def test_roles_are_those_of_the_cases(name):
+    """What a case expects is what the line calls out, and what it fills with leftovers is scratch."""
+    record = kernels()[name]
+    suite = suite_of(record)
+    case = suite.case(record, next(iter(suite.edges(record).values())))
+    by_role = {role: {one.name for one in record.arguments if one.role == role} for role in ROLES}
+    assert set(case.expected) == by_role["out"]
+    assert set(case.scratch) & {one.name for one in record.arguments} == by_role["scratch"]
 
 
 def test_a_kernel_is_registered_uncompiled():
@@ -97,6 +122,92 @@ def test_a_name_is_given_once():
         @kernel("relu", arguments=ARGUMENTS)
         def relu_f32(x, count, out):
             """Say nothing."""
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ("weights x f32[B]; constant count int; out out f32[B]", "got 'weights' in .*; did you mean 'weight'"),
+        (
+            "input x f32[B]; constant count int; out out f32[B]",
+            "one of in, weight, index, constant, scratch, out, .*'in'",
+        ),
+        (
+            "in x f32[B]; count int; out out f32[B]",
+            "a role before every argument, or before none, got none before count",
+        ),
+        ("in x f32[B]; in count int; out out f32[B]", "integers to be constants, got 'in'; write constant count int"),
+        (
+            "in x f32[B]; constant count int; in out f32[B]",
+            "the outputs to be the last .* got the roles in, constant, in",
+        ),
+        ("out x f32[B]; constant count int; in out f32[B]", "the outputs to be the last arguments"),
+        (
+            "in x f32[B], constant count int, out out f32[B]",
+            "did you mean 'in x f32.B.; constant count int; out out f32",
+        ),
+        ("in x: float32[B]; constant count int; out out f32[B]", r"did you mean 'in x f32\[B\]'"),
+    ],
+)
+def test_wrong_roles_are_told(wrong, said):
+    with pytest.raises(ValueError, match=said):
+
+        @kernel("halve", arguments=wrong)
+        def halve_f32(x, count, out):
+            """Say nothing."""
+
+
+def test_lines_without_roles_have_them_by_rule():
+    @kernel("halve", arguments=ARGUMENTS)
+    def halve_f32(x, count, out):
+        """Say nothing."""
+
+    @kernel("third", arguments="x f32[B]; room f32[B]; out f32[B]", reference=lambda x: x / 3)
+    def third_f32(x, room, out):
+        """Say nothing."""
+
+    @kernel("relu", variant="mine", arguments="x f32[B, N]; out f32[B, N]")
+    def relu_mine(x, out):
+        """Say nothing."""
+
+    roles = {name: [argument.role for argument in kernels()[name].arguments] for name in ("halve_f32", "third_f32")}
+    assert roles == {"halve_f32": ["in", "constant", "out"], "third_f32": ["in", "scratch", "out"]}
+    assert [argument.role for argument in parse("x f32[B]; out f32[B]")] == ["", ""]
+
+
+def test_kernels_are_found_by_what_they_are():
+    @kernel("linear", weights="csc", inputs="active", variant="mine", arguments=ARGUMENTS)
+    def whatever(x, count, out):
+        """Say nothing."""
+
+    names = [record.name for record in variants_of("linear_f32_csc_active")]
+    assert names == ["linear_f32_csc_active", "linear_f32_csc_active__mine"]
+    assert find_kernel("linear_f32_csc_active__mine") in kernels_for("linear")
+    assert find_kernel("linear_f32_dense_dense").variant == "wide"
+    with pytest.raises(ValueError, match="name of a registered kernel, got 'linear_f32'; close to it are "):
+        find_kernel("linear_f32")
+    assert variants_of("linear_f32") == ()
+    assert {record.fused for record in kernels_for("conv2d", "i8")} == {""}
+    assert {record.fused for record in kernels_for("conv2d", "i8", fused="pool2")} == {"pool2"}
+
+
+def test_a_fused_operation_may_be_given_in_one():
+    @kernel("conv2d_pool2", weights="csc", inputs="active", variant="mine", arguments=ARGUMENTS)
+    def whatever(x, count, out):
+        """Say nothing."""
+
+    record = kernels()["conv2d_pool2_f32_csc_active__mine"]
+    assert (record.operation, record.fused, record.base) == ("conv2d", "pool2", "conv2d_pool2_f32_csc_active")
+
+
+def test_a_reference_may_be_named():
+    @kernel("halve", arguments="x f32[B, N]; out f32[B, N]", reference="relu")
+    def halve_f32(x, out):
+        """Say nothing."""
+
+    assert kernels()["halve_f32"].reference is reference.relu
+    with pytest.raises(ValueError, match=r"name of a function of the reference, such as relu, .* got 'rel'"):
+        kernel("halve", arguments=ARGUMENTS, reference="rel")
 
 
 @pytest.mark.parametrize(

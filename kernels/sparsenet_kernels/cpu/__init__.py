@@ -5,35 +5,11 @@ An *active list* holds, for each of the R rows of a sample, the columns and valu
 column of -1 ends a short row.
 """
 
+from importlib import import_module
+from pkgutil import iter_modules
+
 
 def register_all() -> None:
-    """Import every module of this package, so that its kernels are registered."""
-    from sparsenet_kernels.cpu import (  # noqa: F401
-        compact,
-        conv2d_blocks,
-        conv2d_blocks_dense,
-        conv2d_csr,
-        conv2d_dense,
-        conv2d_i8,
-        conv2d_i8_amx,
-        conv2d_i8_amx_pixels,
-        conv2d_i8_octets,
-        conv2d_pool2_dense,
-        conv2d_scatter,
-        convert_i8,
-        elementwise,
-        kwta,
-        kwta_i8,
-        kwta_lanes,
-        layout,
-        linear,
-        linear_blocks,
-        linear_blocks_dense,
-        linear_i8,
-        linear_i8_amx,
-        linear_i8_tiles,
-        pool,
-        pool_i8,
-        quantize_i8,
-        watch,
-    )
+    """Import every module of this package, so that its kernels are registered; a new module is named nowhere else."""
+    for found in iter_modules(__path__):
+        import_module(f"{__name__}.{found.name}")

@@ -7,7 +7,7 @@ from sparsenet_kernels.registry import kernel
 from sparsenet_kernels.simd.ops import compress, lanes_from, load_first, not_equal, popcount, splat, store_first
 
 
-@kernel("compact", arguments="x f32[B, R, C]; columns i32[B, R, K]; values f32[B, R, K]")
+@kernel("compact", arguments="in x f32[B, R, C]; out columns i32[B, R, K]; out values f32[B, R, K]")
 def compact_f32(x, columns, values):
     """List the non-zeros of each row.
 
@@ -36,7 +36,7 @@ def compact_f32(x, columns, values):
             store_first(columns, at, splat(np.int32(-1)), 1)  # ravel needs reference counts, which kernels go without
 
 
-@kernel("expand", arguments="columns i32[B, R, K]; values f32[B, R, K]; out f32[B, R, C]")
+@kernel("expand", arguments="in columns i32[B, R, K]; in values f32[B, R, K]; out out f32[B, R, C]")
 def expand_f32(columns, values, out):
     """Write listed values to their places, zeros elsewhere.
 
@@ -58,7 +58,8 @@ def expand_f32(columns, values, out):
 @kernel(
     "flatten_active",
     arguments="""
-        columns i32[B, R, K]; values f32[B, R, K]; channels int; columns_out i32[B, 1, L]; values_out f32[B, 1, L]
+        in columns i32[B, R, K]; in values f32[B, R, K]; constant channels int; out columns_out i32[B, 1, L];
+        out values_out f32[B, 1, L]
     """,
 )
 def flatten_active_f32(columns, values, channels, columns_out, values_out):

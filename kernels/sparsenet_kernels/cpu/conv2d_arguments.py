@@ -9,8 +9,8 @@ PLAIN, POOLED = "", "pool2"
 """What is fused behind a convolution: nothing, or the largest of each 2 x 2 outputs."""
 
 GEOMETRY = """
-    kernel_height int; kernel_width int; stride_y int; stride_x int; pad_y int; pad_x int; dilation_y int;
-    dilation_x int
+    constant kernel_height int; constant kernel_width int; constant stride_y int; constant stride_x int;
+    constant pad_y int; constant pad_x int; constant dilation_y int; constant dilation_x int
 """
-IMAGE = "x f32[B, H, W, C]; "
-LISTS = "columns i32[B, R, K]; values f32[B, R, K]; width int; channels int; "
+IMAGE = "in x f32[B, H, W, C]; "
+LISTS = "in columns i32[B, R, K]; in values f32[B, R, K]; constant width int; constant channels int; "

@@ -8,8 +8,9 @@ from sparsenet_kernels.simd.ops import bits_of, load, load_first, maximum, store
 from sparsenet_kernels.simd.scatter import scatter_blocks
 
 BLOCKS = """
-    groups i32[P, 6]; members i32[G]; offsets i32[Z]; weights f32[Z, 16]; bias f32[N]; stride_y int; stride_x int;
-    row int; first int; lanes int; ends i32[C]; listed i32[E]; sums f32[Q]; out f32[B, OH, OW, N]
+    index groups i32[P, 6]; index members i32[G]; index offsets i32[Z]; weight weights f32[Z, 16];
+    constant bias f32[N]; constant stride_y int; constant stride_x int; constant row int; constant first int;
+    constant lanes int; scratch ends i32[C]; scratch listed i32[E]; scratch sums f32[Q]; out out f32[B, OH, OW, N]
 """
 
 

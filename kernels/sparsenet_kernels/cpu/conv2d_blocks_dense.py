@@ -73,8 +73,8 @@ def _blocks_dense(variant):
         inputs="dense",
         variant=variant,
         arguments="""
-            planes f32[B, Q]; indptr i32[P1]; offsets i32[Z]; weights f32[Z, 16]; bias f32[N16]; row int;
-            out f32[B, OH, OW, N]
+            in planes f32[B, Q]; index indptr i32[P1]; index offsets i32[Z]; weight weights f32[Z, 16];
+            constant bias f32[N16]; constant row int; out out f32[B, OH, OW, N]
         """,
     )
     def blocks_dense(planes, indptr, offsets, weights, bias, row, out):

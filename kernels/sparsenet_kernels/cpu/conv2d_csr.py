@@ -7,8 +7,8 @@ from sparsenet_kernels.simd.ops import splat, store
 from sparsenet_kernels.simd.shifted import add_shifted
 
 CSR = """
-    planes f32[B, Q]; indptr i32[N1]; offsets i32[Z]; weights f32[Z]; bias f32[N]; row int; sums f32[S];
-    out f32[B, OH, OW, N]
+    in planes f32[B, Q]; index indptr i32[N1]; index offsets i32[Z]; weight weights f32[Z]; constant bias f32[N];
+    constant row int; scratch sums f32[S]; out out f32[B, OH, OW, N]
 """
 
 

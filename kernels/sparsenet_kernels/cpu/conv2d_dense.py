@@ -6,8 +6,12 @@ from sparsenet_kernels.registry import kernel
 from sparsenet_kernels.simd.ops import load, maximum, store_first
 from sparsenet_kernels.simd.tile import tile_add_outer, tile_add_scaled, tile_from_row, tile_store, tile_store_all
 
-DENSE_ACTIVE = "weights f32[G, P, T, L]; bias f32[G, PL]; " + GEOMETRY + "; sums f32[S]; out f32[B, OH, OW, N]"
-DENSE = "weights f32[G, P, T, L]; bias f32[G, PL]; " + GEOMETRY + "; out f32[B, OH, OW, N]"
+DENSE_ACTIVE = (
+    "weight weights f32[G, P, T, L]; constant bias f32[G, PL]; "
+    + GEOMETRY
+    + "; scratch sums f32[S]; out out f32[B, OH, OW, N]"
+)
+DENSE = "weight weights f32[G, P, T, L]; constant bias f32[G, PL]; " + GEOMETRY + "; out out f32[B, OH, OW, N]"
 
 TILES = {"wide": (5, 4), "narrow": (3, 2), "single": (8, 1)}
 """Rows (positions) and vectors (outputs) of the accumulator tile; see the tiles of the linear kernels."""
@@ -149,7 +153,7 @@ def _dense_active(fused, variant):
         inputs="active",
         variant=variant,
         packing={"vectors": vectors},
-        arguments=LISTS + "height int; " + DENSE_ACTIVE,
+        arguments=LISTS + "constant height int; " + DENSE_ACTIVE,
     )
     def conv2d_f32_dense_active(
         columns,

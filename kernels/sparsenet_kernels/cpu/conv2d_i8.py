@@ -38,10 +38,10 @@ USUAL_STEP = {"dense": 64, "pixels": 8}
 """Bytes from one position to the next that code is specialised for: with a step that is not a constant, addresses take
 as many instructions as products do."""
 
-LIST = "bias i32[N]; shift int; stride_y int; stride_x int; "
-TILES = "indptr i32[P1]; offsets i32[Z]; weights i8[Z, 1, 16, 4]; " + LIST
-LOOKUP = "indptr i32[P1]; offsets i32[Z]; indices u8[Z, 64]; weights i8[Z, 64]; " + LIST
-OUT = "out u8[B, OH, OW, N]"
+LIST = "constant bias i32[N]; constant shift int; constant stride_y int; constant stride_x int; "
+TILES = "index indptr i32[P1]; index offsets i32[Z]; weight weights i8[Z, 1, 16, 4]; " + LIST
+LOOKUP = "index indptr i32[P1]; index offsets i32[Z]; index indices u8[Z, 64]; weight weights i8[Z, 64]; " + LIST
+OUT = "out out u8[B, OH, OW, N]"
 
 
 def _tiles_sum(rows, columns):
@@ -116,7 +116,7 @@ def _register_tiles(fused, variant):
         packing={"depth": VECTOR_DEPTH},
         inputs="dense",
         variant=variant,
-        arguments="x u8[B, H, W, C]; " + TILES + OUT,
+        arguments="in x u8[B, H, W, C]; " + TILES + OUT,
     )
     def conv2d_i8_tiles_dense(x, indptr, offsets, weights, bias, shift, stride_y, stride_x, out):
         """Multiply the kept tiles of 4 inputs by 16 outputs.
@@ -150,7 +150,7 @@ def _register_lookup(fused, variant):
         weights="lookup",
         inputs="dense",
         variant=variant,
-        arguments="x u8[B, H, W, C]; " + LOOKUP + OUT,
+        arguments="in x u8[B, H, W, C]; " + LOOKUP + OUT,
     )
     def conv2d_i8_lookup_dense(x, indptr, offsets, indices, weights, bias, shift, stride_y, stride_x, out):
         """Let each output choose four of 64 inputs at a time, and multiply.
@@ -186,7 +186,7 @@ def _register_pixels(fused, variant):
         packing={"depth": VECTOR_DEPTH},
         inputs="pixels",
         variant=variant,
-        arguments="x u8[B, H, W]; " + TILES + "kernel_height int; slots u8[SH, W, 8]; " + OUT,
+        arguments="in x u8[B, H, W]; " + TILES + "constant kernel_height int; scratch slots u8[SH, W, 8]; " + OUT,
     )
     def conv2d_i8_tiles_pixels(x, indptr, offsets, weights, bias, shift, stride_y, stride_x, kernel_height, slots, out):
         """Multiply an image of one channel by the kept tiles of 4 pixels by 16 outputs.

@@ -43,8 +43,9 @@ def _register(fused, size, convolve):
         variant="amx",
         features=FEATURES,
         arguments="""
-            x u8[B, H, W, C]; indptr i32[P1]; offsets i32[Z]; weights i8[Z, D4, L, F]; bias i32[N]; shift int;
-            stride_y int; stride_x int; sums i32[S]; out u8[B, OH, OW, N]
+            in x u8[B, H, W, C]; index indptr i32[P1]; index offsets i32[Z]; weight weights i8[Z, D4, L, F];
+            constant bias i32[N]; constant shift int; constant stride_y int; constant stride_x int;
+            scratch sums i32[S]; out out u8[B, OH, OW, N]
         """,
     )
     def conv2d_i8_tiles_dense(x, indptr, offsets, weights, bias, shift, stride_y, stride_x, sums, out):

@@ -93,8 +93,8 @@ def pool_two(sums, start, pair, positions, low, high, shift, out, place):
     variant="amx",
     features=FEATURES,
     arguments="""
-        x u8[B, H, W]; weights i8[P, Q, L, F]; bias i32[N]; shift int; kernel_height int; slots u8[SH, W, E];
-        sums i32[S]; out u8[B, OH, OW, N]
+        in x u8[B, H, W]; weight weights i8[P, Q, L, F]; constant bias i32[N]; constant shift int;
+        constant kernel_height int; scratch slots u8[SH, W, E]; scratch sums i32[S]; out out u8[B, OH, OW, N]
     """,
 )
 def conv2d_pool2_i8_tiles_pixels(x, weights, bias, shift, kernel_height, slots, sums, out):

@@ -76,8 +76,10 @@ def _register(fused, size, convolve):
         variant="amx",
         features=FEATURES,
         arguments="""
-            x u8[B, H, W, C]; tables i32[T]; chosen u8[T, 64]; indptr i32[P1]; offsets i32[Z]; weights i8[Z, D4, L, F];
-            bias i32[N]; shift int; stride_y int; stride_x int; sets u8[S, R, E]; sums i32[S1]; out u8[B, OH, OW, N]
+            in x u8[B, H, W, C]; index tables i32[T]; index chosen u8[T, 64]; index indptr i32[P1];
+            index offsets i32[Z]; weight weights i8[Z, D4, L, F]; constant bias i32[N]; constant shift int;
+            constant stride_y int; constant stride_x int; scratch sets u8[S, R, E]; scratch sums i32[S1];
+            out out u8[B, OH, OW, N]
         """,
     )
     def conv2d_i8_octets_dense(

@@ -53,7 +53,10 @@ def _dense(variant):
         inputs="dense",
         variant=variant,
         packing={"vectors": vectors},
-        arguments=IMAGE + "weights f32[G, P, T, L]; bias f32[G, PL]; " + GEOMETRY + "; out f32[B, OH, OW, N]",
+        arguments=IMAGE
+        + "weight weights f32[G, P, T, L]; constant bias f32[G, PL]; "
+        + GEOMETRY
+        + "; out out f32[B, OH, OW, N]",
     )
     def conv2d_pool2_f32_dense_dense(
         x, weights, bias, kernel_height, kernel_width, stride_y, stride_x, pad_y, pad_x, dilation_y, dilation_x, out

@@ -4,8 +4,16 @@ from sparsenet_kernels.cpu.conv2d_arguments import GEOMETRY, IMAGE, LISTS
 from sparsenet_kernels.jit import helper, index
 from sparsenet_kernels.registry import kernel
 
-CSC = "indptr i32[T1]; rows i32[Z]; weights f32[Z]; bias f32[N]; " + GEOMETRY + "; out f32[B, OH, OW, N]"
-COMPLEMENTARY = "outputs i32[T, S]; weights f32[T, S]; bias f32[N]; " + GEOMETRY + "; out f32[B, OH, OW, N]"
+CSC = (
+    "index indptr i32[T1]; index rows i32[Z]; weight weights f32[Z]; constant bias f32[N]; "
+    + GEOMETRY
+    + "; out out f32[B, OH, OW, N]"
+)
+COMPLEMENTARY = (
+    "index outputs i32[T, S]; weight weights f32[T, S]; constant bias f32[N]; "
+    + GEOMETRY
+    + "; out out f32[B, OH, OW, N]"
+)
 
 
 @helper

@@ -5,7 +5,11 @@ import numpy as np
 from sparsenet_kernels.registry import kernel
 
 
-@kernel("quantize_rows", dtype="i8", arguments="x f32[B, R, C]; reciprocal f32[1]; zero int; out u8[B, R, S]")
+@kernel(
+    "quantize_rows",
+    dtype="i8",
+    arguments="in x f32[B, R, C]; constant reciprocal f32[1]; constant zero int; out out u8[B, R, S]",
+)
 def quantize_rows_i8(x, reciprocal, zero, out):
     """Turn floats into bytes, and fill each position up with zeros.
 
@@ -29,7 +33,11 @@ def quantize_rows_i8(x, reciprocal, zero, out):
                 out[b, r, c] = 0
 
 
-@kernel("dequantize", dtype="i8", arguments="x u8[B, R, S]; scale f32[1]; zero int; out f32[B, R, C]")
+@kernel(
+    "dequantize",
+    dtype="i8",
+    arguments="in x u8[B, R, S]; constant scale f32[1]; constant zero int; out out f32[B, R, C]",
+)
 def dequantize_i8(x, scale, zero, out):
     """Turn bytes into floats, and leave out what fills each position up.
 
@@ -47,7 +55,11 @@ def dequantize_i8(x, scale, zero, out):
                 out[b, r, c] = np.float32(np.int32(x[b, r, c]) - np.int32(zero)) * scale[0]
 
 
-@kernel("pad2d", dtype="i8", arguments="x u8[B, H, W, S]; top int; left int; value int; out u8[B, HP, WP, S]")
+@kernel(
+    "pad2d",
+    dtype="i8",
+    arguments="in x u8[B, H, W, S]; constant top int; constant left int; constant value int; out out u8[B, HP, WP, S]",
+)
 def pad2d_i8(x, top, left, value, out):
     """Copy an image into the middle of a frame of one byte.
 
@@ -66,7 +78,7 @@ def pad2d_i8(x, top, left, value, out):
                     out[b, y, column, c] = x[b, y - top, column - left, c] if copied else np.uint8(value)
 
 
-@kernel("spread_channels", dtype="i8", arguments="x u8[B, R, C]; out u8[B, R, S]")
+@kernel("spread_channels", dtype="i8", arguments="in x u8[B, R, C]; out out u8[B, R, S]")
 def spread_channels_i8(x, out):
     """Copy the channels of each position, and fill it up with zeros.
 

@@ -7,7 +7,7 @@ import numpy as np
 from sparsenet_kernels.registry import kernel
 
 
-@kernel("relu", arguments="x f32[B, N]; out f32[B, N]")
+@kernel("relu", arguments="in x f32[B, N]; out out f32[B, N]")
 def relu_f32(x, out):
     """Compute ``out = max(x, 0)``.
 
@@ -19,7 +19,7 @@ def relu_f32(x, out):
             out[b, j] = max(x[b, j], np.float32(0.0))
 
 
-@kernel("add", arguments="x f32[B, N]; y f32[B, N]; out f32[B, N]")
+@kernel("add", arguments="in x f32[B, N]; in y f32[B, N]; out out f32[B, N]")
 def add_f32(x, y, out):
     """Compute ``out = x + y``.
 
@@ -31,7 +31,7 @@ def add_f32(x, y, out):
             out[b, j] = x[b, j] + y[b, j]
 
 
-@kernel("affine", arguments="x f32[B, R, C]; scale f32[C]; shift f32[C]; out f32[B, R, C]")
+@kernel("affine", arguments="in x f32[B, R, C]; constant scale f32[C]; constant shift f32[C]; out out f32[B, R, C]")
 def affine_f32(x, scale, shift, out):
     """out[b, r, c] = x[b, r, c] * scale[c] + shift[c].
 
@@ -46,7 +46,7 @@ def affine_f32(x, scale, shift, out):
                 out[b, p, c] = x[b, p, c] * scale[c] + shift[c]
 
 
-@kernel("softmax", arguments="x f32[B, R, C]; logarithm int; out f32[B, R, C]")
+@kernel("softmax", arguments="in x f32[B, R, C]; constant logarithm int; out out f32[B, R, C]")
 def softmax_f32(x, logarithm, out):
     """Compute the softmax over the channels of each position, or its logarithm where ``logarithm`` is 1.
 

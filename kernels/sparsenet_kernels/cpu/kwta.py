@@ -57,7 +57,10 @@ def kth_largest(keys, place, n, k):
 @kernel(
     "kwta",
     reference="k_winners",
-    arguments="x f32[B, R, C]; factor f32[C]; keys i32[C16]; columns i32[B, R, K]; values f32[B, R, K]",
+    arguments="""
+        in x f32[B, R, C]; constant factor f32[C]; scratch keys i32[C16]; out columns i32[B, R, K];
+        out values f32[B, R, K]
+    """,
 )
 def kwta_f32(x, factor, keys, columns, values):
     """Select the K largest of the C values at each position and list them, one position after the other.
@@ -94,7 +97,9 @@ def kwta_f32(x, factor, keys, columns, values):
 @kernel(
     "kwta_map",
     reference="k_winners_all",
-    arguments="x f32[B, R, C]; factor f32[RC]; keys i32[RC16]; k int; out f32[B, R, C]",
+    arguments="""
+        in x f32[B, R, C]; constant factor f32[RC]; scratch keys i32[RC16]; constant k int; out out f32[B, R, C]
+    """,
 )
 def kwta_map_f32(x, factor, keys, k, out):
     """Keep the k largest of all R * C values of a sample, set the others to zero.

@@ -58,7 +58,7 @@ def clear_bytes(out):
         store_u8(out, j, splat_u8(0))
 
 
-@kernel("kwta", dtype="i8", reference="k_winners_i8", arguments="x u8[B, R, C]; k int; out u8[B, R, C]")
+@kernel("kwta", dtype="i8", reference="k_winners_i8", arguments="in x u8[B, R, C]; constant k int; out out u8[B, R, C]")
 def kwta_i8(x, k, out):
     """Keep the k largest of the C bytes at each position, set the others to zero; the lowest channel wins a tie.
 

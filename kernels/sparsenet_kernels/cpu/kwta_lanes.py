@@ -185,7 +185,8 @@ def list_uneven_row(x, row, factor, limit, columns, values):
     variant="lanes",
     reference="k_winners",
     arguments="""
-        x f32[B, R, C]; factor f32[C]; ranks f32[80, 16]; limits f32[64]; columns i32[B, R, K]; values f32[B, R, K]
+        in x f32[B, R, C]; constant factor f32[C]; scratch ranks f32[80, 16]; scratch limits f32[64];
+        out columns i32[B, R, K]; out values f32[B, R, K]
     """,
 )
 def kwta_f32__lanes(x, factor, ranks, limits, columns, values):

@@ -4,7 +4,7 @@ from sparsenet_kernels.jit import index
 from sparsenet_kernels.registry import kernel
 
 
-@kernel("swap_axes", arguments="x f32[B, M, N]; out f32[B, N, M]")
+@kernel("swap_axes", arguments="in x f32[B, M, N]; out out f32[B, N, M]")
 def swap_axes_f32(x, out):
     """Turn (B, M, N) into (B, N, M): channels first to channels last, or back.
 
@@ -18,7 +18,7 @@ def swap_axes_f32(x, out):
                 out[b, column, row] = x[b, row, column]
 
 
-@kernel("pad2d", arguments="x f32[B, H, W, C]; top int; left int; out f32[B, HP, WP, C]")
+@kernel("pad2d", arguments="in x f32[B, H, W, C]; constant top int; constant left int; out out f32[B, HP, WP, C]")
 def pad2d_f32(x, top, left, out):
     """Copy an image into the middle of zeros.
 
@@ -35,7 +35,7 @@ def pad2d_f32(x, top, left, out):
                     out[b, top + y, left + column, c] = x[b, y, column, c]
 
 
-@kernel("place", arguments="x f32[B, R, C]; first int; out f32[B, R, N]")
+@kernel("place", arguments="in x f32[B, R, C]; constant first int; out out f32[B, R, N]")
 def place_f32(x, first, out):
     """Copy channels to their place among the channels of a joined image.
 
@@ -53,7 +53,8 @@ def place_f32(x, first, out):
 @kernel(
     "split_phases",
     arguments="""
-        x f32[B, H, W, C]; stride_y int; stride_x int; pad_y int; pad_x int; rows int; row int; planes f32[B, Q]
+        in x f32[B, H, W, C]; constant stride_y int; constant stride_x int; constant pad_y int; constant pad_x int;
+        constant rows int; constant row int; out planes f32[B, Q]
     """,
 )
 def split_phases_f32(x, stride_y, stride_x, pad_y, pad_x, rows, row, planes):
@@ -85,8 +86,9 @@ def split_phases_f32(x, stride_y, stride_x, pad_y, pad_x, rows, row, planes):
 @kernel(
     "expand_phases",
     arguments="""
-        columns i32[B, R, K]; values f32[B, R, K]; width int; channels int; stride_y int; stride_x int;
-        pad_y int; pad_x int; rows int; row int; planes f32[B, Q]
+        in columns i32[B, R, K]; in values f32[B, R, K]; constant width int; constant channels int;
+        constant stride_y int; constant stride_x int; constant pad_y int; constant pad_x int; constant rows int;
+        constant row int; out planes f32[B, Q]
     """,
 )
 def expand_phases_f32(columns, values, width, channels, stride_y, stride_x, pad_y, pad_x, rows, row, planes):

@@ -16,10 +16,12 @@ from sparsenet_kernels.registry import kernel
 from sparsenet_kernels.simd.ops import load, multiply_add, splat, store
 from sparsenet_kernels.simd.tile import tile_add_outer, tile_add_scaled, tile_from_row, tile_store
 
-DENSE = "x f32[B, D]; weights f32[P, D, L]; bias f32[PL]; out f32[B, N]"
-DENSE_ACTIVE = "columns i32[B, K]; values f32[B, K]; weights f32[P, D, L]; bias f32[PL]; out f32[B, N]"
-CSC = "indptr i32[D1]; rows i32[Z]; weights f32[Z]; bias f32[N]; out f32[B, N]"
-COMPLEMENTARY = "outputs i32[D, S]; weights f32[D, S]; bias f32[N]; out f32[B, N]"
+DENSE = "in x f32[B, D]; weight weights f32[P, D, L]; constant bias f32[PL]; out out f32[B, N]"
+DENSE_ACTIVE = (
+    "in columns i32[B, K]; in values f32[B, K]; weight weights f32[P, D, L]; constant bias f32[PL]; out out f32[B, N]"
+)
+CSC = "index indptr i32[D1]; index rows i32[Z]; weight weights f32[Z]; constant bias f32[N]; out out f32[B, N]"
+COMPLEMENTARY = "index outputs i32[D, S]; weight weights f32[D, S]; constant bias f32[N]; out out f32[B, N]"
 
 TILES = {"wide": (6, 4), "narrow": (3, 2), "single": (8, 1)}
 """Rows (samples) and vectors (outputs) of the accumulator tile: wide for 32 registers of 512 bits, narrow for 16 of
@@ -129,7 +131,7 @@ def add_column(out, b, value, rows, weights, first, end):
         out[b, index(rows[z])] += value * weights[z]
 
 
-@kernel("linear", weights="csc", inputs="dense", arguments="x f32[B, D]; " + CSC)
+@kernel("linear", weights="csc", inputs="dense", arguments="in x f32[B, D]; " + CSC)
 def linear_f32_csc_dense(x, indptr, rows, weights, bias, out):
     """Add, for each input, its column of the sparse weights.
 
@@ -150,7 +152,7 @@ def linear_f32_csc_dense(x, indptr, rows, weights, bias, out):
             add_column(out, b, x[b, d], rows, weights, indptr[d], indptr[d + 1])
 
 
-@kernel("linear", weights="csc", inputs="active", arguments="columns i32[B, K]; values f32[B, K]; " + CSC)
+@kernel("linear", weights="csc", inputs="active", arguments="in columns i32[B, K]; in values f32[B, K]; " + CSC)
 def linear_f32_csc_active(columns, values, indptr, rows, weights, bias, out):
     """Add, for each active input, its column of the sparse weights.
 
@@ -180,8 +182,8 @@ def linear_f32_csc_active(columns, values, indptr, rows, weights, bias, out):
     weights="csr",
     inputs="dense",
     arguments="""
-        x f32[B, D]; indptr i32[N1]; columns i32[Z]; weights f32[Z]; bias f32[N]; turned f32[D, 16]; lanes f32[16];
-        out f32[B, N]
+        in x f32[B, D]; index indptr i32[N1]; index columns i32[Z]; weight weights f32[Z]; constant bias f32[N];
+        scratch turned f32[D, 16]; scratch lanes f32[16]; out out f32[B, N]
     """,
 )
 def linear_f32_csr_dense(x, indptr, columns, weights, bias, turned, lanes, out):
@@ -224,7 +226,7 @@ def route_row(out, b, value, outputs, weights, d):
             out[b, index(n)] += value * weights[index(d), s]
 
 
-@kernel("linear", weights="complementary", inputs="dense", arguments="x f32[B, D]; " + COMPLEMENTARY)
+@kernel("linear", weights="complementary", inputs="dense", arguments="in x f32[B, D]; " + COMPLEMENTARY)
 def linear_f32_complementary_dense(x, outputs, weights, bias, out):
     """Multiply packed sets, route each product to its output, sum.
 
@@ -249,7 +251,7 @@ def linear_f32_complementary_dense(x, outputs, weights, bias, out):
     "linear",
     weights="complementary",
     inputs="active",
-    arguments="columns i32[B, K]; values f32[B, K]; " + COMPLEMENTARY,
+    arguments="in columns i32[B, K]; in values f32[B, K]; " + COMPLEMENTARY,
 )
 def linear_f32_complementary_active(columns, values, outputs, weights, bias, out):
     """Select the active inputs' rows of the packed sets, multiply, route each product to its output, sum.

@@ -72,8 +72,8 @@ def add_active(columns, values, b, indptr, tiles, weights, sums, place):
     weights="blocks",
     inputs="active",
     arguments="""
-        columns i32[B, K]; values f32[B, K]; indptr i32[D1]; tiles u8[Z, T]; weights f32[Z, 16]; bias f32[N];
-        sums f32[N16]; out f32[B, N]
+        in columns i32[B, K]; in values f32[B, K]; index indptr i32[D1]; index tiles u8[Z, T];
+        weight weights f32[Z, 16]; constant bias f32[N]; scratch sums f32[N16]; out out f32[B, N]
     """,
 )
 def linear_f32_blocks_active(columns, values, indptr, tiles, weights, bias, sums, out):

@@ -46,7 +46,10 @@ def write_eight(x, b, columns, weights, first, end, bias, out, n):
     "linear",
     weights="blocks",
     inputs="dense",
-    arguments="x f32[B, D]; indptr i32[P1]; columns i32[Z]; weights f32[Z, 16]; bias f32[N16]; out f32[B, N]",
+    arguments="""
+        in x f32[B, D]; index indptr i32[P1]; index columns i32[Z]; weight weights f32[Z, 16]; constant bias f32[N16];
+        out out f32[B, N]
+    """,
 )
 def linear_f32_blocks_dense(x, indptr, columns, weights, bias, out):
     """Finish 16 outputs after the other: each the sum of its blocks, times the inputs they belong to.

@@ -36,9 +36,9 @@ from sparsenet_kernels.simd.ops import (
 )
 from sparsenet_kernels.simd.sums import sums_add_fours, sums_add_lookups, sums_at, sums_zero
 
-X = "x u8[B, D]; "
-FLOATS = "scale f32[N16]; bias f32[N16]; "
-OUT = "out f32[B, N]"
+X = "in x u8[B, D]; "
+FLOATS = "constant scale f32[N16]; constant bias f32[N16]; "
+OUT = "out out f32[B, N]"
 
 TOGETHER = 8
 """Samples whose sums stay in registers side by side, so that weights are read once for all of them."""
@@ -76,7 +76,9 @@ def dense_total(x, start, weights, place, groups):
     return add(add(a, b), add(c, d))
 
 
-@kernel("linear", dtype="i8", weights="dense", inputs="dense", arguments=X + "weights i8[T, G, 64]; " + FLOATS + OUT)
+@kernel(
+    "linear", dtype="i8", weights="dense", inputs="dense", arguments=X + "weight weights i8[T, G, 64]; " + FLOATS + OUT
+)
 def linear_i8_dense_dense(x, weights, scale, bias, out):
     """Multiply dense weights by dense inputs.
 
@@ -125,7 +127,10 @@ def lookup_total(x, start, offsets, indices, weights, first, end):
     dtype="i8",
     weights="lookup",
     inputs="dense",
-    arguments=X + "indptr i32[T1]; offsets i32[Z]; indices u8[Z, 64]; weights i8[Z, 64]; " + FLOATS + OUT,
+    arguments=X
+    + "index indptr i32[T1]; index offsets i32[Z]; index indices u8[Z, 64]; weight weights i8[Z, 64]; "
+    + FLOATS
+    + OUT,
 )
 def linear_i8_lookup_dense(x, indptr, offsets, indices, weights, scale, bias, out):
     """Let each output choose its inputs out of 64 at a time, multiply by the sparse weights.
@@ -185,9 +190,9 @@ def add_block(x, place, z, end, starts, weights, totals):
     weights="blocks",
     inputs="active",
     arguments=X
-    + "indptr i32[G1]; starts i32[Z]; weights i8[Z, 64]; "
+    + "index indptr i32[G1]; index starts i32[Z]; weight weights i8[Z, 64]; "
     + FLOATS
-    + "groups i32[G]; totals i32[N16]; "
+    + "scratch groups i32[G]; scratch totals i32[N16]; "
     + OUT,
 )
 def linear_i8_blocks_active(x, indptr, starts, weights, scale, bias, groups, totals, out):

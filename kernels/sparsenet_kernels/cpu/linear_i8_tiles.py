@@ -47,8 +47,8 @@ def _register(variant):
         variant=variant,
         packing={"depth": VECTOR_DEPTH},
         arguments="""
-            x u8[B, D]; indptr i32[P1]; columns i32[Z]; weights i8[Z, D4, L, F]; scale f32[N16]; bias f32[N16];
-            sums i32[S]; out f32[B, N]
+            in x u8[B, D]; index indptr i32[P1]; index columns i32[Z]; weight weights i8[Z, D4, L, F];
+            constant scale f32[N16]; constant bias f32[N16]; scratch sums i32[S]; out out f32[B, N]
         """,
     )
     def linear_i8_tiles_dense(x, indptr, columns, weights, scale, bias, sums, out):

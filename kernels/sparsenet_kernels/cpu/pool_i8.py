@@ -9,8 +9,8 @@ from sparsenet_kernels.simd.bytes import load_u8, maximum_u8, splat_u8, store_u8
     "max_pool2d",
     dtype="i8",
     arguments="""
-        x u8[B, H, W, C]; kernel_height int; kernel_width int; stride_y int; stride_x int; pad_y int; pad_x int;
-        out u8[B, OH, OW, C]
+        in x u8[B, H, W, C]; constant kernel_height int; constant kernel_width int; constant stride_y int;
+        constant stride_x int; constant pad_y int; constant pad_x int; out out u8[B, OH, OW, C]
     """,
 )
 def max_pool2d_i8(x, kernel_height, kernel_width, stride_y, stride_x, pad_y, pad_x, out):

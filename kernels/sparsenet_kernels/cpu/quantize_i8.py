@@ -24,7 +24,9 @@ def byte_of(number, factor, zero):
     return np.uint8(min(max(np.float32(0.0), value), np.float32(255.0)))
 
 
-@kernel("quantize", dtype="i8", arguments="x f32[B, N]; reciprocal f32[1]; zero int; out u8[B, N]")
+@kernel(
+    "quantize", dtype="i8", arguments="in x f32[B, N]; constant reciprocal f32[1]; constant zero int; out out u8[B, N]"
+)
 def quantize_i8(x, reciprocal, zero, out):
     """Turn floats into bytes, in steps of a scale from the byte that stands for 0.0.
 

@@ -18,7 +18,7 @@ def largest_magnitude(x, start, n):
     return largest_lane(best)
 
 
-@kernel("watch", arguments="x f32[B, N]; limit f32[1]; place int; trips i32[B, W]")
+@kernel("watch", arguments="in x f32[B, N]; constant limit f32[1]; constant place int; out trips i32[B, W]")
 def watch_f32(x, limit, place, trips):
     """Note which samples hold a number beyond a limit, or infinity, or NaN.
 

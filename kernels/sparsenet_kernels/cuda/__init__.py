@@ -14,16 +14,11 @@ where *a thread is a set*, no two threads ever add to the same output. The varia
 active inputs as well, and pay for it: their sums are added in any order, so their last bits may differ between calls.
 """
 
+from importlib import import_module
+from pkgutil import iter_modules
+
 
 def register_all() -> None:
-    """Import every module of this package, so that its kernels are registered."""
-    from sparsenet_kernels.cuda import (  # noqa: F401
-        compact,
-        conv2d,
-        elementwise,
-        kwta,
-        layout,
-        linear,
-        pool,
-        watch,
-    )
+    """Import every module of this package, so that its kernels are registered; a new module is named nowhere else."""
+    for found in iter_modules(__path__):
+        import_module(f"{__name__}.{found.name}")

@@ -8,7 +8,12 @@ from sparsenet_kernels.cuda.launch import kernel
 from sparsenet_kernels.cuda.places import count_of
 
 
-@kernel("compact", arguments="x f32[B, R, C]; columns i32[B, R, K]; values f32[B, R, K]", blocks="B R", threads="C")
+@kernel(
+    "compact",
+    arguments="in x f32[B, R, C]; out columns i32[B, R, K]; out values f32[B, R, K]",
+    blocks="B R",
+    threads="C",
+)
 def compact_f32(x, columns, values):
     """List the non-zeros of each row.
 
@@ -50,7 +55,12 @@ def length_of(columns, b, r):
     return columns.shape[2]
 
 
-@kernel("expand", arguments="columns i32[B, R, K]; values f32[B, R, K]; out f32[B, R, C]", blocks="B R", threads="C")
+@kernel(
+    "expand",
+    arguments="in columns i32[B, R, K]; in values f32[B, R, K]; out out f32[B, R, C]",
+    blocks="B R",
+    threads="C",
+)
 def expand_f32(columns, values, out):
     """Write listed values to their places, zeros elsewhere.
 
@@ -70,7 +80,8 @@ def expand_f32(columns, values, out):
 @kernel(
     "flatten_active",
     arguments="""
-        columns i32[B, R, K]; values f32[B, R, K]; channels int; columns_out i32[B, 1, L]; values_out f32[B, 1, L]
+        in columns i32[B, R, K]; in values f32[B, R, K]; constant channels int; out columns_out i32[B, 1, L];
+        out values_out f32[B, 1, L]
     """,
     blocks="B",
     threads="R",

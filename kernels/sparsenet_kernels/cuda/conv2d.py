@@ -9,13 +9,14 @@ from sparsenet_kernels.cuda.launch import kernel
 from sparsenet_kernels.cuda.places import sample_and_pixel
 
 GEOMETRY = """
-    kernel_height int; kernel_width int; stride_y int; stride_x int; pad_y int; pad_x int; dilation_y int;
-    dilation_x int; out f32[B, OH, OW, N]
+    constant kernel_height int; constant kernel_width int; constant stride_y int; constant stride_x int;
+    constant pad_y int; constant pad_x int; constant dilation_y int; constant dilation_x int;
+    out out f32[B, OH, OW, N]
 """
-IMAGE = "x f32[B, H, W, C]; "
-LISTS = "columns i32[B, R, K]; values f32[B, R, K]; width int; channels int; "
-PANELS = "weights f32[G, P, T, L]; bias f32[G, PL]; " + GEOMETRY
-COMPLEMENTARY = "outputs i32[T, S]; weights f32[T, S]; bias f32[N]; " + GEOMETRY
+IMAGE = "in x f32[B, H, W, C]; "
+LISTS = "in columns i32[B, R, K]; in values f32[B, R, K]; constant width int; constant channels int; "
+PANELS = "weight weights f32[G, P, T, L]; constant bias f32[G, PL]; " + GEOMETRY
+COMPLEMENTARY = "index outputs i32[T, S]; weight weights f32[T, S]; constant bias f32[N]; " + GEOMETRY
 
 
 @device_function
@@ -62,7 +63,7 @@ def conv2d_f32_dense_dense(
     "conv2d",
     weights="dense",
     inputs="active",
-    arguments=LISTS + "height int; " + PANELS,
+    arguments=LISTS + "constant height int; " + PANELS,
     blocks="B OH OW",
     threads="N",
 )

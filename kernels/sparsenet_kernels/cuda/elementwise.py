@@ -9,7 +9,7 @@ from sparsenet_kernels.cuda.launch import kernel
 from sparsenet_kernels.cuda.places import larger
 
 
-@kernel("relu", arguments="x f32[B, N]; out f32[B, N]", blocks="B", threads="N")
+@kernel("relu", arguments="in x f32[B, N]; out out f32[B, N]", blocks="B", threads="N")
 def relu_f32(x, out):
     """Compute ``out = max(x, 0)``.
 
@@ -21,7 +21,7 @@ def relu_f32(x, out):
         out[b, n] = larger(x[b, n], np.float32(0.0))
 
 
-@kernel("add", arguments="x f32[B, N]; y f32[B, N]; out f32[B, N]", blocks="B", threads="N")
+@kernel("add", arguments="in x f32[B, N]; in y f32[B, N]; out out f32[B, N]", blocks="B", threads="N")
 def add_f32(x, y, out):
     """Compute ``out = x + y``.
 
@@ -35,7 +35,7 @@ def add_f32(x, y, out):
 
 @kernel(
     "affine",
-    arguments="x f32[B, R, C]; scale f32[C]; shift f32[C]; out f32[B, R, C]",
+    arguments="in x f32[B, R, C]; constant scale f32[C]; constant shift f32[C]; out out f32[B, R, C]",
     blocks="B R",
     threads="C",
 )
@@ -52,7 +52,7 @@ def affine_f32(x, scale, shift, out):
         out[b, r, c] = x[b, r, c] * scale[c] + shift[c]
 
 
-@kernel("softmax", arguments="x f32[B, R, C]; logarithm int; out f32[B, R, C]", blocks="B", threads="R")
+@kernel("softmax", arguments="in x f32[B, R, C]; constant logarithm int; out out f32[B, R, C]", blocks="B", threads="R")
 def softmax_f32(x, logarithm, out):
     """Compute the softmax over the channels of each position, or its logarithm where ``logarithm`` is 1.
 

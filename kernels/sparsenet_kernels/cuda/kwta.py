@@ -13,7 +13,7 @@ from sparsenet_kernels.cuda.api import cuda, device_function
 from sparsenet_kernels.cuda.launch import BINS, kernel
 from sparsenet_kernels.cuda.places import count_of, larger, smaller
 
-WINNERS = "x f32[B, R, C]; factor f32[C]; columns i32[B, R, K]; values f32[B, R, K]"
+WINNERS = "in x f32[B, R, C]; constant factor f32[C]; out columns i32[B, R, K]; out values f32[B, R, K]"
 
 ABOVE, TIE, LOSER = 2, 1, 0
 """What a value is to the threshold."""
@@ -204,7 +204,7 @@ def kwta_f32__ranked(x, factor, columns, values):
 @kernel(
     "kwta_map",
     reference="k_winners_all",
-    arguments="x f32[B, R, C]; factor f32[RC]; k int; out f32[B, R, C]",
+    arguments="in x f32[B, R, C]; constant factor f32[RC]; constant k int; out out f32[B, R, C]",
     blocks="B",
     threads="RC",
 )

@@ -6,7 +6,7 @@ from sparsenet_kernels.cuda.api import cuda
 from sparsenet_kernels.cuda.launch import kernel
 
 
-@kernel("swap_axes", arguments="x f32[B, M, N]; out f32[B, N, M]", blocks="B N", threads="M")
+@kernel("swap_axes", arguments="in x f32[B, M, N]; out out f32[B, N, M]", blocks="B N", threads="M")
 def swap_axes_f32(x, out):
     """Turn (B, M, N) into (B, N, M): channels first to channels last, or back.
 
@@ -19,7 +19,12 @@ def swap_axes_f32(x, out):
         out[b, column, row] = x[b, row, column]
 
 
-@kernel("pad2d", arguments="x f32[B, H, W, C]; top int; left int; out f32[B, HP, WP, C]", blocks="B HP", threads="C")
+@kernel(
+    "pad2d",
+    arguments="in x f32[B, H, W, C]; constant top int; constant left int; out out f32[B, HP, WP, C]",
+    blocks="B HP",
+    threads="C",
+)
 def pad2d_f32(x, top, left, out):
     """Copy an image into the middle of zeros.
 
@@ -37,7 +42,7 @@ def pad2d_f32(x, top, left, out):
             out[b, row, column, c] = x[b, y, column - left, c] if inside else np.float32(0.0)
 
 
-@kernel("place", arguments="x f32[B, R, C]; first int; out f32[B, R, N]", blocks="B R", threads="C")
+@kernel("place", arguments="in x f32[B, R, C]; constant first int; out out f32[B, R, N]", blocks="B R", threads="C")
 def place_f32(x, first, out):
     """Copy channels to their place among the channels of a joined image.
 

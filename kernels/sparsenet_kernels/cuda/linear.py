@@ -14,9 +14,9 @@ from sparsenet_kernels.cuda.api import cuda
 from sparsenet_kernels.cuda.launch import kernel
 from sparsenet_kernels.cuda.places import smaller
 
-PANELS = "weights f32[P, D, L]; bias f32[PL]; out f32[B, N]"
-COMPLEMENTARY = "outputs i32[D, S]; weights f32[D, S]; bias f32[N]; out f32[B, N]"
-LISTS = "columns i32[B, K]; values f32[B, K]; "
+PANELS = "weight weights f32[P, D, L]; constant bias f32[PL]; out out f32[B, N]"
+COMPLEMENTARY = "index outputs i32[D, S]; weight weights f32[D, S]; constant bias f32[N]; out out f32[B, N]"
+LISTS = "in columns i32[B, K]; in values f32[B, K]; "
 
 TOGETHER = 8
 """Samples to which the batched form takes a weight that it has read."""
@@ -26,7 +26,7 @@ TOGETHER = 8
     "linear",
     weights="dense",
     inputs="dense",
-    arguments="x f32[B, D]; " + PANELS,
+    arguments="in x f32[B, D]; " + PANELS,
     blocks="B",
     threads="N",
 )
@@ -90,7 +90,7 @@ def linear_f32_dense_active(columns, values, weights, bias, out):
     "linear",
     weights="complementary",
     inputs="dense",
-    arguments="x f32[B, D]; " + COMPLEMENTARY,
+    arguments="in x f32[B, D]; " + COMPLEMENTARY,
     blocks="B",
     threads="S",
 )
@@ -124,7 +124,7 @@ def linear_f32_complementary_dense(x, outputs, weights, bias, out):
     weights="complementary",
     inputs="dense",
     variant="batched",
-    arguments="x f32[B, D]; " + COMPLEMENTARY,
+    arguments="in x f32[B, D]; " + COMPLEMENTARY,
     blocks="B",
     threads="S",
 )

@@ -7,8 +7,8 @@ from sparsenet_kernels.cuda.launch import kernel
 from sparsenet_kernels.cuda.places import larger, sample_and_pixel, smaller
 
 POOL = """
-    x f32[B, H, W, C]; kernel_height int; kernel_width int; stride_y int; stride_x int; pad_y int; pad_x int;
-    out f32[B, OH, OW, C]
+    in x f32[B, H, W, C]; constant kernel_height int; constant kernel_width int; constant stride_y int;
+    constant stride_x int; constant pad_y int; constant pad_x int; out out f32[B, OH, OW, C]
 """
 
 RUN = 4096

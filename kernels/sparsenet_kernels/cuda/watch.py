@@ -4,18 +4,17 @@ from sparsenet_kernels.cuda.api import cuda
 from sparsenet_kernels.cuda.launch import kernel
 
 
-@kernel("watch", arguments="x f32[B, N]; limit f32[1]; place int; trips i32[B, W]", blocks="B", threads="N")
+@kernel(
+    "watch",
+    arguments="in x f32[B, N]; constant limit f32[1]; constant place int; out trips i32[B, W]",
+    blocks="B",
+    threads="N",
+)
 def watch_f32(x, limit, place, trips):
-    """Note which samples hold a number beyond a limit, or infinity, or NaN.
+    """Note which samples hold a number beyond a limit, or infinity, or NaN; the formula stands beside the CPU's kernel.
 
-        trips[b, place] = 0 if all(abs(x[b]) <= limit) else 1
-
-    x      (B, N)  f32
-    limit  (1,)    f32  0 or more, finite
-    place          int  0 <= place < W
-    trips  (B, W)  i32  column ``place`` is overwritten
-
-    All threads that find one write the same number, so they need not agree who does.
+    x is (B, N) f32, limit (1,) f32, and column ``place`` of trips (B, W) i32 is overwritten. All threads that find one
+    write the same number, so they need not agree who does.
     """
     b = cuda.blockIdx.x
     if cuda.threadIdx.x == 0:

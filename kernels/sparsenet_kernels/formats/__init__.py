@@ -7,6 +7,9 @@ when it is unpickled or copied), and its arrays are read-only; kernels therefore
 A convolution is packed as a matrix whose columns are the taps of its window: the tap (ky, kx) of input channel c is
 column (ky * kw + kx) * C + c, so the C channels of one input pixel are C neighbouring columns.
 
+Each format gives its arrays by the names that kernels have for them, ``packed.arrays()``: the names of the arguments
+whose roles are "weight" and "index", and of the bias where it is padded for the kernel.
+
 Dense weights lie in panels, which are arrays and no dataclass: nothing about them could be malformed. Planes are no
 weights, but say where sparse weights find the image that they meet; padded sums, where they add up.
 """
@@ -28,11 +31,18 @@ from .csr import Csr, pack_csr, pack_csr_conv2d, unpack_csr, validate_csr
 from .lookup import Lookup, pack_lookup, unpack_lookup, validate_lookup
 from .octets import Octets, octet_offsets, pack_octets, unpack_octets, validate_octets
 from .padded_sums import PaddedSums
-from .panels import PANEL_VECTORS, pack_panels, pack_panels_conv2d
+from .panels import PANEL_VECTORS, Panels, pack_panels, pack_panels_conv2d
 from .pixels import pack_slots, slot_rows, spread_pixels_weight
 from .planes import Planes
 from .tiles import AMX_DEPTH, VECTOR_DEPTH, Tiles, output_blocks, pack_tiles, unpack_tiles, validate_tiles
-from .tiles_conv2d import pack_bias, pack_lookup_conv2d, pack_tiles_conv2d, padded_conv2d_matrix, tap_offsets
+from .tiles_conv2d import (
+    pack_bias,
+    pack_lookup_conv2d,
+    pack_tiles_conv2d,
+    padded_conv2d_matrix,
+    tap_offsets,
+    window_arrays,
+)
 
 __all__ = [
     "AMX_DEPTH",
@@ -46,6 +56,7 @@ __all__ = [
     "Lookup",
     "Octets",
     "PaddedSums",
+    "Panels",
     "Planes",
     "Tiles",
     "conv2d_matrix",
@@ -93,4 +104,5 @@ __all__ = [
     "validate_lookup",
     "validate_octets",
     "validate_tiles",
+    "window_arrays",
 ]

@@ -1,4 +1,4 @@
-"""What every format does with its arrays: check them, lock them, count their bytes, and build the format anew."""
+"""What every format does with its arrays: check, lock and count them, and build the format anew."""
 
 from dataclasses import fields
 from typing import Any
@@ -9,6 +9,8 @@ from numpy.typing import DTypeLike, NDArray
 from sparsenet_kernels.indices import IndexRangeError
 
 Shape = tuple[int, ...]
+Arrays = dict[str, NDArray[Any]]
+"""The arrays of a format by the names that kernels have for them, as its ``arrays()`` gives them."""
 
 
 def check_shape(shape: tuple[int, int]) -> None:

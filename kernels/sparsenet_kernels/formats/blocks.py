@@ -1,14 +1,14 @@
 """Blocks of one input by 16 outputs: for kernels that add whole vectors of weights for each active input."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from sparsenet_kernels.indices import narrowed
 
-from .arrays import check_array, check_finite, check_shape, lock_arrays, rebuild, total_bytes
+from .arrays import Arrays, check_array, check_finite, check_shape, lock_arrays, rebuild, total_bytes
 from .blocks4x16 import check_run_ends, check_steps
 from .bytes import TILE, padded_size
 from .compressed import lines_of, run_pointers
@@ -75,6 +75,10 @@ class Blocks:
         """The fraction of stored slots that hold a kept weight; 1 when nothing is stored."""
         return self.nnz / self.values.size if self.values.size else 1.0
 
+    def arrays(self) -> Arrays:
+        """Give the arrays by the names that kernels have for them."""
+        return {"indptr": self.indptr, "tiles": self.tiles, "weights": self.values}
+
     @property
     def tiles(self) -> NDArray[np.uint8]:
         """Which 16 outputs each block has, in as few bytes (1, 2 or 4; the lowest first) as all tiles need: (Z, T)."""
@@ -83,21 +87,33 @@ class Blocks:
         numbers = narrowed(self.starts // TILE, f"<u{size}", "tiles")
         return numbers.view(np.uint8).reshape(-1, size)
 
-    def by_tile(self) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.float32]]:
-        """Sort the blocks by their outputs, for kernels that finish 16 outputs before they begin the next.
-
-        Returns
-        -------
-        indptr : (P + 1,) int32
-            Where the run of each 16 outputs begins.
-        columns : (Z,) int32
-            The input of each block, rising in each run.
-        values : (Z, 16) float32
-        """
+    def by_tile(self) -> "BlocksByTile":
+        """Sort the blocks by their outputs, for kernels that finish 16 outputs before they begin the next."""
         order = np.argsort(self.starts, kind="stable")
         tiles = self.starts[order] // TILE
         pointers = run_pointers(tiles, padded_size(self.shape[0], TILE) // TILE)
-        return pointers, lines_of(self.indptr)[order], self.values[order]
+        return BlocksByTile(pointers, lines_of(self.indptr)[order], self.values[order])
+
+
+class BlocksByTile(NamedTuple):
+    """Blocks sorted by their outputs, 16 after 16.
+
+    Attributes
+    ----------
+    indptr : (P + 1,) int32
+        Where the run of each 16 outputs begins.
+    columns : (Z,) int32
+        The input of each block, rising in each run.
+    weights : (Z, 16) float32
+    """
+
+    indptr: NDArray[np.int32]
+    columns: NDArray[np.int32]
+    weights: NDArray[np.float32]
+
+    def arrays(self) -> Arrays:
+        """Give the arrays by the names that kernels have for them."""
+        return self._asdict()
 
 
 def pack_blocks(weight: ArrayLike, mask: ArrayLike | None = None) -> Blocks:

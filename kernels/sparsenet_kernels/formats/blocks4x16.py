@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from sparsenet_kernels.indices import narrowed
 
-from .arrays import check_array, check_range, check_shape, lock_arrays, rebuild, total_bytes
+from .arrays import Arrays, check_array, check_range, check_shape, lock_arrays, rebuild, total_bytes
 from .bytes import TABLE, TILE, byte_weights, check_sums, padded_size, tiled
 from .compressed import lines_of, run_pointers
 from .shown import shown
@@ -71,6 +71,10 @@ class Blocks4x16:
     def fill(self) -> float:
         """The fraction of stored slots that hold a kept weight; 1 when nothing is stored."""
         return self.nnz / self.weights.size if self.weights.size else 1.0
+
+    def arrays(self) -> Arrays:
+        """Give the arrays by the names that kernels have for them."""
+        return {"indptr": self.indptr, "starts": self.starts, "weights": self.weights}
 
 
 def pack_blocks4x16(weight: ArrayLike, mask: ArrayLike | None = None) -> Blocks4x16:

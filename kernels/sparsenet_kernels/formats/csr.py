@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .arrays import check_shape, lock_arrays, rebuild, total_bytes
+from .arrays import Arrays, check_shape, lock_arrays, rebuild, total_bytes
 from .compressed import check_runs, lines_of, run_pointers
 from .entries import Entries, conv2d_entries, linear_entries
 from .shown import shown
@@ -69,6 +69,10 @@ class Csr:
     def fill(self) -> float:
         """The fraction of stored slots that hold a weight: all of them."""
         return 1.0
+
+    def arrays(self) -> Arrays:
+        """Give the arrays by the names that kernels have for them."""
+        return {"indptr": self.indptr, "columns": self.columns, "weights": self.values}
 
 
 def pack_csr(weight: ArrayLike, mask: ArrayLike | None = None) -> Csr:

@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from sparsenet_kernels.indices import narrowed
 
-from .arrays import check_array, check_shape, lock_arrays, rebuild, total_bytes
+from .arrays import Arrays, check_array, check_shape, lock_arrays, rebuild, total_bytes
 from .blocks4x16 import check_run_ends, check_steps
 from .bytes import TABLE, TILE, byte_weights, check_sums, padded_size
 from .compressed import lines_of, run_pointers
@@ -74,6 +74,10 @@ class Lookup:
     def fill(self) -> float:
         """The fraction of stored slots that hold a kept weight; 1 when nothing is stored."""
         return self.nnz / self.weights.size if self.weights.size else 1.0
+
+    def arrays(self) -> Arrays:
+        """Give the arrays by the names that kernels have for them."""
+        return {"indptr": self.indptr, "offsets": self.offsets, "indices": self.indices, "weights": self.weights}
 
 
 def pack_lookup(weight: ArrayLike, mask: ArrayLike | None = None) -> Lookup:

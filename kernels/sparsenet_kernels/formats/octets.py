@@ -21,7 +21,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from sparsenet_kernels.indices import check_index, narrowed
 
-from .arrays import check_array, check_range, lock_arrays, rebuild, total_bytes
+from .arrays import Arrays, check_array, check_range, lock_arrays, rebuild, total_bytes
 from .compressed import lines_of, run_pointers
 from .shown import shown
 from .tiles import CHANNEL_PADDING, TILE_OUTPUTS, output_blocks
@@ -97,6 +97,11 @@ class Octets:
         """How many sets kernels write: up to the last that is used, rounded up to a multiple of four."""
         used = int(self.sets.max()) + 1 if self.sets.size else 0
         return -(-used // 4) * 4
+
+    def arrays(self, image: tuple[int, int], dilation: int = 1) -> Arrays:
+        """Give the arrays by the names that kernels have for them, for an image of this height and width, padded."""
+        names = ("tables", "chosen", "indptr", "weights")
+        return {name: getattr(self, name) for name in names} | {"offsets": octet_offsets(self, image, dilation)}
 
 
 def pack_octets(weight: ArrayLike, channels: int, groups: int = 1) -> Octets:

@@ -1,12 +1,14 @@
 """Where a convolution adds up that sends each input to its outputs, and in which order it meets its blocks."""
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sparsenet_kernels.indices import check_index, narrowed
 
+from .arrays import Arrays
 from .blocks import Blocks
 from .bytes import TILE, padded_size
 from .compressed import lines_of
@@ -22,6 +24,31 @@ NEAR_NUMBERS = 9216
 
 With all 64 outputs of 14 x 14 inputs at once, 64 KB, everything took 5.8 µs; in two parts 5.5, in four 6.7.
 """
+
+
+class GroupedBlocks(NamedTuple):
+    """Blocks of a convolution in the order in which they are added up.
+
+    Attributes
+    ----------
+    groups : (parts, 6) int32
+        How many groups of each of the sizes 6, 5, 4, 3, 2, 1 a part has.
+    members : (G,) int32
+        The channel of each group.
+    offsets : (Z,) int32
+        How far from the place of its input a block is added, in numbers: the input at (y, x) has its place at
+        ``(y * row + x) * lanes``.
+    weights : (Z, 16) float32
+    """
+
+    groups: Ints
+    members: Ints
+    offsets: Ints
+    weights: NDArray[np.float32]
+
+    def arrays(self) -> Arrays:
+        """Give the arrays by the names that kernels have for them."""
+        return self._asdict()
 
 
 @dataclass(frozen=True)
@@ -112,20 +139,8 @@ class PaddedSums:
         """Height and width of the outputs of stride 1 that hold all outputs."""
         return (self.out[0] - 1) * self.stride[0] + 1, (self.out[1] - 1) * self.stride[1] + 1
 
-    def grouped(self, packed: Blocks) -> tuple[Ints, Ints, Ints, NDArray[np.float32]]:
-        """Gather the blocks of each part and channel in groups, and sort a part's groups by their size.
-
-        Returns
-        -------
-        groups : (parts, 6) int32
-            How many groups of each of the sizes 6, 5, 4, 3, 2, 1 a part has.
-        members : (G,) int32
-            The channel of each group.
-        offsets : (Z,) int32
-            How far from the place of its input a block is added, in numbers: the input at (y, x) has its place at
-            ``(y * row + x) * lanes``.
-        values : (Z, 16) float32
-        """
+    def grouped(self, packed: Blocks) -> "GroupedBlocks":
+        """Gather the blocks of each part and channel in groups, and sort a part's groups by their size."""
         kh, kw = self.kernel
         channels = packed.shape[1] // (kh * kw)
         tap, channel = np.divmod(lines_of(packed.indptr).astype(np.int64), channels)
@@ -142,7 +157,7 @@ class PaddedSums:
         counts = [[np.count_nonzero(size[line // channels == p] == n) for n in GROUP_SIZES] for p in range(self.parts)]
         members = narrowed((line % channels)[order], np.int32, "channels")
         groups = narrowed(counts, np.int32, "groups").reshape(-1, len(GROUP_SIZES))
-        return groups, members, offsets, packed.values[chosen]
+        return GroupedBlocks(groups, members, offsets, packed.values[chosen])
 
 
 def _groups(blocks: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:

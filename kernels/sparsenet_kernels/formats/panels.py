@@ -10,16 +10,39 @@ L is 16 numbers, one vector, times the vectors of a kernel's tile, which its rec
 panel ends in zeros, and so does the bias.
 """
 
+from typing import NamedTuple
+
 import numpy as np
 from numpy.typing import NDArray
+
+from .arrays import Arrays
 
 PANEL_VECTORS = 2
 """Vectors of 16 outputs in a panel for kernels whose record asks for no other number; those must take any."""
 
 
+class Panels(NamedTuple):
+    """Dense weights in panels, with their bias.
+
+    Attributes
+    ----------
+    weights : (G, P, D, L) float32
+        P panels of L outputs by D inputs for each of G groups.
+    bias : (G, P * L) float32
+        Zeros behind the last output of a group.
+    """
+
+    weights: NDArray[np.float32]
+    bias: NDArray[np.float32]
+
+    def arrays(self, group: int | None = None) -> Arrays:
+        """Give the arrays by the names that kernels have for them; those of one group where only one is wanted."""
+        return {name: array if group is None else array[group] for name, array in self._asdict().items()}
+
+
 def pack_panels(
     matrices: NDArray[np.float32], bias: NDArray[np.float32] | None, vectors: int = PANEL_VECTORS
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+) -> Panels:
     """Lay the weights of each group of outputs out in panels.
 
     Parameters
@@ -33,10 +56,8 @@ def pack_panels(
 
     Returns
     -------
-    panels : (G, P, D, L) float32
-        ``matrices[g, p * L + l, d] = panels[g, p, d, l]`` with L = 16 * vectors and P = ceil(N / L).
-    padded : (G, P * L) float32
-        The bias.
+    Panels
+        ``matrices[g, p * L + l, d] = weights[g, p, d, l]`` with L = 16 * vectors and P = ceil(N / L).
 
     Examples
     --------
@@ -51,12 +72,12 @@ def pack_panels(
     wide[:, :N] = matrices
     padded = np.zeros((groups, panels * lanes), np.float32)
     padded[:, :N] = 0.0 if bias is None else bias.reshape(groups, N)
-    return np.ascontiguousarray(wide.reshape(groups, panels, lanes, D).transpose(0, 1, 3, 2)), padded
+    return Panels(np.ascontiguousarray(wide.reshape(groups, panels, lanes, D).transpose(0, 1, 3, 2)), padded)
 
 
 def pack_panels_conv2d(
     weight: NDArray[np.float32], bias: NDArray[np.float32] | None, groups: int, vectors: int = PANEL_VECTORS
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+) -> Panels:
     """Lay filters out in panels; the taps of one group are numbered (ky * kw + kx) * C / G + c.
 
     Parameters
@@ -71,9 +92,8 @@ def pack_panels_conv2d(
 
     Returns
     -------
-    panels : (G, P, kh * kw * C / G, L) float32
-    padded : (G, P * L) float32
-        The bias.
+    Panels
+        With kh * kw * C / G taps as inputs.
 
     Examples
     --------

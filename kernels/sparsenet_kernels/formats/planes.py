@@ -5,13 +5,17 @@ Position (y, x) of the padded image, channel c, lies at row y // stride_y, colum
 walks its weights reads, for each weight, one plane shifted by the weight's tap.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from math import prod
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sparsenet_kernels.indices import check_index, narrowed
+
+from .arrays import Arrays
 
 Pair = tuple[int, int]
 
@@ -72,6 +76,13 @@ class Planes:
         plane = ((y % sy) * sx + x % sx) * self.channels + channel
         offsets = plane * self.rows * self.row + (y // sy) * self.row + x // sx
         return narrowed(offsets, np.int32, "numbers in front of a tap's plane")
+
+    def arrays(self, packed: Mapping[str, NDArray[Any]], kernel_width: int) -> Arrays:
+        """Give a format's arrays by name, with ``offsets`` into the planes instead of its ``columns``, the taps."""
+        return {
+            **{name: array for name, array in packed.items() if name != "columns"},
+            "offsets": self.offsets(packed["columns"], kernel_width),
+        }
 
     def check_offsets(self, out: Pair) -> None:
         """Raise IndexRangeError unless every place in the planes of one sample fits int32."""

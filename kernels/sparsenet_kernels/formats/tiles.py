@@ -20,7 +20,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from sparsenet_kernels.indices import narrowed
 
-from .arrays import check_array, check_range, check_shape, lock_arrays, rebuild, total_bytes
+from .arrays import Arrays, check_array, check_range, check_shape, lock_arrays, rebuild, total_bytes
 from .compressed import lines_of, run_pointers
 from .shown import shown
 
@@ -98,6 +98,10 @@ class Tiles:
     def fill(self) -> float:
         """The fraction of stored slots that hold a weight; 1 where nothing is stored."""
         return self.nnz / self.weights.size if self.weights.size else 1.0
+
+    def arrays(self) -> Arrays:
+        """Give the arrays by the names that kernels have for them."""
+        return {"indptr": self.indptr, "columns": self.columns, "weights": self.weights}
 
 
 def pack_tiles(weight: ArrayLike, depth: int) -> Tiles:

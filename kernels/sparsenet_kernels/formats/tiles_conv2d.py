@@ -5,6 +5,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from sparsenet_kernels.indices import check_index, narrowed
 
+from .arrays import Arrays
 from .conv2d_columns import conv2d_matrix
 from .lookup import Lookup, pack_lookup
 from .tiles import CHANNEL_PADDING, TILE_OUTPUTS, Tiles, output_blocks, pack_tiles
@@ -138,6 +139,28 @@ def tap_offsets(
     tap, channel = np.divmod(columns.astype(np.int64), channels)
     y, x = (tap // kernel_width) * dilation[0], (tap % kernel_width) * dilation[1]
     return narrowed((y * image_width + x) * channels + channel, np.int32, "bytes from a window's corner to its inputs")
+
+
+def window_arrays(
+    packed: Tiles | Lookup, channels: int, kernel_width: int, image_width: int, dilation: Pair = (1, 1)
+) -> Arrays:
+    """Give the arrays of a packed convolution by the names that kernels have for them.
+
+    Parameters
+    ----------
+    packed : Tiles or Lookup
+    channels, kernel_width, image_width, dilation
+        As for :func:`tap_offsets`, which finds ``offsets`` in a window where a matrix has columns.
+
+    Examples
+    --------
+    >>> packed = pack_tiles_conv2d(np.ones((8, 3, 5, 5), np.int8), channels=64, depth=64)
+    >>> {name: array.shape for name, array in window_arrays(packed, 64, 5, 14).items()}
+    {'indptr': (5,), 'weights': (25, 16, 16, 4), 'offsets': (25,)}
+    """
+    arrays = packed.arrays()
+    places = arrays.pop("columns") if isinstance(packed, Tiles) else arrays.pop("offsets")
+    return arrays | {"offsets": tap_offsets(places, channels, kernel_width, image_width, dilation)}
 
 
 def check_window(kernel: Pair, channels: int, image_width: int, dilation: Pair = (1, 1)) -> None:

@@ -11,9 +11,9 @@ from sparsenet_kernels import reference
 from sparsenet_kernels.cpu.conv2d_i8_amx_pixels import PIXEL_SUMS
 from sparsenet_kernels.cpu.tile_sums import TILE_SUMS
 from sparsenet_kernels.formats.bytes import padded_size
-from sparsenet_kernels.formats.octets import octet_offsets, pack_octets
+from sparsenet_kernels.formats.octets import pack_octets
 from sparsenet_kernels.formats.pixels import SLOT_BYTES, pack_slots, slot_rows, spread_pixels_weight
-from sparsenet_kernels.formats.tiles_conv2d import pack_bias, pack_lookup_conv2d, pack_tiles_conv2d, tap_offsets
+from sparsenet_kernels.formats.tiles_conv2d import pack_bias, pack_lookup_conv2d, pack_tiles_conv2d, window_arrays
 from sparsenet_kernels.registry import Kernel
 from sparsenet_kernels.testing.byte_cases import BYTES, Bytes, byte_numbers
 from sparsenet_kernels.testing.case import Argument, Case, Expected, leftovers
@@ -232,21 +232,15 @@ def _window_arguments(kernel: Kernel, problem: ByteConv2dProblem, weight: Weight
         return _octet_arguments(problem, weight, channels)
     where = (channels, problem.kernel[1], _image(problem)[1], problem.dilation)
     if kernel.weights == "lookup":
-        lookup = pack_lookup_conv2d(weight, channels, problem.groups)
-        offsets = tap_offsets(lookup.offsets, *where)
-        return {"indptr": lookup.indptr, "offsets": offsets, "indices": lookup.indices, "weights": lookup.weights}
-    tiles = pack_tiles_conv2d(weight, channels, groups=problem.groups, **kernel.packing)
-    return {"indptr": tiles.indptr, "offsets": tap_offsets(tiles.columns, *where), "weights": tiles.weights}
+        return window_arrays(pack_lookup_conv2d(weight, channels, problem.groups), *where)
+    return window_arrays(pack_tiles_conv2d(weight, channels, groups=problem.groups, **kernel.packing), *where)
 
 
 def _octet_arguments(problem: ByteConv2dProblem, weight: Weights, channels: int) -> dict[str, Argument]:
     height, width = _image(problem)
     packed = pack_octets(weight, channels, problem.groups)
-    arrays: dict[str, Argument] = {name: getattr(packed, name) for name in ("tables", "chosen", "indptr", "weights")}
-    return arrays | {
-        "offsets": octet_offsets(packed, (height, width), problem.dilation[0]),
-        "sets": leftovers((packed.set_count, height * width, 8), np.uint8),
-    }
+    sets = leftovers((packed.set_count, height * width, 8), np.uint8)
+    return packed.arrays((height, width), problem.dilation[0]) | {"sets": sets}
 
 
 def _pixel_arguments(kernel: Kernel, problem: ByteConv2dProblem, weight: Weights) -> dict[str, Argument]:
@@ -256,8 +250,7 @@ def _pixel_arguments(kernel: Kernel, problem: ByteConv2dProblem, weight: Weights
     if kernel.variant == "amx":
         return own | {"weights": pack_slots(weight)}
     tiles = pack_tiles_conv2d(spread_pixels_weight(weight), SLOT_BYTES, **kernel.packing)
-    offsets = tap_offsets(tiles.columns, SLOT_BYTES, kernel_width, width)
-    return own | {"indptr": tiles.indptr, "offsets": offsets, "weights": tiles.weights}
+    return own | window_arrays(tiles, SLOT_BYTES, kernel_width, width)
 
 
 def _names(kernel: Kernel) -> set[str]:

@@ -155,24 +155,20 @@ def _dense(weight: NDArray[np.int8], mask: NDArray[np.bool_] | None) -> tuple[Ar
 
 
 def _lookup(weight: NDArray[np.int8], mask: NDArray[np.bool_] | None) -> tuple[Arrays, Arrays]:
-    packed = pack_lookup(weight, mask)
-    names = ("indptr", "offsets", "indices", "weights")
-    return {name: getattr(packed, name) for name in names}, {}
+    return pack_lookup(weight, mask).arrays(), {}
 
 
 def _blocks(weight: NDArray[np.int8], mask: NDArray[np.bool_] | None) -> tuple[Arrays, Arrays]:
     packed = pack_blocks4x16(weight, mask)
-    arrays: Arrays = {name: getattr(packed, name) for name in ("indptr", "starts", "weights")}
     outputs = padded_to_tiles(np.zeros(len(weight))).size
-    return arrays, {
+    return packed.arrays(), {
         "groups": leftovers((packed.indptr.size - 1,), np.int32),
         "totals": leftovers((outputs,), np.int32),
     }
 
 
 def _tiles(kernel: Kernel, weight: NDArray[np.int8]) -> tuple[Arrays, Arrays]:
-    packed = pack_tiles(weight, **kernel.packing)
-    arrays: Arrays = {name: getattr(packed, name) for name in ("indptr", "columns", "weights")}
+    arrays = pack_tiles(weight, **kernel.packing).arrays()
     return arrays, {"sums": leftovers((TILE_SUMS if kernel.variant == "amx" else TOTALS,), np.int32)}
 
 

@@ -79,7 +79,7 @@ def check_kernel(
     >>> from sparsenet_kernels.registry import kernel, registered_temporarily
     >>> with registered_temporarily():
     ...     @kernel("linear", weights="dense", inputs="dense", variant="mine",
-    ...             arguments="x f32[B, D]; weights f32[P, D, L]; bias f32[PL]; out f32[B, N]")
+    ...             arguments="in x f32[B, D]; weight weights f32[P, D, L]; constant bias f32[PL]; out out f32[B, N]")
     ...     def forgetful(x, weights, bias, out):
     ...         for b in range(out.shape[0]):
     ...             for n in range(out.shape[1]):

@@ -268,39 +268,33 @@ Packed = tuple[dict[str, Argument], dict[str, Argument]]
 
 
 def _dense(kernel: Kernel, problem: Conv2dProblem, drawn: Drawn) -> Packed:
-    panels, bias = pack_panels_conv2d(drawn.weight, drawn.bias, problem.groups, **kernel.packing)
-    positions = prod(problem.summed)
-    return {"weights": panels, "bias": bias}, {"sums": leftovers((positions * panels.shape[-1],))}
+    panels = pack_panels_conv2d(drawn.weight, drawn.bias, problem.groups, **kernel.packing)
+    return panels.arrays(), {"sums": leftovers((prod(problem.summed) * panels.weights.shape[-1],))}
 
 
 def _csr(kernel: Kernel, problem: Conv2dProblem, drawn: Drawn) -> Packed:
     packed, planes = pack_csr_conv2d(drawn.weight, problem.groups, drawn.mask), _planes_of(problem)
-    offsets = planes.offsets(packed.columns, problem.kernel[1])
-    weights = {"indptr": packed.indptr, "offsets": offsets, "weights": packed.values, "bias": drawn.bias}
-    return weights, {"sums": leftovers((planes.sums_size(problem.summed),))}
+    arrays = planes.arrays(packed.arrays(), problem.kernel[1])
+    return arrays | {"bias": drawn.bias}, {"sums": leftovers((planes.sums_size(problem.summed),))}
 
 
 def _csc(kernel: Kernel, problem: Conv2dProblem, drawn: Drawn) -> Packed:
-    packed = pack_csc_conv2d(drawn.weight, problem.groups, drawn.mask)
-    return {"indptr": packed.indptr, "rows": packed.rows, "weights": packed.values, "bias": drawn.bias}, {}
+    return pack_csc_conv2d(drawn.weight, problem.groups, drawn.mask).arrays() | {"bias": drawn.bias}, {}
 
 
 def _complementary(kernel: Kernel, problem: Conv2dProblem, drawn: Drawn) -> Packed:
     packed = pack_complementary_conv2d(drawn.weight, problem.groups, mask=drawn.mask)
-    return {"outputs": packed.outputs, "weights": packed.values, "bias": drawn.bias}, {}
+    return packed.arrays() | {"bias": drawn.bias}, {}
 
 
 def _blocks(kernel: Kernel, problem: Conv2dProblem, drawn: Drawn) -> Packed:
     packed = pack_blocks_conv2d(drawn.weight, problem.groups, drawn.mask)
     if kernel.inputs == "dense":
-        indptr, columns, values = packed.by_tile()
-        offsets = _planes_of(problem).offsets(columns, problem.kernel[1])
-        bias = np.pad(drawn.bias, (0, -problem.outputs % 16))
-        return {"indptr": indptr, "offsets": offsets, "weights": values, "bias": bias}, {}
+        arrays = _planes_of(problem).arrays(packed.by_tile().arrays(), problem.kernel[1])
+        return arrays | {"bias": np.pad(drawn.bias, (0, -problem.outputs % 16))}, {}
     settings = problem.kernel, problem.stride, problem.padding, problem.dilation
     padded = PaddedSums(problem.outputs, problem.size, problem.summed, *settings)
-    groups, members, offsets, values = padded.grouped(packed)
-    weights = {"groups": groups, "members": members, "offsets": offsets, "weights": values, "bias": drawn.bias}
+    weights: dict[str, Argument] = padded.grouped(packed).arrays() | {"bias": drawn.bias}
     scratch = {
         "ends": leftovers((problem.channels,), np.int32),
         "listed": leftovers((2 * problem.channels * prod(problem.size),), np.int32),

@@ -121,31 +121,26 @@ Mask = NDArray[np.bool_] | None
 
 
 def _panels(kernel: Kernel, weight: Floats, bias: Floats, mask: Mask) -> dict[str, Argument]:
-    panels, padded = pack_panels(weight[None], bias, **kernel.packing)
-    return {"weights": panels[0], "bias": padded[0]}
+    return pack_panels(weight[None], bias, **kernel.packing).arrays(group=0)
 
 
 def _csc(kernel: Kernel, weight: Floats, bias: Floats, mask: Mask) -> dict[str, Argument]:
-    packed = pack_csc(weight, mask)
-    return {"indptr": packed.indptr, "rows": packed.rows, "weights": packed.values, "bias": bias}
+    return pack_csc(weight, mask).arrays() | {"bias": bias}
 
 
 def _csr(kernel: Kernel, weight: Floats, bias: Floats, mask: Mask) -> dict[str, Argument]:
-    packed = pack_csr(weight, mask)
-    return {"indptr": packed.indptr, "columns": packed.columns, "weights": packed.values, "bias": bias}
+    return pack_csr(weight, mask).arrays() | {"bias": bias}
 
 
 def _complementary(kernel: Kernel, weight: Floats, bias: Floats, mask: Mask) -> dict[str, Argument]:
-    packed = pack_complementary(weight, mask=mask)
-    return {"outputs": packed.outputs, "weights": packed.values, "bias": bias}
+    return pack_complementary(weight, mask=mask).arrays() | {"bias": bias}
 
 
 def _blocks(kernel: Kernel, weight: Floats, bias: Floats, mask: Mask) -> dict[str, Argument]:
     packed = pack_blocks(weight, mask)
     if kernel.inputs == "dense":
-        indptr, columns, weights = packed.by_tile()
-        return {"indptr": indptr, "columns": columns, "weights": weights, "bias": np.pad(bias, (0, -len(bias) % 16))}
-    return {"indptr": packed.indptr, "tiles": packed.tiles, "weights": packed.values, "bias": bias}
+        return packed.by_tile().arrays() | {"bias": np.pad(bias, (0, -len(bias) % 16))}
+    return packed.arrays() | {"bias": bias}
 
 
 FORMATS = {"dense": _panels, "csc": _csc, "csr": _csr, "complementary": _complementary, "blocks": _blocks}

@@ -1,4 +1,4 @@
-"""Cases of operations that are not this package's: from the kernel's line of arguments and the reference beside it."""
+"""Cases of operations that have no cases of their own: from the kernel's line of arguments and its reference."""
 
 import inspect
 from collections.abc import Callable, Mapping
@@ -63,10 +63,11 @@ def own_problems(kernel: Kernel) -> st.SearchStrategy[OwnProblem]:
 
 
 def own_case(kernel: Kernel, problem: OwnProblem) -> Case:
-    """Build a kernel's arguments: what its reference names is an input, the last argument is written, others scratch.
+    """Build a kernel's arguments: what its reference names is drawn, the last argument is written, others are scratch.
 
-    The reference is given float64, and a float32 output may differ from it by as many roundings as its largest argument
-    has elements in a sample, of the largest number that goes in or comes out.
+    Only arguments whose role is "in" hold NaN and infinities; a single constant lies between 0 and 1, so that it may be
+    a slope or an epsilon. The reference is given float64, and a float32 output may differ from it by as many roundings
+    as its largest argument has elements in a sample, of the largest number that goes in or comes out.
     """
     rng, sizes = np.random.default_rng(problem.seed), dict(problem.sizes)
     spoiled = problem.content in SPOILED
@@ -95,7 +96,8 @@ def _spoil(
 
     What depends on it, the reference is asked: with the numbers replaced by others, of either sign, it changes.
     """
-    floats = {name: array for name, array in inputs.items() if array.dtype == np.float32}
+    read = {argument.name for argument in kernel.arguments if argument.role == "in"}
+    floats = {name: array for name, array in inputs.items() if name in read and array.dtype == np.float32}
     places = {name: spoiled_places(rng, array.shape) for name, array in floats.items()}
 
     def replaced(by: Callable[[tuple[int, ...]], Array]) -> dict[str, Array]:
@@ -139,6 +141,8 @@ def _shape(argument: Argument, sizes: Mapping[str, int]) -> tuple[int, ...]:
 
 def _drawn(rng: np.random.Generator, argument: Argument, sizes: Mapping[str, int], content: str) -> Array:
     shape = _shape(argument, sizes)
+    if argument.role == "constant" and argument.axes == ("1",) and argument.dtype == "f32":
+        return rng.uniform(0.01, 1.0, shape).astype(np.float32)
     if argument.dtype == "f32":
         return numbers(rng, shape, content)
     info = np.iinfo(argument.numpy_dtype)

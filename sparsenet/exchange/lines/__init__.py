@@ -1,6 +1,6 @@
 """The lines of every front end, one module for each family of operations; they import no framework.
 
-A family's module has, as far as its operations are met there,
+A family's module has those of these tables that its operations need:
 
     TORCH           name of a function, as torch reports it       -> Line
     TORCH_MODULES   name -> (says whether a module is one, Line)     modules that are one call
@@ -59,7 +59,7 @@ def lines(table: str) -> Mapping[str, Any]:
 
 @cache
 def patterns(kind: str) -> tuple[Callable[..., Any], ...]:
-    """Collect what finds several of ONNX's operators, the last of them of one type, that are one layer."""
+    """Collect the functions that recognise several ONNX operators, the last of one type, as one layer."""
     tables = [getattr(family, "ONNX_PATTERNS", {}) for family in _families()]
     return tuple(table[kind] for table in tables if kind in table)
 

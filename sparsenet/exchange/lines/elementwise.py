@@ -1,4 +1,4 @@
-"""ReLU, sums of values, and constants added or multiplied, which are batch norms of mean 0 and variance 1."""
+"""ReLU, sums of values, and arithmetic with constants, which becomes a batch norm of mean 0 and variance 1."""
 
 from collections.abc import Sequence
 from math import prod
@@ -69,7 +69,7 @@ def _times(call: Call, value: Any, factor: Any) -> npt.NDArray[Any]:
 
 
 def _affine(call: Call, scale: Any, shift: Any) -> Layers:
-    """Scale and shift each channel: a batch norm of mean 0 and variance 1 without epsilon does just that."""
+    """Scale and shift each channel, by a batch norm of mean 0 and variance 1 without epsilon."""
     scales, shifts = _per_channel(call, scale), _per_channel(call, shift)
     if (scales == 1).all() and not shifts.any():
         return ()

@@ -111,7 +111,7 @@ def _boosts(call: Call, module: Any) -> FloatArray | None:
 def _fused(
     call: Call, x: Any, *, k: int, scope: str, factor: Any, flat: Any, shape: Any, on: str = "float32"
 ) -> Layers:
-    """Check that what a pattern found chooses among a sample's elements, or its channels, and nothing else."""
+    """Check that a recognised pattern chooses among a sample's elements or its channels, and does nothing else."""
     if call.dtypes != (on,):
         raise unsupported(f"k-winners of {on} values, as their casts have it", f"{call.dtypes[0]}")
     if flat is not None:
@@ -166,7 +166,7 @@ def _keep_largest(writer: Writer, k: int, source: str, ranked: str, end: str) ->
 
 
 def _pattern(graph: Graph, last: Operator) -> Operator | None:
-    """Find k-winners that end with an operator, those on bytes first: they hold others."""
+    """Find k-winners that end with an operator; those on bytes come first, since they contain others."""
     found = _among_channels(graph, last) or _among_all(graph, last)
     if found is not None or last.kind != "Cast" or last.attributes.get("to") != 2:
         return found

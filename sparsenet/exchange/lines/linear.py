@@ -15,7 +15,7 @@ __all__ = ["ONNX_IN", "ONNX_OUT", "REFUSED", "TORCH", "refuse_positions"]
 
 
 def refuse_positions(call: Call, outputs: int) -> None:
-    """Refuse samples of several axes: elsewhere the last of them is multiplied, here a sample is one vector."""
+    """Refuse samples with several axes: torch and ONNX multiply the last axis, but here a sample is one vector."""
     if len(call.shape) > 1:
         *positions, inputs = call.shape
         raise unsupported(

@@ -62,7 +62,7 @@ def _batch_normalization(
 
 
 def _shortest(value: float) -> float:
-    """Take, of the numbers that float32 rounds to this one, that of the fewest digits: 1e-05, not 9.99999975e-06."""
+    """Return the number with the fewest digits that float32 rounds to this one: 1e-05, not 9.99999975e-06."""
     return float(str(np.float32(value)))
 
 

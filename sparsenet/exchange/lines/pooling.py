@@ -1,4 +1,4 @@
-"""Pooling: the largest or the mean of windows, of channels."""
+"""Pooling: the largest value or the mean, of windows or of whole channels."""
 
 from math import prod
 from typing import Any

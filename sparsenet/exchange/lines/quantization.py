@@ -1,4 +1,4 @@
-"""Layers of quantised networks: bytes between them, whole numbers in them.
+"""Layers of quantised networks, which pass bytes and compute with whole numbers.
 
 ONNX's QLinearConv rounds half to even where QuantizedConv2d rounds half up, so that the latter is written as operators
 on whole numbers, every one of which is exact. Clipping comes before shifting: BitShift knows no negative numbers.

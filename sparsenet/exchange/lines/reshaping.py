@@ -1,4 +1,4 @@
-"""Reshaping, joining, and what changes nothing."""
+"""Reshaping, concatenation, and functions that change nothing."""
 
 from collections.abc import Sequence
 from math import prod

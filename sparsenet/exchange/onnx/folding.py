@@ -1,7 +1,7 @@
-"""What depends on no input, computed once: arithmetic of shapes and of weights, in NumPy.
+"""Fold constants: compute what depends on no input, such as arithmetic on shapes and weights, in NumPy.
 
-Shapes hold a number of samples, which nobody knows yet; :data:`BATCH` stands for it. It is a prime, larger than any
-size, so that what was made of it by arithmetic is never taken for a size.
+Shapes contain the batch size, which is not known yet; :data:`BATCH` stands for it. It is a prime larger than any size,
+so that no result of arithmetic with it is mistaken for a size.
 """
 
 from collections.abc import Callable, Mapping, Sequence

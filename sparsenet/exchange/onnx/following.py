@@ -1,4 +1,4 @@
-"""Every operator of an ONNX model in turn: computed where it is constant, a layer, or noted as a problem."""
+"""Visit the operators of an ONNX model in turn: fold constants, add layers, note what is unsupported."""
 
 from dataclasses import dataclass
 from typing import Any

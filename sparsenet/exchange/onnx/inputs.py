@@ -1,4 +1,4 @@
-"""The shapes of an ONNX model's inputs, without their batch: as the model says, or who asks."""
+"""The shapes of an ONNX model's inputs without the batch axis, from the model or from the caller."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

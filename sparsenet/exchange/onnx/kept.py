@@ -1,4 +1,4 @@
-"""What a network has and ONNX has no place for: JSON among a model's own properties, which other tools carry along."""
+"""Keep what ONNX has no place for as JSON in the model's metadata, which other tools preserve."""
 
 import json
 from collections.abc import Mapping

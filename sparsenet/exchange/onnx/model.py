@@ -1,4 +1,4 @@
-"""From a path, bytes or a ModelProto to a graph of plain data."""
+"""Read a path, bytes or a ModelProto into a graph of plain data."""
 
 import os
 import stat

@@ -1,4 +1,4 @@
-"""ONNX's tensors as arrays; those beside the model's file lie in its folder, or are refused."""
+"""Read ONNX tensors as arrays. External data must lie in the model's folder; anything else is refused."""
 
 from math import prod
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Where the lines of layers write their operators and constants; it needs onnx when it is used."""
+"""The writer that the lines of layers use for operators and constants; using it needs onnx."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -67,5 +67,5 @@ class Writer:
         return outputs[-1]
 
     def _inner(self, role: str) -> str:
-        """Name a value that no layer can be called: names of layers are printable."""
+        """Name a value so that no layer can have this name: names of layers are printable."""
         return f"{self.node.name}\x1f{role}"

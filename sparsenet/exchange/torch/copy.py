@@ -1,4 +1,4 @@
-"""A copy of a torch module that may be changed: on the processor, out of compiled code, with dense weights."""
+"""Copy a torch module so that the copy may be changed: on the CPU, not compiled, with dense weights."""
 
 import copy
 from collections.abc import Iterator
@@ -82,7 +82,7 @@ def plain_tensors_in_float32(module: Module) -> None:
 
 
 def refuse_opaque(module: Module) -> None:
-    """Refuse what has no numbers yet, or hides what it calls; all of it at once."""
+    """Refuse parameters without values and parts that hide their calls; report all of them at once."""
     told = [message for path, part in module.named_modules() if (message := _opaque(path, part))]
     if told:
         raise UnsupportedLayerError("; ".join(told))

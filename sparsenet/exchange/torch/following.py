@@ -1,4 +1,4 @@
-"""From a call of one of torch's functions to layers of the recording."""
+"""Turn calls of torch's functions into layers."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -67,7 +67,7 @@ ABOUT_VALUES = frozenset(
 
 
 def called(recording: Recording, function: Any, args: Any, kwargs: Any) -> Any:
-    """Do what a function does, and write it down if it depends on the input."""
+    """Run a function, and record it if it depends on the input."""
     name = getattr(function, "__name__", repr(function))
     if recording.paused:
         return function(*args, **kwargs)
@@ -97,7 +97,7 @@ def called(recording: Recording, function: Any, args: Any, kwargs: Any) -> Any:
 
 
 def _unknown(recording: Recording, name: str, result: Any) -> Any:
-    """Note a function that is no layer here, and go on with its result, so that later ones are met, too."""
+    """Note an unsupported function and continue with its result, so that later ones are found, too."""
     module, called_as = recording.visits[-1].module, name
     of_torch = type(module).__module__.startswith("torch.nn.modules") and not any(module.children())
     if of_torch and type(module).__name__.lower() != name:

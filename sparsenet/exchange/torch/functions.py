@@ -1,4 +1,4 @@
-"""torch's functions and modules, and the lines that translate them: collected, since each family has its own."""
+"""Collect the lines of all families that translate torch's functions and modules."""
 
 from collections.abc import Mapping
 from typing import Any

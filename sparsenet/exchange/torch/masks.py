@@ -12,7 +12,7 @@ BoolArray = npt.NDArray[np.bool_]
 
 
 def declared_mask(module: Any, wrapper: Any, shape: tuple[int, ...]) -> BoolArray | None:
-    """Find what a module keeps of a weight of that shape, or None where it says nothing.
+    """Find the mask that a module declares for a weight of that shape; None where there is none.
 
     A mask is a buffer ``mask`` (this package's layers, and many others'), ``weight_mask`` (torch's pruning), the
     ``mask`` of a parametrisation of the weight, or, in a module around this one, ``zero_mask``, which is true where

@@ -1,4 +1,4 @@
-"""From a torch module to a network: the module runs twice, and what it calls is written down."""
+"""Turn a torch module into a network: run it twice and record what it calls."""
 
 from collections.abc import Sequence
 from itertools import zip_longest

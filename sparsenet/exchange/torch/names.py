@@ -1,4 +1,4 @@
-"""What the layers of a recording are called: after the modules that they come from."""
+"""Name layers after the torch modules that they come from."""
 
 from sparsenet.exchange.builder import fitting
 from sparsenet.exchange.torch.masks import wraps_weights

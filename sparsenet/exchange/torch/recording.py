@@ -1,6 +1,6 @@
-"""What a torch module does, written down while it runs.
+"""Record what a torch module does while it runs.
 
-torch reports every call of its functions to whoever listens. Values are followed by the identity of the tensor objects
+torch reports every call of its functions to a listener. Values are followed by the identity of the tensor objects
 that hold them: a function of the input becomes a layer, a function of weights alone just gives another constant.
 """
 

@@ -1,4 +1,4 @@
-"""What is known of a torch module's run: where it is, which tensors depend on the input, and the network so far."""
+"""The state of a torch module's run: the current module, the tensors that depend on the input, the network so far."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -58,7 +58,7 @@ class Recording:
 
 
 def follow(recording: Recording, tensor: Tensor, name: str) -> None:
-    """Remember whose value a tensor holds."""
+    """Remember which layer's value a tensor holds."""
     recording.tensors[id(tensor)] = tensor
     recording.builder.values[id(tensor)] = name
     recording.stale.discard(id(tensor))
