@@ -1,6 +1,6 @@
 """What every kind of layer must have, and where: ``missing(tables())`` names each kind that lacks something, and what.
 
-The tables are those that the package itself loops over, found when this runs; a test takes entries out of copies of them
+The tables are those that the package itself loops over; a test takes entries out of copies of them
 and looks at what is said.
 """
 
