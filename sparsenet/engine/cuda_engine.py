@@ -16,7 +16,7 @@ from sparsenet.errors import CompileError, SparsenetError
 from sparsenet.graph.network import Network
 from sparsenet.lowering.arena import Buffer, lay_out
 from sparsenet.lowering.choose import Choice
-from sparsenet.lowering.values import Argument, View
+from sparsenet.lowering.draft import Argument, View
 from sparsenet.passes import fold_batchnorm
 from sparsenet_kernels.indices import IndexRangeError
 from sparsenet_kernels.registry import Argument as Declared

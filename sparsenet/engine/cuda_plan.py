@@ -11,11 +11,11 @@ from sparsenet.errors import CompileError, did_you_mean
 from sparsenet.graph.network import INPUT, Network, Node
 from sparsenet.layers import Conv2d, Flatten, KWinners, Layer, Linear, Reshape
 from sparsenet.lowering.choose import Choice
+from sparsenet.lowering.draft import Argument, Step
 from sparsenet.lowering.lower import Lowered, lower
-from sparsenet.lowering.values import Argument, Step
 from sparsenet.machine.facts import machine
 from sparsenet_kernels.formats import pack_complementary, pack_complementary_conv2d
-from sparsenet_kernels.registry import Kernel, kernels
+from sparsenet_kernels.registry import Kernel, base_name, kernels, variants_of
 
 __all__ = ["DeviceStep", "device_plan", "device_steps", "lower_for_device"]
 
@@ -66,8 +66,7 @@ def lower_for_device(net: Network, batch: int, forced: Mapping[str, str]) -> tup
         weighted = [name for name, kernel in known.items() if kernel.weights]
         close = did_you_mean(unknown[0], weighted)
         raise CompileError(f"expected one of {', '.join(weighted)}, got {unknown[0]!r}{close}")
-    bases = {layer: name.partition("__")[0] for layer, name in chosen.items()}
-    return lower(net, batch, machine(), bases), chosen
+    return lower(net, batch, machine(), {layer: known[name].base for layer, name in chosen.items()}), chosen
 
 
 def device_plan(lowered: Lowered, chosen: Mapping[str, str]) -> tuple[Choice, ...]:
@@ -98,10 +97,10 @@ def _device_step(step: Step, chosen: Mapping[str, str]) -> DeviceStep:
 def _twin(step: Step, named: Mapping[str, Argument], chosen: Mapping[str, str]) -> str:
     if step.kernel.weights:
         return chosen[step.layer]
-    name = step.kernel.name.partition("__")[0]
+    twins = {kernel.variant: kernel.name for kernel in variants_of(step.kernel.base, "cuda")}
     factor = named.get("factor")
     few = not isinstance(factor, int | None) and factor.shape[-1] <= FEW_CHANNELS
-    return "kwta_f32__ranked" if name == "kwta_f32" and few else name
+    return twins["ranked"] if "ranked" in twins and few else twins[""]
 
 
 def _chosen(net: Network) -> dict[str, str]:
@@ -119,7 +118,7 @@ def _kernel_for(layer: Conv2d | Linear, lists: bool) -> str:
     weights = "complementary" if _set_count(layer) <= len(layer.weight) // 2 else "dense"
     grouped = isinstance(layer, Conv2d) and layer.groups > 1
     inputs = "active" if lists and not (grouped and weights == "dense") else "dense"
-    return f"{operation}_f32_{weights}_{inputs}"
+    return base_name(operation, "f32", weights, inputs)
 
 
 def _set_count(layer: Conv2d | Linear) -> int:

@@ -8,8 +8,8 @@ import numpy.typing as npt
 
 from sparsenet.errors import CompileError
 from sparsenet.lowering.arena import lay_out
+from sparsenet.lowering.draft import Argument, Draft, Step, View
 from sparsenet.lowering.lower import Lowered
-from sparsenet.lowering.values import Argument, Draft, Step, View
 from sparsenet.machine.available import available_bytes
 from sparsenet.machine.cores import usable_cores
 from sparsenet.progress import tracked

@@ -121,4 +121,4 @@ def byte_conv2d_cost(products: int, machine: Machine, chosen: bool = False) -> C
 
 
 def _dot_ns(machine: Machine) -> float:
-    return (DOT_NS if "avx512vnni" in machine.features else SLOW_DOT_NS) * pace_of(machine).scalar
+    return (DOT_NS if machine.has_byte_dot else SLOW_DOT_NS) * pace_of(machine).scalar

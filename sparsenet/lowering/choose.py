@@ -1,171 +1,206 @@
 """Which kernel and which format each layer gets, and why."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from types import MappingProxyType
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 
 from sparsenet.errors import CompileError, did_you_mean
-from sparsenet.lowering.cost import WeightedWork, predict
-from sparsenet.lowering.footprint import stored_bytes
-from sparsenet.lowering.own_kernels import is_own, own_kernels_registered, stand_ins
-from sparsenet.lowering.predicted import Cost
+from sparsenet.lowering.choice import Choice
+from sparsenet.lowering.footprint import allowed_bytes
+from sparsenet.lowering.implementation import Candidate, Implementation, Problem, candidates_of
+from sparsenet.lowering.own_kernels import check_stands_in, is_own, stand_ins
+from sparsenet.lowering.task import Plan
 from sparsenet.machine.facts import Machine
-from sparsenet_kernels.registry import kernels
+from sparsenet_kernels.indices import IndexRangeError
+from sparsenet_kernels.registry import Kernel, base_of, kernels, variants_of
 
-__all__ = ["Choice", "candidates", "choose", "variant_name"]
+__all__ = ["Choice", "Chosen", "choose", "note", "skips_nothing", "variant_for"]
+
+
+@dataclass(frozen=True, eq=False)
+class Chosen:
+    """The kernel of a layer, why it was chosen, and the layer's problem as its implementation takes it."""
+
+    problem: Any
+    implementation: Implementation
+    kernel: Kernel
+    reason: str
+    predicted_us: Mapping[str, float]
 
 
 @dataclass(frozen=True)
-class Choice:
-    """What the planner chose for one layer.
-
-    Attributes
-    ----------
-    layer : str
-        The layer's name.
-    kernel : str
-        The kernel's name.
-    format : str
-        How its weights lie in memory: "dense", "csr", "csc", "blocks", "complementary", or "" where it
-        has none.
-    reason : str
-        Why this kernel, in words.
-    fill : float or None
-        Kept weights over the places that the format stores.
-    predicted_us : Mapping of str to float
-        Predicted time for one sample, by kernel, of all candidates.
-    measured_us : Mapping of str to float
-        Measured time for one sample, by kernel, of those that were timed.
-    cost : Cost
-        What the chosen kernel's predicted time is made of.
-    """
-
-    layer: str
-    kernel: str
-    format: str
+class _Best:
+    candidate: Candidate
     reason: str
-    fill: float | None
     predicted_us: Mapping[str, float]
-    measured_us: Mapping[str, float]
-    cost: Cost
-
-    def __repr__(self) -> str:
-        fill = "" if self.fill is None else f" {self.fill:.1%} full"
-        return f"<Choice for {self.layer}: {self.kernel}, {self.format or 'no weights'}{fill}; {self.reason}>"
 
 
-def candidates(operation: str, work: WeightedWork) -> tuple[str, ...]:
-    """List the kernels, without their variants, that can run a layer; the dense one is always among them.
-
-    For a convolution that is pooled, those that only convolve are listed where none does both.
-    """
-    names = _registered(operation, work)
-    alone = _registered("conv2d", work) if operation == "conv2d_pool2" else ()
-    forms = {_form(name) for name in names}
-    return (*names, *(name for name in alone if _form(name) not in forms))
-
-
-def _registered(operation: str, work: WeightedWork) -> tuple[str, ...]:
-    known = (name for name in kernels() if name.startswith(f"{operation}_f32_") and not is_own(name))
-    names = dict.fromkeys(name.partition("__")[0] for name in known)
-    return tuple(name for name in names if work.groups == 1 or not name.endswith("dense_active"))
-
-
-def _form(name: str) -> tuple[str, str]:
-    """Return the form of a kernel's weights and of its inputs."""
-    *_, weights, inputs = name.split("_")
-    return weights, inputs
-
-
-def choose(
-    operation: str,
-    work: WeightedWork,
-    machine: Machine,
-    forced: str = "",
-    unfit: Mapping[tuple[str, str], str] = MappingProxyType({}),
-    most_bytes: int | None = None,
-) -> tuple[str, str, dict[str, float]]:
-    """Choose the kernel for a layer by predicted time.
-
-    Parameters
-    ----------
-    operation : {"linear", "conv2d", "conv2d_pool2"}
-    work : WeightedWork
-    machine : Machine
-    forced : str, optional
-        The kernel to use, whatever is predicted.
-    unfit : mapping of (str, str) to str, optional
-        The forms of weights and inputs whose kernels cannot run this layer, and why not.
-    most_bytes : int, optional
-        What the weights may take in the form that the kernel reads; where no form takes so little, the smallest does.
-
-    Returns
-    -------
-    kernel, reason, predicted_us
+def choose(problem: Problem, implementations: tuple[Implementation, ...]) -> Chosen:
+    """Choose the kernel for a layer: as asked for, or by predicted time.
 
     Raises
     ------
     CompileError
-        When the forced kernel cannot run this layer.
+        When the kernel that is asked for cannot run this layer, or none can.
+    IndexRangeError
+        When none can, because no kernel counts so far.
     """
-    possible = candidates(operation, work)
-    if forced:
-        if operation == "conv2d_pool2":  # what only convolves may be asked for, too
-            possible = tuple(dict.fromkeys([*possible, *_registered("conv2d", work)]))
-        if forced not in possible:
-            close = did_you_mean(forced, possible)
-            raise CompileError(f"expected one of {', '.join(possible)}, got {forced!r}{close}")
-        if _form(forced) in unfit:
-            raise CompileError(f"{forced} cannot run it: {unfit[_form(forced)]}")
-        return forced, "asked for", {}
-    # nobody packs sets to find out how many there are: where some are full, csc does the same work in less memory
-    fitting = [name for name in possible if "complementary" not in name and _form(name) not in unfit]
-    if not fitting:
-        raise CompileError(f"no kernel can run it: {next(iter(unfit.values()))}")
-    names = _in_proportion(fitting, work, most_bytes)
-    predicted = {name: predict(name, work, machine).us for name in names}
-    best = min(predicted, key=predicted.__getitem__)
-    reason = _reason(best, predicted, operation)
-    # nothing is known of kernels registered elsewhere, so measuring alone can choose them
-    if not own_kernels_registered():
-        return best, reason, predicted
-    own = {own: predicted[name] for name in predicted for own in stand_ins(name, machine.features)}
-    return best, reason, predicted | own
+    task = problem.task
+    wished = task.plan.forced.get(task.draft.layer, "")
+    if wished:
+        candidate, kernel = _asked_for(problem, implementations, wished)
+        best = _Best(candidate, "asked for", {})
+    else:
+        best = _best(problem, candidates_of(implementations, _epilogue(problem)))
+        kernel = variant_for(best.candidate, problem.outputs, task.plan.machine)
+    return Chosen(_as(problem, best.candidate), best.candidate.implementation, kernel, best.reason, best.predicted_us)
 
 
-def _in_proportion(names: list[str], work: WeightedWork, most_bytes: int | None) -> list[str]:
-    """Leave out the kernels whose form of the weights takes too much memory; the smallest form is never left out."""
-    sizes = {name: stored_bytes(name, work) for name in names}
-    most = max(sizes.values()) if most_bytes is None else max(most_bytes, min(sizes.values()))
-    return [name for name in names if sizes[name] <= most]
+def note(chosen: Chosen, fill: float) -> None:
+    """Add a choice to the plan, with what its kernel is predicted to take now that its weights are packed."""
+    task, kernel = chosen.problem.task, chosen.kernel
+    cost = chosen.implementation.cost(chosen.problem)
+    choice = Choice(task.draft.layer, kernel.name, kernel.weights, chosen.reason, fill, chosen.predicted_us, {}, cost)
+    task.plan.choices.append(choice)
 
 
-def _reason(best: str, predicted: Mapping[str, float], operation: str) -> str:
-    dense = f"{operation}_f32_dense_dense"
-    if dense not in predicted or len(predicted) == 1:
+def variant_for(candidate: Candidate, outputs: int, machine: Machine) -> Kernel:
+    """Return the variant whose tile suits the machine's registers and the layer's outputs."""
+    if candidate.implementation.variant:
+        return kernels()[candidate.name]
+    known = {kernel.variant: kernel for kernel in variants_of(candidate.base) if kernel.bundled}
+    if "" in known:
+        return known[""]
+    suited, single = known[machine.register_width], known.get("single")
+    # the narrow variant may have one vector of outputs, too, and fewer sums to keep
+    fewer = single is not None and single.packing["vectors"] < suited.packing["vectors"]
+    return single if single is not None and fewer and outputs <= 16 else suited
+
+
+def _epilogue(problem: Problem) -> str:
+    epilogue = problem.task.epilogue
+    return "" if epilogue is None else epilogue.fused
+
+
+def _as(problem: Any, candidate: Candidate) -> Any:
+    """Return the problem as the candidate's functions take it."""
+    return problem if problem.fused == candidate.fused else replace(problem, fused=candidate.fused)
+
+
+def _asked_for(problem: Problem, implementations: tuple[Implementation, ...], wished: str) -> tuple[Candidate, Kernel]:
+    """Find the candidate that somebody asks for, by the name of its kernel with the variant or without."""
+    layer, machine = problem.task.draft.layer, problem.task.plan.machine
+    listed = candidates_of(implementations, _epilogue(problem), every=True)
+    # of those that take the same arguments the last one packs for kernels from elsewhere
+    found = next((candidate for candidate in reversed(listed) if _is_meant(candidate, wished)), None)
+    if found is None:
+        possible = [candidate.name for candidate in listed if not _unfit(problem, candidate)]
+        close = did_you_mean(wished, possible)
+        raise CompileError(f"layer {layer!r}: expected one of {', '.join(possible)}, got {wished!r}{close}")
+    if reason := _unfit(problem, found):
+        raise CompileError(f"layer {layer!r}: {found.name} cannot run it: {reason}")
+    if wished in kernels():
+        check_stands_in(wished, found.base)
+        return found, kernels()[wished]
+    if wished == found.base:
+        return found, variant_for(found, problem.outputs, machine)
+    variants = [kernel.name for kernel in variants_of(found.base)]
+    close = did_you_mean(wished, variants)
+    raise CompileError(f"layer {layer!r}: expected one of {', '.join(variants)}, got {wished!r}{close}")
+
+
+def _is_meant(candidate: Candidate, wished: str) -> bool:
+    if candidate.name == wished:
+        return True
+    return base_of(wished) == candidate.base and (not candidate.implementation.variant or is_own(wished))
+
+
+def _unfit(problem: Problem, candidate: Candidate) -> str:
+    """Say why a candidate cannot run a layer, or nothing."""
+    try:
+        return candidate.implementation.fits(_as(problem, candidate))
+    except IndexRangeError as error:
+        return str(error)
+
+
+def _best(problem: Problem, candidates: Sequence[Candidate]) -> _Best:
+    """Choose by prediction; for all layers alike at once."""
+    task = problem.task
+    fitting, wrong = task.draft.once(_fitting, problem, candidates, epilogue=_epilogue(problem))
+    most_bytes = allowed_bytes(task.layer.weight.nbytes, task.plan.weighted)
+    key = problem.alike, most_bytes, tuple(candidate.name for candidate in fitting)
+    best: _Best | None = None if problem.alike is None else task.draft.packs.get(key)
+    if best is None:
+        predicted, more = _predicted(problem, _in_proportion(problem, fitting, most_bytes))
+        if not predicted:
+            missing = CompileError(f"layer {task.draft.layer!r}: expected a kernel that can run it, got none")
+            raise next(reversed([*wrong, *more]), missing)
+        best = task.draft.packs[key] = _fastest(predicted, fitting, task.plan)
+    return best
+
+
+def _fitting(
+    problem: Problem, candidates: Sequence[Candidate], *, epilogue: str
+) -> tuple[list[Candidate], list[IndexRangeError]]:
+    """Return the candidates that can run the layer, and what is wrong with indices of others."""
+    fitting, wrong = [], []
+    for candidate in candidates:
+        if candidate.implementation.offered:
+            try:
+                if not candidate.implementation.fits(_as(problem, candidate)):
+                    fitting.append(candidate)
+            except IndexRangeError as error:  # others may count further
+                wrong.append(error)
+    return fitting, wrong
+
+
+def _in_proportion(problem: Problem, candidates: list[Candidate], most_bytes: int) -> list[Candidate]:
+    """Leave out those whose form of the weights takes too much memory; the smallest form is never left out."""
+    sizes = {
+        candidate.name: candidate.implementation.stored_bytes(problem)
+        for candidate in candidates
+        if candidate.implementation.stored_bytes is not None
+    }
+    most = max(most_bytes, min(sizes.values(), default=0))
+    return [candidate for candidate in candidates if sizes.get(candidate.name, 0) <= most]
+
+
+def _predicted(problem: Problem, candidates: list[Candidate]) -> tuple[dict[str, float], list[IndexRangeError]]:
+    predicted, wrong = {}, []
+    for candidate in candidates:
+        try:
+            predicted[candidate.name] = candidate.implementation.cost(_as(problem, candidate)).us
+        except IndexRangeError as error:  # found while packing
+            wrong.append(error)
+    return predicted, wrong
+
+
+def _fastest(predicted: dict[str, float], candidates: list[Candidate], plan: Plan) -> _Best:
+    by_name = {candidate.name: candidate for candidate in candidates}
+    best = by_name[min(predicted, key=predicted.__getitem__)]
+    reason = _reason(best, predicted, by_name)
+    if plan.has_own_kernels:  # nothing is known of kernels from elsewhere, so measuring alone can choose them
+        predicted = predicted | {
+            own: predicted[name] for name in predicted for own in stand_ins(name, plan.machine.features)
+        }
+    return _Best(best, reason, predicted)
+
+
+def _reason(best: Candidate, predicted: Mapping[str, float], by_name: Mapping[str, Candidate]) -> str:
+    uses = best.implementation.uses
+    if best.implementation.dtype == "i8":
+        return f"{uses}: fastest of {len(predicted)} byte kernels, predicted"
+    dense = next((name for name in predicted if skips_nothing(by_name[name].implementation)), None)
+    if dense is None or len(predicted) == 1:
         return "the other forms of its weights would take too much memory, or cannot hold them"
-    if best == dense:
+    if best.name == dense:
         second = min((name for name in predicted if name != dense), key=predicted.__getitem__)
         times = predicted[second] / predicted[dense]
         how = "be no faster" if times < 1.05 else f"take {times:.1f} times as long"
-        return f"no zeros worth skipping: {second} would {how}"
-    used = {
-        ("dense", "active"): "skips inactive inputs",
-        ("csr", "dense"): "skips zero weights",
-        ("csc", "dense"): "skips zero weights",
-        ("csc", "active"): "skips zero weights and inactive inputs",
-        ("blocks", "dense"): "skips blocks of zero weights",
-        ("blocks", "active"): "skips blocks of zero weights and inactive inputs",
-    }
-    return f"{used[_form(best)]}: {predicted[dense] / predicted[best]:.1f} times faster than dense, predicted"
+        return f"{uses}: {second} would {how}"
+    return f"{uses}: {predicted[dense] / predicted[best.name]:.1f} times faster than dense, predicted"
 
 
-def variant_name(kernel: str, outputs: int, machine: Machine) -> str:
-    """Complete a kernel's name with the variant whose tile suits the machine's registers and the layer's outputs."""
-    if kernel in kernels():
-        return kernel
-    size = machine.register_width
-    single = f"{kernel}__single"
-    # of the convolution that pools, the narrow variant has one vector of outputs, too, and fewer sums to keep
-    few = outputs <= 16 and single in kernels() and (size == "wide" or kernel != "conv2d_pool2_f32_dense_dense")
-    return single if few else f"{kernel}__{size}"
+def skips_nothing(form: Implementation | Kernel) -> bool:
+    """Tell whether a kernel reads all weights and all inputs, each by its place."""
+    return form.weights == form.inputs == "dense"

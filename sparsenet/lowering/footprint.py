@@ -4,12 +4,9 @@ Formats pad: a layer of one output takes 16 times its weights where outputs lie 
 small layers, and all of the memory for large ones, so what is out of proportion is no candidate.
 """
 
-from math import ceil
-
 from sparsenet.errors import CompileError
-from sparsenet.lowering.cost import WeightedWork
 
-__all__ = ["ALLOWED_BYTES", "ALLOWED_TIMES", "allowed_bytes", "refuse_padding", "stored_bytes"]
+__all__ = ["ALLOWED_BYTES", "ALLOWED_TIMES", "allowed_bytes", "refuse_padding"]
 
 ALLOWED_TIMES = 2
 """A form may take so many times the memory of the layer's weights as an array,"""
@@ -30,29 +27,6 @@ def allowed_bytes(weight_bytes: int, layers: int) -> int:
     (200000000, 1048576)
     """
     return max(ALLOWED_TIMES * weight_bytes, ALLOWED_BYTES // max(1, layers))
-
-
-def stored_bytes(kernel: str, work: WeightedWork) -> int:
-    """Return what a layer's weights take for a kernel, with the scratch memory that grows with them.
-
-    Parameters
-    ----------
-    kernel : str
-        Name without its variant.
-    work : WeightedWork
-    """
-    weights, inputs = kernel.split("_")[-2:]
-    columns = work.taps * work.channels
-    if weights == "dense":
-        return 64 * work.dense_taps * work.dense_vectors
-    if weights == "csr":
-        turned = 64 * work.channels if columns == work.channels and work.positions == 1 else 0
-        return 8 * work.nnz + 4 * work.outputs + turned
-    if weights == "csc":
-        return 8 * work.nnz + 4 * columns
-    if weights == "blocks":
-        return 68 * work.blocks + 4 * (columns if inputs == "active" else ceil(work.outputs / 16))
-    return 8 * columns * work.sets
 
 
 def refuse_padding(layer: str, padded_bytes: int, weight_bytes: int) -> None:

@@ -1,7 +1,7 @@
 """From a network to a program: each layer becomes the kernels that compute it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
 from typing import Any
 
@@ -9,33 +9,58 @@ import numpy as np
 
 from sparsenet.errors import CompileError
 from sparsenet.graph.network import INPUT, Network, Node
-from sparsenet.layers import Conv2d, MaxPool2d, Quantize, QuantizedConv2d, Weighted
 from sparsenet.lowering.arena import Buffer
-from sparsenet.lowering.byte_layers import as_floats, lower_byte_layer
-from sparsenet.lowering.byte_values import Bytes
-from sparsenet.lowering.float_layers import from_logical, lower_float_layer
+from sparsenet.lowering.draft import Arguments, Draft, View, emit
+from sparsenet.lowering.fusion import epilogues, pooled_at_once
+from sparsenet.lowering.quantization import as_bytes, as_floats
 from sparsenet.lowering.ranges import Ranges, ranges_of
-from sparsenet.lowering.values import Draft, Value, View, dense_buffer, emit, logical_buffer
-from sparsenet.lowering.weighted import Plan, lower_conv2d
+from sparsenet.lowering.table import LOWERINGS
+from sparsenet.lowering.task import Epilogue, Lowering, Plan, Task
+from sparsenet.lowering.tensor import CHANNELS_LAST, LOGICAL, Tensor, dense_buffer, from_logical, logical
 from sparsenet.machine.facts import Machine
+from sparsenet.ops import operation_of
 from sparsenet_kernels.indices import IndexRangeError
+from sparsenet_kernels.registry import kernels
 
 __all__ = ["Lowered", "lower", "pooled_at_once"]
 
 
 @dataclass(frozen=True, eq=False)
 class Lowered:
-    """A program before it has addresses: its draft, its plan, and where its input and output lie.
+    """A program before it has addresses.
 
-    ``ranges`` says what its input may be at most, and which layers it watches; ``trips`` is where watches write.
+    Attributes
+    ----------
+    draft : Draft
+        Its steps and buffers.
+    plan : Plan
+        Its choices.
+    sources, results : mapping of str to Buffer
+        Where its inputs and outputs lie, by their names.
+    ranges : Ranges
+        What its input may be at most, and which layers it watches.
+    trips : Buffer or None
+        Where watches write.
     """
 
     draft: Draft
     plan: Plan
-    source: Buffer
-    result: Buffer
+    sources: Mapping[str, Buffer]
+    results: Mapping[str, Buffer]
     ranges: Ranges
     trips: Buffer | None
+
+    @property
+    def source(self) -> Buffer:
+        """Where the only input lies."""
+        (source,) = self.sources.values()
+        return source
+
+    @property
+    def result(self) -> Buffer:
+        """Where the only output lies."""
+        (result,) = self.results.values()
+        return result
 
 
 def lower(
@@ -61,78 +86,88 @@ def lower(
     Raises
     ------
     CompileError
-        When a kernel that is asked for cannot run its layer, or no kernel can count as far as a layer reaches.
+        When a kernel that is asked for cannot run its layer, no kernel can count as far as a layer reaches, or nothing
+        is known of a kind of layer.
     """
-    weighted = sum(isinstance(node.layer, Weighted) for node in net.nodes)
+    weighted = sum(operation_of(node.layer).stored.weighted for node in net.nodes)
     draft, plan = Draft(batch, {} if packs is None else packs), Plan(machine, forced, weighted)
     ranges = draft.once(ranges_of, net)
     source = draft.buffer(prod(net.input_shape))
     trips = draft.buffer(len(ranges.watched)) if ranges.watched else None
-    values: dict[str, Value | Bytes] = {INPUT: from_logical(draft, source, net.input_shape)}
-    # the largest of a window hides what a watch must see
-    pooled = {conv: pool for conv, pool in pooled_at_once(net).items() if conv not in ranges.watched}
+    behind = epilogues(net, ranges.watched)
+    values = {INPUT: from_logical(draft, source, net.input_shape, order=_order_read(net, INPUT))}
     for node in net.nodes:
         if node.name not in values:
             draft.layer = node.name
-            try:
-                name, value = _lower_node(draft, plan, net, node, values, pooled.get(node.name, node.name))
-            except IndexRangeError as error:
-                raise CompileError(f"layer {node.name!r}: {error}") from None
-            values[name] = value
-            if trips is not None and isinstance(value, Value) and name in ranges.watched:
-                _watch(draft, value, ranges, name, trips)
-    last = values[net.output]
-    result = logical_buffer(draft, as_floats(draft, last) if isinstance(last, Bytes) else last)
-    result.last = len(draft.steps)
-    assert result.sample_bytes == 4 * prod(net.output_shape)  # as far apart as the driver takes samples out
+            name, tensor = _lower_node(draft, plan, net, node, values, behind.get(node.name))
+            values[name] = tensor
+            if trips is not None and name in ranges.watched and tensor.dtype == "float32":
+                _watch(draft, tensor, ranges, name, trips)
+    result = _result(draft, values[net.output])
     if trips is not None:
         trips.last = len(draft.steps)
-    return Lowered(draft, plan, source, result, ranges, trips)
+    return Lowered(draft, plan, {INPUT: source}, {net.output: result}, ranges, trips)
 
 
-def _watch(draft: Draft, value: Value, ranges: Ranges, name: str, trips: Buffer) -> None:
+def _result(draft: Draft, last: Tensor) -> Buffer:
+    """Return an output as floats in the order of their axes."""
+    tensor = logical(draft, as_floats(draft, last) if last.dtype == "uint8" else last)
+    result = dense_buffer(draft, tensor)
+    result.last = len(draft.steps)
+    assert result.sample_bytes == 4 * tensor.size  # as far apart as the driver takes samples out
+    return result
+
+
+def _watch(draft: Draft, tensor: Tensor, ranges: Ranges, name: str, trips: Buffer) -> None:
     """Emit the step that notes which samples left the limit behind a layer."""
-    numbers = View(dense_buffer(draft, value), (value.rows * value.channels,))
-    limit = np.array([ranges.limit], np.float32)
-    count = len(ranges.watched)
-    emit(draft, "watch_f32", numbers, limit, ranges.watched.index(name), View(trips, (count,)))
+    given: Arguments = {
+        "x": View(dense_buffer(draft, tensor), (tensor.size,)),
+        "limit": np.array([ranges.limit], np.float32),
+        "place": ranges.watched.index(name),
+        "trips": View(trips, (len(ranges.watched),)),
+    }
+    emit(draft, "watch_f32", given)
 
 
 def _lower_node(
-    draft: Draft, plan: Plan, net: Network, node: Node, values: Mapping[str, Value | Bytes], pooled_name: str
-) -> tuple[str, Value | Bytes]:
-    """Emit a layer, and the pooling behind it where one kernel computes both; say which of them gave the value."""
-    inputs = [values[name] for name in node.inputs]
-    shapes = [net.shapes[name] for name in node.inputs]
-    floats = [value for value in inputs if isinstance(value, Value)]
-    pool = pooled_name != node.name
-    if len(floats) < len(inputs) or isinstance(node.layer, Quantize):
-        name = pooled_name if isinstance(node.layer, QuantizedConv2d) else node.name
-        return name, lower_byte_layer(draft, plan, node.layer, inputs, shapes, net.shapes[name], pool)
-    if pool and isinstance(node.layer, Conv2d):
-        value, is_pooled = lower_conv2d(draft, plan, node.layer, floats[0], shapes[0], net.shapes[node.name], pool)
-        return pooled_name if is_pooled else node.name, value
-    return node.name, lower_float_layer(draft, plan, node.layer, floats, shapes, net.shapes[node.name])
+    draft: Draft, plan: Plan, net: Network, node: Node, values: Mapping[str, Tensor], epilogue: Epilogue | None
+) -> tuple[str, Tensor]:
+    """Emit a layer, and what is behind it where one kernel computes both; say which of them gave the tensor."""
+    inputs = tuple(values[name] for name in node.inputs)
+    dtype, order = "uint8" if node.name in net.byte_valued else "float32", _order_read(net, node.name)
+    task = Task(draft, plan, node.layer, inputs, net.shapes[node.name], dtype, order, epilogue)
+    before = len(plan.choices)
+    try:
+        tensor = _lower_task(task)
+    except IndexRangeError as error:
+        raise CompileError(f"layer {node.name!r}: {error}") from None
+    fused = any(kernels()[choice.kernel].fused for choice in plan.choices[before:])
+    return epilogue.layer if epilogue is not None and fused else node.name, tensor
 
 
-def pooled_at_once(net: Network) -> dict[str, str]:
-    """Find convolutions that only a 2 x 2 max pooling reads: one kernel may compute both."""
-    readers: dict[str, list[Node]] = {}
-    for node in net.nodes:
-        for source in node.inputs:
-            readers.setdefault(source, []).append(node)
-    pooled = {}
-    for node in net.nodes:
-        if (
-            isinstance(node.layer, Conv2d | QuantizedConv2d)
-            and node.name != net.output
-            and len(readers[node.name]) == 1
-        ):
-            reader = readers[node.name][0]
-            if isinstance(reader.layer, MaxPool2d) and _is_two_by_two(reader.layer):
-                pooled[node.name] = reader.name
-    return pooled
+def _lower_task(task: Task) -> Tensor:
+    """Emit a layer as its family says; what no kernel computes on bytes goes through floats, which hold every byte."""
+    kind, draft = type(task.layer).__name__, task.draft
+    known = LOWERINGS.get(kind)
+    if known is None:
+        raise CompileError(f"layer {draft.layer!r}: expected a kind of layer that can be lowered, got {kind}")
+    if (found := _fitting(known, task)) is not None:
+        return found.emit(task)
+    floats = replace(task, inputs=tuple(as_floats(draft, x) if x.dtype == "uint8" else x for x in task.inputs))
+    if (found := _fitting(known, floats)) is not None and floats.inputs != task.inputs:
+        given = found.emit(floats)
+        return as_bytes(draft, given) if task.dtype == "uint8" else given
+    came = ", ".join(x.dtype for x in task.inputs)
+    raise CompileError(f"layer {draft.layer!r}: expected inputs that {kind} can be lowered for, got {came}")
 
 
-def _is_two_by_two(layer: MaxPool2d) -> bool:
-    return (layer.kernel, layer.stride, layer.padding) == ((2, 2), (2, 2), (0, 0))
+def _fitting(known: tuple[Lowering, ...], task: Task) -> Lowering | None:
+    """Return the first way to lower a layer on what its inputs are."""
+    dtypes = {x.dtype for x in task.inputs}
+    return next((how for how in known if dtypes == {how.dtype} and how.fits(task)), None)
+
+
+def _order_read(net: Network, name: str) -> str:
+    """Return the order of elements that the readers of a value ask for: channels last, unless none of them does."""
+    reads = {how.reads for node in net.readers.get(name, ()) for how in LOWERINGS.get(type(node.layer).__name__, ())}
+    return LOGICAL if reads == {LOGICAL} else CHANNELS_LAST

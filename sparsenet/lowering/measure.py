@@ -11,13 +11,13 @@ from itertools import zip_longest
 from typing import Any
 
 from sparsenet.lowering.arena import LARGEST_SCRATCH_BYTES, lay_out
-from sparsenet.lowering.choose import Choice
+from sparsenet.lowering.choose import Choice, skips_nothing
 from sparsenet.lowering.lower import Lowered
 from sparsenet.lowering.own_kernels import is_own
 from sparsenet.lowering.predicted_steps import call_s
 from sparsenet.progress import tracked
 from sparsenet.timing import LEAST_TURNS, least_us
-from sparsenet_kernels.registry import Kernel
+from sparsenet_kernels.registry import Kernel, base_of, find_kernel
 
 __all__ = ["choose_by_measuring", "kernels_to_try", "worth_trying"]
 
@@ -156,7 +156,7 @@ def _predicted(choice: Choice) -> float:
 
 def _key(choice: Choice, times_us: Mapping[str, float]) -> str:
     """Return the chosen kernel as it is called among the candidates, with its variant or without."""
-    return choice.kernel if choice.kernel in times_us else choice.kernel.partition("__")[0]
+    return choice.kernel if choice.kernel in times_us else base_of(choice.kernel)
 
 
 def worth_trying(choice: Choice) -> list[str]:
@@ -165,7 +165,7 @@ def worth_trying(choice: Choice) -> list[str]:
     own = [name for name in times if is_own(name)]
     order = sorted((name for name in times if name not in own), key=times.__getitem__)
     near = [name for name in order if times[name] <= WORTH_TRYING * times[order[0]]][:MOST_TRIED]
-    dense = [name for name in order if name.endswith("_dense_dense") and name not in near]
+    dense = [name for name in order if skips_nothing(find_kernel(name)) and name not in near]
     return [*near, *dense, *own]
 
 
@@ -191,12 +191,12 @@ def _with_reasons(
 
 def _reason(choice: Choice, times_us: Mapping[str, float], predicted: str) -> str:
     name = _key(choice, times_us)
-    dense = next((time_us for kernel, time_us in times_us.items() if kernel.endswith("_dense_dense")), None)
+    dense = next((time_us for kernel, time_us in times_us.items() if skips_nothing(find_kernel(kernel))), None)
     if len(times_us) == 1:
         return f"{predicted}; no other comes near"
     what = (
         predicted.partition(":")[0] if name == next(iter(times_us)) else "predicted to be slower, but measured faster"
     )
-    if dense is None or name.endswith("_dense_dense"):
+    if dense is None or skips_nothing(find_kernel(name)):
         return f"{what}: fastest of {len(times_us)} measured"
     return f"{what}: the network takes {times_us[name]:,.1f} µs with it, {dense:,.1f} with the dense kernel, measured"

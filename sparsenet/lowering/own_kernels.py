@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from sparsenet.errors import CompileError
-from sparsenet_kernels.registry import Kernel, found_wrong, kernels
+from sparsenet_kernels.registry import Kernel, found_wrong, kernels, variants_of
 
 __all__ = ["check_stands_in", "is_own", "own_kernels_registered", "stand_ins"]
 
@@ -48,7 +48,7 @@ def stand_ins(name: str, features: Iterable[str]) -> tuple[str, ...]:
     bundled, has = _example_of(name), frozenset(features)
     return tuple(
         own.name
-        for own in _of_one_form(name)
+        for own in variants_of(name)
         if not (own.bundled or found_wrong(own) or bundled is None)
         and (_taken(own) == _taken(bundled) and own.features <= has)
     )
@@ -66,7 +66,7 @@ def check_stands_in(name: str, instead_of: str) -> None:
     if not is_own(name) or bundled is None:
         return
     own = kernels()[name]
-    if own not in _of_one_form(instead_of) or _taken(own) != _taken(bundled):
+    if own not in variants_of(instead_of) or _taken(own) != _taken(bundled):
         raise CompileError(
             f"expected {name} to take the arguments of {bundled.name}, {_written(bundled)}; got {_written(own)}"
         )
@@ -74,14 +74,8 @@ def check_stands_in(name: str, instead_of: str) -> None:
 
 def _example_of(name: str) -> Kernel | None:
     """Find a kernel of this package by its name, or any variant of it: all variants take the same arguments."""
-    found = [kernel for kernel in _of_one_form(name) if kernel.bundled]
+    found = [kernel for kernel in variants_of(name) if kernel.bundled]
     return next((kernel for kernel in found if kernel.name == name), found[0] if found else None)
-
-
-def _of_one_form(name: str) -> list[Kernel]:
-    """List a kernel and its variants. Names are looked at first: asking every kernel took a quarter of planning."""
-    form = name.partition("__")[0]
-    return [kernel for kernel in kernels().values() if kernel.name == form or kernel.name.startswith(f"{form}__")]
 
 
 def _taken(kernel: Kernel) -> list[tuple[str, str, int]]:

@@ -4,9 +4,9 @@ from typing import Any
 
 import numpy as np
 
+from sparsenet.lowering.draft import Step, View
 from sparsenet.lowering.lower import Lowered
 from sparsenet.lowering.step_cost import step_cost
-from sparsenet.lowering.values import Step, View
 from sparsenet.machine.facts import machine
 
 __all__ = ["call_s", "step_us"]
@@ -25,7 +25,7 @@ def step_us(step: Step, samples: int) -> float:
     """Predict a step without weights, for one of so many samples, in microseconds."""
     names = (argument.name for argument in step.kernel.arguments)
     shapes = {name: _shape(given) for name, given in zip(names, step.arguments, strict=True)}
-    return step_cost(step.kernel.name.partition("__")[0], shapes, machine(), samples).us
+    return step_cost(step.kernel.base, shapes, machine(), samples).us
 
 
 def _shape(given: Any) -> tuple[int, ...]:

@@ -65,6 +65,23 @@ class Machine:
         return "wide" if self.vector_bits >= 512 else "narrow"
 
     @property
+    def has_byte_dot(self) -> bool:
+        """Whether one instruction multiplies bytes by bytes and adds four products each: AVX-512 VNNI or AVX-VNNI."""
+        return not {"avx512vnni", "avxvnni"}.isdisjoint(self.features)
+
+    @property
+    def has_byte_lookup(self) -> bool:
+        """Whether one instruction takes any bytes out of a vector (AVX-512 VBMI)."""
+        return "avx512vbmi" in self.features
+
+    @property
+    def has_byte_tiles(self) -> bool:
+        """Whether there are AMX tiles for bytes, and the system lets this process use them."""
+        from sparsenet_kernels.simd.amx import FEATURES, amx_available
+
+        return {*FEATURES} <= {*self.features} and bool(amx_available())  # type: ignore[no-untyped-call, unused-ignore]
+
+    @property
     def assumed_l1d_bytes(self) -> int:
         """The size of the first data cache, or a usual one (32 KiB) where the machine does not tell."""
         return self.l1d_bytes or ASSUMED_L1D_BYTES

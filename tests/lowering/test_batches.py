@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from strategies import inputs, networks
 
 import sparsenet as sn
-from sparsenet.lowering.values import Draft, View, emit
+from sparsenet.lowering.draft import Draft, View, emit
 
 MOST_SAMPLES = 70
 """More than the largest chunk of either kind, 16 and 64 samples, with a remainder."""
@@ -65,4 +65,11 @@ def test_a_view_that_disagrees_with_its_buffer_is_caught_when_it_is_made():
     draft = Draft(batch=2)
     out = draft.buffer(6)
     with pytest.raises(AssertionError, match=r"relu_f32: x f32\[B, N\] sees 20 bytes a sample of 24"):
-        emit(draft, "relu_f32", View(out, (5,)), View(draft.buffer(5), (5,)))
+        emit(draft, "relu_f32", {"x": View(out, (5,)), "out": View(draft.buffer(5), (5,))})
+
+
+def test_arguments_that_a_kernel_does_not_have_are_named():
+    draft = Draft(batch=2)
+    x = View(draft.buffer(6), (6,))
+    with pytest.raises(AssertionError, match="relu_f32: expected the arguments x, out; missing: out; unknown: y"):
+        emit(draft, "relu_f32", {"x": x, "y": x})

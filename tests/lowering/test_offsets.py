@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import sparsenet as sn
+from sparsenet.lowering.draft import View
 from sparsenet.lowering.lower import lower
-from sparsenet.lowering.values import View
 from sparsenet.machine.facts import machine
 from sparsenet_kernels.registry import kernels
 

@@ -2,7 +2,8 @@
 
 from dataclasses import replace
 
-from sparsenet.lowering.cost import WeightedWork, predict
+from sparsenet.lowering.float_cost import DENSE_DENSE, predict
+from sparsenet.lowering.float_work import WeightedWork
 from sparsenet.machine import calibration as pace
 from sparsenet.machine import limits
 from sparsenet.machine.facts import machine
@@ -25,9 +26,9 @@ def test_a_core_half_as_fast_takes_twice_as_long(monkeypatch):
     dense = WeightedWork(1, 1, 1, 1000, 1000, 1, 10**6, 1000.0, 1, 62_500)
     here = replace(machine(), vector_bits=512, l2_bytes=2**21)
     kept(monkeypatch, None)
-    at_full_pace = predict("linear_f32_dense_dense", dense, here).us
+    at_full_pace = predict(DENSE_DENSE, dense, here).us
     kept(monkeypatch, HALF)
-    assert predict("linear_f32_dense_dense", dense, here).us / at_full_pace > 1.9
+    assert predict(DENSE_DENSE, dense, here).us / at_full_pace > 1.9
     kept(monkeypatch, None)
 
 
