@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
     from rich.table import Table
 
-__all__ = ["Column", "as_record", "count_text", "laid_out", "printing", "spread", "time_text"]
+__all__ = ["Column", "as_record", "count_text", "laid_out", "printing", "shortened", "spread", "time_text"]
 
 Parts = Callable[[Any, int], "Iterator[RenderableType]"]
 
@@ -29,7 +29,7 @@ class Column:
     heading : str
     text : str or callable
         What a cell says of a row: the name of an attribute that is a text, or a function that writes it, with rich's
-        markup.
+        markup; nothing where all rows are written already.
     words : bool
         Whether cells are words, which may fold, and stand on the left; numbers may not, and stand on the right.
     spare : int
@@ -41,7 +41,7 @@ class Column:
     """
 
     heading: str
-    text: str | Callable[[Any], str]
+    text: str | Callable[[Any], str] = ""
     words: bool = False
     spare: int = 0
     note: str = ""
@@ -61,10 +61,9 @@ def laid_out(
     title: str,
     columns: Sequence[Column],
     rows: Sequence[Any],
-    width: int = HTML_WIDTH,
+    width: int | None = HTML_WIDTH,
     *,
     notes: Sequence[str] = (),
-    most: int | None = None,
     ends: Callable[[Any, Any], bool] = lambda row, following: False,
     style: Callable[[Any], str] = lambda row: "",
 ) -> "Table":
@@ -75,13 +74,11 @@ def laid_out(
     title : str
     columns : sequence of Column
     rows : sequence
-        Each is what the columns write cells of.
-    width : int
-        Columns of the terminal.
+        Each is what the columns write cells of, or a list of cells that are written already.
+    width : int or None
+        Columns of the terminal; None where nothing shall be left out, and all may fold.
     notes : sequence of str
         More to say below the table, behind the notes of the columns that are shown.
-    most : int, optional
-        Rows that are shown; of more, those in the middle are left out.
     ends : callable
         Tells of a row and the one that follows whether there is a line between them.
     style : callable
@@ -108,15 +105,23 @@ def laid_out(
             no_wrap=not column.words,
             overflow="fold",
         )
-    first, between, last = middle_left_out(rows, most or len(rows))
-    for i, row in enumerate(first):
-        ended = any(ends(row, following) for following in first[i + 1 : i + 2])
-        table.add_row(*(column.cell(row) for column in columns), style=style(row), end_section=ended)
-    if between:
-        table.add_row("...", f"{between:,} more")
-    for row in last:
-        table.add_row(*(column.cell(row) for column in columns), style=style(row))
-    return _with_notes(fitted(table, width, _spared(columns)), columns, notes)
+    for i, row in enumerate(rows):
+        cells = row if isinstance(row, list) else [column.cell(row) for column in columns]
+        ended = any(ends(row, following) for following in rows[i + 1 : i + 2])
+        table.add_row(*cells, style=style(row), end_section=ended)
+    return _with_notes(table if width is None else fitted(table, width, _spared(columns)), columns, notes)
+
+
+def shortened(rows: Sequence[Any], most: int) -> list[Any]:
+    """Put one row that says how many there are in the place of the middle of a long list.
+
+    Examples
+    --------
+    >>> shortened([1, 2, 3, 4, 5, 6], 4)
+    [1, 2, ['...', '2 more'], 5, 6]
+    """
+    first, between, last = middle_left_out(rows, most)
+    return [*first, *[["...", f"{between:,} more"]] * bool(between), *last]
 
 
 def _spared(columns: Sequence[Column]) -> list[str]:

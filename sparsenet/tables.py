@@ -5,8 +5,8 @@ from math import prod
 from typing import TYPE_CHECKING
 
 from sparsenet.layers import KWinners, Layer, Weighted, kept_count
+from sparsenet.renderer import Column, laid_out, shortened, time_text
 from sparsenet.table_html import HTML_WIDTH, as_html
-from sparsenet.table_style import middle_left_out, ruled
 from sparsenet.units import as_share, as_size
 from sparsenet_kernels.queries import base_of
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from sparsenet.engine.cuda_engine import CudaEngine
     from sparsenet.engine.engine import Engine
-    from sparsenet.graph.network import Network, Node
+    from sparsenet.graph.network import Network
     from sparsenet.lowering.choose import Choice
 
 __all__ = [
@@ -58,24 +58,23 @@ def network_table(net: "Network", most: int | None = None) -> "Table":
     >>> network_table(Network.sequential((4,), [Linear(np.eye(4)), KWinners(2)])).row_count
     3
     """
-    title = printable(net.details.get("title", ""))
-    table = ruled(title, ("layer", "kind", "output"), ("kept", "weights", "density", "winners"))
-    for name, given in net.inputs.items():
-        kind = "" if given.dtype == "float32" else given.dtype
-        table.add_row(printable(name), kind, as_shape(given.shape), "", "", "", "")
-    first, between, last = middle_left_out(net.nodes, most or len(net.nodes))
-    for node in first:
-        table.add_row(*_layer_cells(net, node))
-    if between:
-        table.add_row("...", f"{between:,} more", "", "", "", "", "")
-    for node in last:
-        table.add_row(*_layer_cells(net, node))
-    return table
+    columns = [
+        Column("layer", lambda node: printable(node.name), words=True),
+        Column("kind", lambda node: type(node.layer).__name__, words=True),
+        Column("output", lambda node: as_shape(net.shapes[node.name]), words=True),
+        Column("kept", lambda node: _weights(node.layer)[0]),
+        Column("weights", lambda node: _weights(node.layer)[1]),
+        Column("density", lambda node: _weights(node.layer)[2]),
+        Column("winners", lambda node: as_winners(node.layer, net.shapes[node.name])),
+    ]
+    given = [[printable(name), _dtype(one.dtype), as_shape(one.shape)] for name, one in net.inputs.items()]
+    rows = [*given, *shortened(net.nodes, most or len(net.nodes))]
+    return laid_out(printable(net.details.get("title", "")), columns, rows, None)
 
 
-def _layer_cells(net: "Network", node: "Node") -> tuple[str, ...]:
-    kind, shape = type(node.layer).__name__, net.shapes[node.name]
-    return printable(node.name), kind, as_shape(shape), *_weights(node.layer), as_winners(node.layer, shape)
+def _dtype(dtype: str) -> str:
+    """Name what an input holds, where that is not float32."""
+    return "" if dtype == "float32" else dtype
 
 
 def plan_table(engine: "Engine | CudaEngine") -> "Table":
@@ -88,28 +87,30 @@ def plan_table(engine: "Engine | CudaEngine") -> "Table":
     Returns
     -------
     rich.table.Table
-        One row for each record of ``engine.plan``. Times are of one sample: the layer's with the kernel that was
-        chosen, as predicted, and the whole network's with it, where candidates were timed.
+        One row for each record of ``engine.plan``. Times are of one sample: each layer's with the kernel that was
+        chosen, as predicted; below the table the whole network's, where candidates were timed.
     """
     title = f"Plan for batches of up to {engine.batch:,}, threads: {engine.threads}; times in µs a sample"
-    measured = any(choice.measured_us for choice in engine.plan)
-    numbers = "fill", "layer,\npredicted", *["network,\nmeasured"] * measured
-    table = ruled(title, ("layer", "kernel, and why"), numbers)
+    columns = [
+        Column("layer", lambda choice: printable(choice.layer), words=True),
+        Column("kernel, and why", _why, words=True),
+        Column("fill", lambda choice: "" if choice.fill is None else as_share(choice.fill)),
+        Column("layer,\npredicted", lambda choice: time_text(_time_us(choice, choice.predicted_us))),
+    ]
+    whole_us = [time_us for choice in engine.plan if (time_us := _time_us(choice, choice.measured_us)) is not None]
+    notes = [f"The whole network, measured while planning: {min(whole_us, default=0.0):,.2f} µs."] * bool(whole_us)
+    table = laid_out(title, columns, shortened(engine.plan, MOST_ROWS), None, notes=notes)
     table.show_lines = True
-    first, between, last = middle_left_out(engine.plan, MOST_ROWS)
-    for choice in first:
-        table.add_row(*_choice_cells(choice, measured))
-    if between:
-        table.add_row("...", f"{between:,} more", "", "", *[""] * measured)
-    for choice in last:
-        table.add_row(*_choice_cells(choice, measured))
     return table
 
 
-def _choice_cells(choice: "Choice", measured: bool) -> tuple[str, ...]:
-    fill = "" if choice.fill is None else as_share(choice.fill)
-    times = [_time(choice.predicted_us, choice.kernel), *[_time(choice.measured_us, choice.kernel)] * measured]
-    return printable(choice.layer), f"[bold]{choice.kernel}[/bold]\n{printable(choice.reason)}", fill, *times
+def _why(choice: "Choice") -> str:
+    return f"[bold]{choice.kernel}[/bold]\n{printable(choice.reason)}"
+
+
+def _time_us(choice: "Choice", times_us: Mapping[str, float]) -> float | None:
+    """Give the time of the kernel that was chosen; the planner may know it by its name without the variant."""
+    return times_us.get(choice.kernel, times_us.get(base_of(choice.kernel)))
 
 
 def kept_weights(layer: Layer) -> tuple[int, int] | None:
@@ -181,9 +182,3 @@ def _weights(layer: Layer) -> tuple[str, str, str]:
         return "", "", ""
     kept, total = counted
     return f"{kept:,}", f"{total:,}", as_share(kept / total)
-
-
-def _time(times_us: Mapping[str, float], kernel: str) -> str:
-    """Write a kernel's time; the planner may know it by its name without the variant."""
-    time_us = times_us.get(kernel, times_us.get(base_of(kernel)))
-    return "" if time_us is None else f"{time_us:,.2f}"

@@ -24,7 +24,7 @@ def examples(module):
 
 @pytest.mark.parametrize("name", list(modules()))
 def test_examples(name):
-    if name.startswith(("sparsenet.speech", "sparsenet.bench.words")):
+    if name.startswith(("sparsenet.speech", "sparsenet.bench.spoken_digits")):
         pytest.importorskip("soundfile", reason="needs the extra speech")
     if name.startswith("sparsenet.exchange.onnx"):
         pytest.importorskip("onnx", reason="needs the extra onnx")

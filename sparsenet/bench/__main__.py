@@ -4,26 +4,26 @@ import sys
 from collections.abc import Sequence
 
 from sparsenet.bench.compare import Comparison, Row
-from sparsenet.bench.words import compare_words
+from sparsenet.bench.spoken_digits import THREADS, compare_on_spoken_digits, record_of
 from sparsenet.command_line import Json, print_json, run
 from sparsenet.info import info, machine_line
 
 __all__ = ["as_markdown", "main"]
 
 
-def words(json: Json = False) -> None:
+def spoken_digits(json: Json = False) -> None:
     """Time the bundled networks on spoken digits, and print a Markdown table."""
-    compared = compare_words(tell=lambda step: print(f"{step} ...", file=sys.stderr))
+    compared = compare_on_spoken_digits(tell=lambda step: print(f"{step} ...", file=sys.stderr))
     if json:
-        print_json(compared.to_dict() | {"info": info().to_dict()})
+        print_json(record_of(compared) | {"info": info().to_dict()})
         return
     print(as_markdown(compared))
-    print(f"\nMeasured on {machine_line(info())}; threads of every engine: {compared.threads}.")
+    print(f"\nMeasured on {machine_line(info())}; threads of every engine: {THREADS}.")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line."""
-    run(words, "python -m sparsenet.bench", arguments)
+    run(spoken_digits, "python -m sparsenet.bench", arguments)
 
 
 def as_markdown(compared: Comparison) -> str:
@@ -51,9 +51,9 @@ def _line(cells: Sequence[str]) -> str:
 
 
 def _cells(row: Row) -> list[str]:
-    timing = row.timing
+    timing = row.sample_timing
     times = [f"{time:,.1f}" for time in (timing.median_us, timing.minimum_us, timing.p99_us)]
-    rates = [f"{row.words_per_s:,.0f}", f"{row.times_the_first:.1f}"]
+    rates = [f"{row.samples_per_s:,.0f}", f"{row.times_the_first:.1f}"]
     return [str(row.batch), row.network, row.engine, *times, *rates, f"{row.right} of {row.of}", row.accuracy]
 
 

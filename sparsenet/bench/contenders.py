@@ -1,4 +1,4 @@
-"""Who takes part in a race: networks, each in an engine, loaded for a size of batch and a number of threads."""
+"""Who takes part in a comparison: networks, each in an engine, loaded for a size of batch and a number of threads."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -7,28 +7,19 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from sparsenet.bench.compare import LeftOut, Run
 from sparsenet.bench.peers.peer import PEERS, Peer
 from sparsenet.bench.twin import is_float
 from sparsenet.errors import SparsenetError
 from sparsenet.graph.network import Network
 
-__all__ = ["HERE", "ORIGINAL", "Entrant", "LeftOut", "entrants", "missing_peers"]
+__all__ = ["HERE", "ORIGINAL", "Entrant", "entrants", "missing_peers"]
 
 FloatArray = npt.NDArray[np.float32]
-Run = Callable[[FloatArray], FloatArray]
-
 HERE = "sparsenet"
 
 ORIGINAL = "float32 original"
 """The role of a float32 network whose quantised form takes part as it was given."""
-
-
-@dataclass(frozen=True)
-class LeftOut:
-    """Somebody who does not take part, and why."""
-
-    who: str
-    why: str
 
 
 @dataclass(eq=False)

@@ -7,7 +7,7 @@ from math import prod
 import numpy as np
 import numpy.typing as npt
 
-from sparsenet.bench.words import bundled_waveforms, varied
+from sparsenet.bench.spoken_digits import bundled_waveforms, varied
 from sparsenet.graph.network import Network
 from sparsenet.made_inputs import noise
 from sparsenet.speech.features import log_mel

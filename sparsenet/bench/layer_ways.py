@@ -7,7 +7,7 @@ from functools import partial
 import numpy as np
 import numpy.typing as npt
 
-from sparsenet.bench.contenders import LeftOut
+from sparsenet.bench.compare import LeftOut
 from sparsenet.bench.interleave import Prepared
 from sparsenet.bench.layer_masks import MASKS
 from sparsenet.bench.layer_shapes import LayerShape

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from sparsenet.bench.contenders import LeftOut
+from sparsenet.bench.compare import LeftOut
 from sparsenet.bench.interleave import interleave
 from sparsenet.bench.layer_masks import MASKS
 from sparsenet.bench.layer_shapes import LayerShape

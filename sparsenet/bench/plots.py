@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as np
 
+from sparsenet.bench.compare import Comparison, Row
 from sparsenet.bench.layer_ways import CASES, LIBRARIES
 from sparsenet.bench.layers import Sweep, best_row, cells_of
-from sparsenet.bench.race import Race, RaceRow
 from sparsenet.figures import for_any_page, new_figure, write_figure
 
-__all__ = ["plot_race", "plot_sweep"]
+__all__ = ["plot_comparison", "plot_sweep"]
 
 
 FEW_BATCHES = 3
@@ -23,7 +23,7 @@ POINTS_WIDTH, LINES_WIDTH, LINES_HEIGHT, LEGEND_WIDTH = 6.5, 6.5, 5.0, 2.0
 
 
 @for_any_page
-def plot_race(found: Race, path: str | PathLike[str]) -> None:
+def plot_comparison(found: Comparison, path: str | PathLike[str]) -> None:
     """Draw what every engine takes for a sample, or what it does in a second, and write the figure to a file.
 
     A few sizes of batches get a panel each, with a point for every engine, the fastest first; more become lines, in a
@@ -31,7 +31,7 @@ def plot_race(found: Race, path: str | PathLike[str]) -> None:
 
     Parameters
     ----------
-    found : Race
+    found : Comparison
     path : str or path
         Its ending says the format: png, svg, pdf.
 
@@ -43,7 +43,7 @@ def plot_race(found: Race, path: str | PathLike[str]) -> None:
         When matplotlib has no such format.
     """
     few = len({row.batch for row in found.rows}) <= FEW_BATCHES
-    panels: dict[str, list[RaceRow]] = {}
+    panels: dict[str, list[Row]] = {}
     for row in sorted(found.rows, key=lambda row: (row.threads, row.batch)):
         title = f"{found.model}, threads: {row.threads}" + (f", batch {row.batch}" if few else "")
         panels.setdefault(title, []).append(row)
@@ -58,7 +58,7 @@ def plot_race(found: Race, path: str | PathLike[str]) -> None:
     write_figure(figure, path)
 
 
-def _draw_points(axis: Any, rows: Sequence[RaceRow]) -> None:
+def _draw_points(axis: Any, rows: Sequence[Row]) -> None:
     """Draw the time of a sample, the fastest first; points, because a bar has no beginning on a logarithmic scale."""
     fastest = sorted(rows, key=lambda row: -row.samples_per_s)
     for row in fastest:
@@ -73,15 +73,15 @@ def _draw_points(axis: Any, rows: Sequence[RaceRow]) -> None:
     axis.invert_yaxis()
 
 
-def _draw_lines(axis: Any, rows: Sequence[RaceRow]) -> None:
+def _draw_lines(axis: Any, rows: Sequence[Row]) -> None:
     """Draw samples a second over the size of the batch."""
-    lines: dict[str, list[RaceRow]] = {}
+    lines: dict[str, list[Row]] = {}
     for row in rows:
         lines.setdefault(_name(row), []).append(row)
     engines = list(dict.fromkeys((row.engine, row.dtype) for row in rows))
     for name, members in lines.items():
         colour = f"C{engines.index((members[0].engine, members[0].dtype)) % 10}"
-        style = "--" if members[0].role == "dense twin" else "-"
+        style = "--" if members[0].network == "dense twin" else "-"
         width = 2.5 if members[0].engine == "sparsenet" else 1.0
         xy = [row.batch for row in members], [row.samples_per_s for row in members]
         axis.plot(*xy, style, marker="o", markersize=3, linewidth=width, color=colour, label=name)
@@ -91,8 +91,8 @@ def _draw_lines(axis: Any, rows: Sequence[RaceRow]) -> None:
     axis.grid(alpha=0.3)
 
 
-def _name(row: RaceRow) -> str:
-    return f"{row.engine} {row.dtype}, {row.role}"
+def _name(row: Row) -> str:
+    return f"{row.engine} {row.dtype}, {row.network}"
 
 
 @for_any_page

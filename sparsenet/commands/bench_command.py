@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sparsenet.bench.engines import compare_engines
 from sparsenet.bench.layer_shapes import shapes_from
 from sparsenet.bench.layers import sweep_layers
 from sparsenet.bench.mlperf import LEAST_S
-from sparsenet.bench.race import race
-from sparsenet.bench.tables import own_table, race_footnotes, race_table, sweep_footnotes, sweep_table
+from sparsenet.bench.tables import comparison_footnotes, comparison_table, own_table, sweep_footnotes, sweep_table
 from sparsenet.command_line import as_json, print_json
 from sparsenet.commands.output import progress_bar, results, spinner
 from sparsenet.errors import SparsenetError
@@ -49,12 +49,16 @@ def bench_network(model: str, wishes: Wishes) -> None:
     net = load(model)
     limits()  # measured the first time, and shown before something else is
     with spinner("preparing") as status:
-        found = race(model, net, batches, threads, wishes.rounds, wishes.seconds, status.update)
-    _show(wishes, found.to_dict, lambda columns: [race_table(found, columns), *map(printable, race_footnotes(found))])
-    if wishes.plot:  # last, so that nothing is lost where it cannot be drawn
-        from sparsenet.bench.plots import plot_race
+        found = compare_engines(model, net, batches, threads, wishes.rounds, wishes.seconds, status.update)
 
-        plot_race(found, wishes.plot)
+    def shown(columns: int) -> "list[RenderableType]":
+        return [comparison_table(found, columns), *map(printable, comparison_footnotes(found))]
+
+    _show(wishes, found.to_dict, shown)
+    if wishes.plot:  # last, so that nothing is lost where it cannot be drawn
+        from sparsenet.bench.plots import plot_comparison
+
+        plot_comparison(found, wishes.plot)
 
 
 def bench_layers(source: str, densities: str, actives: str, masks: str, wishes: Wishes) -> None:

@@ -1,17 +1,17 @@
-"""``sparsenet demo``: hear the bundled recordings, then race the dense twin."""
+"""``sparsenet demo``: hear the bundled recordings, then compare with the dense twin."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from sparsenet.bench import Comparison, Row
-from sparsenet.bench.words import compare_words
+from sparsenet.bench.spoken_digits import THREADS, compare_on_spoken_digits, days_per_s, record_of
 from sparsenet.command_line import print_json
 from sparsenet.commands.output import results, spinner
 from sparsenet.commands.recognize_command import as_record, compiled_for_sound
 from sparsenet.info import Info, info, machine_line
+from sparsenet.renderer import Column, laid_out
 from sparsenet.speech.recognize import Heard, recognize
 from sparsenet.speech.recordings import Recording, recordings
-from sparsenet.table_style import fitted, ruled
 from sparsenet.tables import printable
 
 if TYPE_CHECKING:
@@ -32,11 +32,11 @@ def demo(as_json: bool, rounds: int) -> None:
         console.print(_heard_table(pairs, console.width))
         console.print(_score(pairs))
     with spinner("preparing the comparison") as status:
-        compared = compare_words(rounds, status.update)
+        compared = compare_on_spoken_digits(rounds, status.update)
     if as_json:
         print_json(_as_record(pairs, compared, info()))
         return
-    console.print(_race_table(compared.rows, console.width))
+    console.print(_comparison_table(compared.rows, console.width))
     console.print(*_footnotes(compared, info()), sep="\n")
 
 
@@ -45,7 +45,7 @@ def _as_record(pairs: Sequence[Pair], compared: Comparison, about: Info) -> dict
     return {
         "recordings": [_recording_record(recording, heard) for recording, heard in pairs],
         "human_digits": {"right": right, "of": of},
-        "comparison": compared.to_dict(),
+        "comparison": record_of(compared),
         "info": about.to_dict(),
     }
 
@@ -70,41 +70,46 @@ def _score(pairs: Sequence[Pair]) -> str:
     )
 
 
-def _heard_table(pairs: Sequence[Pair], columns: int) -> "Table":
-    table = ruled(f"What {MODEL} hears", ("recording", "said", "by", "heard"), ("confidence", "µs"))
-    for recording, heard in pairs:
-        style = "" if recording.label == heard.heard else "red"
-        said = recording.said or f"({recording.label})"
-        numbers = f"{heard.confidence:.1%}", f"{heard.time_us:,.1f}"
-        table.add_row(recording.file, said, recording.speaker, printable(heard.heard), *numbers, style=style)
-    return fitted(table, columns, ("by", "µs"))
+def _heard_table(pairs: Sequence[Pair], width: int) -> "Table":
+    columns = [
+        Column("recording", lambda pair: pair[0].file, words=True),
+        Column("said", lambda pair: pair[0].said or f"({pair[0].label})", words=True),
+        Column("by", lambda pair: pair[0].speaker, words=True, spare=1),
+        Column("heard", lambda pair: printable(pair[1].heard), words=True),
+        Column("confidence", lambda pair: f"{pair[1].confidence:.1%}"),
+        Column("µs", lambda pair: f"{pair[1].time_us:,.1f}", spare=2),
+    ]
+    return laid_out(f"What {MODEL} hears", columns, pairs, width, style=_red_where_wrong)
 
 
-def _race_table(rows: Sequence[Row], columns: int) -> "Table":
-    numbers = "median", "min", "p99", "words/s", "days/s", "ratio", "right", "accuracy"
-    table = ruled("One interleaved run: µs a word", ("batch", "network, engine"), numbers)
-    for i, row in enumerate(rows):
-        ends = i + 1 < len(rows) and rows[i + 1].batch != row.batch
-        table.add_row(str(row.batch), f"{row.network}, {row.engine}", *_race_numbers(row), end_section=ends)
-    return fitted(table, columns, ("p99", "days/s", "right", "median", "words/s"))
+def _red_where_wrong(pair: Pair) -> str:
+    return "" if pair[0].label == pair[1].heard else "red"
 
 
-def _race_numbers(row: Row) -> tuple[str, ...]:
-    timing = row.timing
-    times = (f"{time:,.1f}" for time in (timing.median_us, timing.minimum_us, timing.p99_us))
-    rates = f"{row.words_per_s:,.0f}", f"{row.days_of_audio_per_s:.2f}", f"{row.times_the_first:.1f}"
-    return *times, *rates, f"{row.right}/{row.of}", row.accuracy.partition(" of ")[0]
+def _comparison_table(rows: Sequence[Row], width: int) -> "Table":
+    first = rows[0]
+    ratio = f"a row's shortest time over that of the {first.network} network in {first.engine}, at its batch size"
+    known = f"what the network's file says first ({first.accuracy}; see sparsenet inspect)"
+    columns = [
+        Column("batch", lambda row: str(row.batch), words=True),
+        Column("network, engine", lambda row: f"{row.network}, {row.engine}", words=True),
+        Column("median", lambda row: f"{row.sample_timing.median_us:,.1f}", spare=4),
+        Column("min", lambda row: f"{row.sample_timing.minimum_us:,.1f}"),
+        Column("p99", lambda row: f"{row.sample_timing.p99_us:,.1f}", spare=1),
+        Column("words/s", lambda row: f"{row.samples_per_s:,.0f}", spare=5),
+        Column("days/s", lambda row: f"{days_per_s(row):.2f}", spare=2, note="days of sound heard in a second"),
+        Column("ratio", lambda row: f"{row.times_the_first:.1f}", note=ratio),
+        Column("right", lambda row: f"{row.right}/{row.of}", spare=3, note="of the bundled recordings, here and now"),
+        Column("accuracy", lambda row: row.accuracy.partition(" of ")[0], note=known),
+    ]
+    title = "One interleaved run: µs a word, a second of sound"
+    return laid_out(title, columns, rows, width, ends=lambda row, following: row.batch != following.batch)
 
 
 def _footnotes(compared: Comparison, about: Info) -> list[str]:
-    first = compared.rows[0]
     return [
         "Times run from features to scores; making features of the sound comes on top, in every row.",
-        "days/s: days of sound heard in a second, a word being one second long.",
-        f"ratio: a row's shortest time over that of the {first.network} network in {first.engine}, at its batch size.",
-        "right: of the bundled recordings, here and now. accuracy: what the network's file says first"
-        f" ({first.accuracy}; see sparsenet inspect).",
         *(f"Not equal: {text}." for text in compared.unequal),
-        f"{compared.samples} different inputs took turns; threads of every engine: {compared.threads}.",
+        f"{compared.samples} different inputs took turns; threads of every engine: {THREADS}.",
         f"Measured on {printable(machine_line(about))}.",
     ]

@@ -9,7 +9,7 @@ from sparsenet.commands.output import results
 from sparsenet.explain.work import LayerWork, TotalWork, total, work
 from sparsenet.graph.network import Network
 from sparsenet.models import load
-from sparsenet.table_style import ruled
+from sparsenet.renderer import Column, laid_out
 from sparsenet.tables import as_share, as_size, network_table, printable
 
 if TYPE_CHECKING:
@@ -22,6 +22,12 @@ CARD = ("task", "accuracy", "accuracy_of", "float32", "speed", "provenance", "li
 
 ``float32`` holds the accuracy of the network before it was rounded to 8 bits.
 """
+
+
+POSITIONS = (
+    "kept weights with a 32-bit position each: more than all of them densely where over half of float32 weights are "
+    "kept, or over a fifth of int8 weights; the engine's formats take less"
+)
 
 
 def inspect_model(model: str, as_json: bool) -> None:
@@ -90,20 +96,22 @@ def _bounds(entry: Mapping[str, Any]) -> str:
 
 
 def _work_table(layers: Sequence[LayerWork], summed: TotalWork) -> "Table":
-    headings = ("inputs\nactive", "dense", "sparse\nweights", "sparse\ntwice", "dense\nbytes", "sparse\nbytes")
-    table = ruled("Multiplications for one sample, and bytes of weights", ("layer",), headings)
-    table.show_footer = True
-    for column, footer in zip(table.columns, ("total", "", *_numbers(summed)), strict=True):
-        column.footer = footer
-    for row in layers:
-        if row.density is not None:
-            table.add_row(printable(row.name), as_share(row.active), *_numbers(row))
-    return table
-
-
-def _numbers(row: LayerWork | TotalWork) -> tuple[str, ...]:
-    counts = (f"{count:,}" for count in (row.dense, row.weight_sparse, row.twice))
-    return *counts, as_size(row.dense_bytes), as_size(row.sparse_bytes)
+    columns = [
+        Column("layer", lambda row: printable(row.name), words=True, footer="total"),
+        Column("inputs\nactive", lambda row: as_share(row.active)),
+        Column("dense", lambda row: f"{row.dense:,}", footer=f"{summed.dense:,}"),
+        Column("sparse\nweights", lambda row: f"{row.weight_sparse:,}", footer=f"{summed.weight_sparse:,}"),
+        Column("sparse\ntwice", lambda row: f"{row.twice:,}", footer=f"{summed.twice:,}"),
+        Column("dense\nbytes", lambda row: as_size(row.dense_bytes), footer=as_size(summed.dense_bytes)),
+        Column(
+            "sparse\nbytes",
+            lambda row: as_size(row.sparse_bytes),
+            footer=as_size(summed.sparse_bytes),
+            note=POSITIONS,
+        ),
+    ]
+    rows = [row for row in layers if row.density is not None]
+    return laid_out("Multiplications for one sample, and bytes of weights", columns, rows, None)
 
 
 def _verdict(summed: TotalWork) -> str:

@@ -8,8 +8,8 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 from sparsenet.errors import SparsenetError, did_you_mean
+from sparsenet.renderer import Column, laid_out
 from sparsenet.source_view import PythonSource
-from sparsenet.table_style import fitted, ruled
 from sparsenet.tables import HTML_WIDTH, as_html, printable
 from sparsenet_kernels.definition import definition_of
 from sparsenet_kernels.forks import kept_property
@@ -144,15 +144,15 @@ def kernel_table(columns: int = HTML_WIDTH) -> "Table":
     >>> kernel_table().row_count == len(kernels())
     True
     """
-    title = "Kernels: <operation>_<dtype>_<weights>_<inputs>__<variant>"
     rows = kernel_rows()
-    mixed = len({row["origin"] for row in rows}) > 1
-    table = ruled(title, ("kernel", "defined by", "needs", *["comes with"] * mixed))
-    table.columns[0].no_wrap = True
-    for row in rows:
-        cells = str(row["definition"] or ""), ", ".join(row["features"]), *[row["origin"]] * mixed
-        table.add_row(row["name"], *map(printable, cells))
-    return fitted(table, columns, ("defined by", "needs"))
+    columns_shown = [
+        Column("kernel", lambda row: str(row["name"]), words=True),
+        Column("defined by", lambda row: printable(row["definition"] or ""), words=True, spare=1),
+        Column("needs", lambda row: printable(", ".join(row["features"])), words=True, spare=2),
+    ]
+    if len({row["origin"] for row in rows}) > 1:
+        columns_shown.append(Column("comes with", lambda row: printable(row["origin"]), words=True))
+    return laid_out("Kernels: <operation>_<dtype>_<weights>_<inputs>__<variant>", columns_shown, rows, columns)
 
 
 def kernel_rows() -> list[dict[str, Any]]:
@@ -185,12 +185,11 @@ def _source_of(function: Callable[..., Any] | None) -> str:
 
 def _argument_table(kernel: Kernel) -> "Table":
     lines = [line.strip() for line in (kernel.source.__doc__ or "").splitlines()]
-    said = [_said_of(argument, lines) for argument in kernel.arguments]
-    table = ruled("", ("argument", "dtype", "shape", *["what"] * any(said)))
-    for argument, words in zip(kernel.arguments, said, strict=True):
-        cells = argument.name, argument.dtype, _shape(argument), *[printable(words)] * any(said)
-        table.add_row(*cells)
-    return table
+    said = {argument.name: printable(_said_of(argument, lines)) for argument in kernel.arguments}
+    columns = [Column(heading, name, words=True) for heading, name in (("argument", "name"), ("dtype", "dtype"))]
+    columns += [Column("shape", _shape, words=True)]
+    columns += [Column("what", lambda argument: said[argument.name], words=True)] * any(said.values())
+    return laid_out("", columns, kernel.arguments, None)
 
 
 def _shape(argument: Argument) -> str:
@@ -210,10 +209,9 @@ def _said_of(argument: Argument, lines: list[str]) -> str:
 def _code_parts(code: MachineCode) -> "Iterator[RenderableType]":
     counted = f"{sum(code.instructions.values()):,} instructions, {_widths(code.vectors)}"
     yield f"[italic]As compiled here: {counted}[/italic]"
-    table = ruled("", ("instruction", "what it does"), ("in the code",))
-    for name, (count, word) in code.notable().items():
-        table.add_row(name, word, f"{count:,}")
-    yield table if table.row_count else ""
+    columns = Column("instruction", words=True), Column("what it does", words=True), Column("in the code")
+    rows = [[name, word, f"{count:,}"] for name, (count, word) in code.notable().items()]
+    yield laid_out("", columns, rows, None) if rows else ""
 
 
 def _widths(vectors: Mapping[int, int]) -> str:

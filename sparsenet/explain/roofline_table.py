@@ -21,12 +21,14 @@ UNITS = {
     "bytes": "bytes, 64 at a time",
     "tiles": "bytes, in matrix tiles (AMX)",
 }
-WHAT = [Column("what", lambda pair: pair[0], words=True), Column("at most", lambda pair: pair[1])]
+WHAT = [Column("what", words=True), Column("at most")]
 
 
 def roofline_parts(found: "Roofline", width: int) -> "Iterator[RenderableType]":
     """Give what is printed: what one core can do at most, every step against that, and how far both can be trusted."""
-    yield from spread(laid_out("One core of this machine, measured", WHAT, list(_limits(found)), width))
+    yield from spread(
+        laid_out("One core of this machine, measured", WHAT, [list(pair) for pair in _limits(found)], width)
+    )
     samples = "one sample" if found.samples == 1 else f"{found.samples} samples, {AT_A_TIME}"
     taken = f"µs for one call with {samples}."
     whole = f"The whole call took {found.whole_median_us:,.2f} µs, of which the limits of all steps are "

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from sparsenet.bench import Contender, compare
+from sparsenet.bench.spoken_digits import days_per_s
 from sparsenet.errors import SparsenetError
 
 
@@ -34,8 +35,8 @@ def test_rows_come_by_batch_then_contender_with_their_right_answers():
 
 def test_derived_numbers_follow_from_the_median():
     row = compare([Contender("a", "a", {4: scores_of})], samples(64), (samples(3), np.arange(3)), rounds=3)[0]
-    assert row.words_per_s == pytest.approx(1e6 / row.timing.median_us)
-    assert row.days_of_audio_per_s == pytest.approx(row.words_per_s / 86_400)
+    assert row.samples_per_s == pytest.approx(1e6 / row.sample_timing.median_us)
+    assert days_per_s(row) == pytest.approx(row.samples_per_s / 86_400)
 
 
 def test_every_sample_takes_its_turn_in_whole_batches():

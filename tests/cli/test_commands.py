@@ -4,8 +4,8 @@ import re
 import pytest
 
 import sparsenet
-from sparsenet.bench import words
-from sparsenet.bench.words import NAMES, accuracy_text
+from sparsenet.bench import spoken_digits
+from sparsenet.bench.spoken_digits import NAMES, accuracy_text
 from sparsenet.models import BUNDLED, load
 from sparsenet.speech.recordings import recordings
 
@@ -116,7 +116,7 @@ def test_info(run):
 @pytest.fixture
 def few_samples(monkeypatch):
     """Race with one batch instead of four: by meaning each sample takes a while."""
-    monkeypatch.setattr(words, "SAMPLES", 64)
+    monkeypatch.setattr(spoken_digits, "SAMPLES", 64)
 
 
 @pytest.mark.usefixtures("by_meaning", "few_samples")

@@ -1,17 +1,19 @@
 import json
 from dataclasses import replace
+from importlib import import_module
 
 import numpy as np
 import pytest
 
 import sparsenet
 from sparsenet.bench import contenders
-from sparsenet.bench.contenders import Entrant, LeftOut, entrants, missing_peers
+from sparsenet.bench.compare import LeftOut
+from sparsenet.bench.contenders import Entrant, entrants, missing_peers
+from sparsenet.bench.engines import compare_engines
 from sparsenet.bench.inputs import inputs_for
 from sparsenet.bench.peers import Peer
-from sparsenet.bench.plots import plot_race
-from sparsenet.bench.race import race
-from sparsenet.bench.tables import race_footnotes, race_table
+from sparsenet.bench.plots import plot_comparison
+from sparsenet.bench.tables import comparison_footnotes, comparison_table
 from sparsenet.bench.twin import dense_twin, is_float, original_of, twin_of
 from sparsenet.errors import CompileError, SparsenetError
 from sparsenet.graph.network import Network
@@ -61,15 +63,15 @@ def small():
 @pytest.fixture
 def found(monkeypatch):
     """A race of engines that compute the reference, against peers that are made up."""
-    import sparsenet.bench.race as module
+    import sparsenet.bench.engines as module
 
     monkeypatch.setattr(sparsenet, "compile", lambda net, **_: ReferenceEngine(net))
     monkeypatch.setattr(sparsenet, "quantize", lambda net, *_, **__: net)
     monkeypatch.setattr(contenders, "PEERS", PEERS)
     monkeypatch.setattr(module, "PEERS", PEERS)
     monkeypatch.setattr(module, "missing_peers", lambda: missing_peers(PEERS))
-    monkeypatch.setattr(module, "BUSY_S", 0.001)
-    return race("mine", small(), (2, 1, 1), (1, 2), rounds=1, longest_s=0.01)
+    monkeypatch.setattr(import_module("sparsenet.bench.compare"), "BUSY_S", 0.001)
+    return compare_engines("mine", small(), (2, 1, 1), (1, 2), rounds=1, longest_s=0.01)
 
 
 def test_everybody_is_in_every_block(found):
@@ -77,7 +79,7 @@ def test_everybody_is_in_every_block(found):
     assert blocks == {(1, 1), (1, 2), (2, 1), (2, 2)}
     for batch, threads in blocks:
         names = [
-            (row.role, row.engine, row.dtype) for row in found.rows if (row.batch, row.threads) == (batch, threads)
+            (row.network, row.engine, row.dtype) for row in found.rows if (row.batch, row.threads) == (batch, threads)
         ]
         here = [("as given", "sparsenet", "float32"), ("dense twin", "sparsenet", "float32")]
         here += [("as given", "sparsenet", "int8"), ("dense twin", "sparsenet", "int8")]
@@ -90,7 +92,7 @@ def test_answers_are_held_against_the_reference(found):
         if row.engine == "wrong":
             assert row.largest_error == 1.0
         else:
-            assert row.same_answer == row.of
+            assert row.right == row.of
             assert row.largest_error < 1e-6
 
 
@@ -110,8 +112,8 @@ def test_who_does_not_take_part_is_named_with_the_reason(found):
 
 
 def test_a_race_as_table_and_json(found):
-    assert race_table(found).row_count == len(found.rows)
-    lines = race_footnotes(found)
+    assert comparison_table(found).row_count == len(found.rows)
+    lines = comparison_footnotes(found)
     left_out = [line for line in lines if line.startswith("Left out, ")]
     assert len(left_out) == len({one.why for one in found.left_out})
     assert all(any(one.who in line and one.why in line for line in left_out) for one in found.left_out)
@@ -122,18 +124,18 @@ def test_a_race_as_table_and_json(found):
 
 
 def test_a_race_as_a_figure(found, tmp_path):
-    plot_race(found, tmp_path / "race.svg")
+    plot_comparison(found, tmp_path / "race.svg")
     assert "<svg" in (tmp_path / "race.svg").read_text(encoding="utf-8")[:2000]
     with pytest.raises(SparsenetError, match="nonsense"):
-        plot_race(found, tmp_path / "race.nonsense")
+        plot_comparison(found, tmp_path / "race.nonsense")
 
 
 def test_many_batches_become_lines(found, tmp_path):
     many = [replace(row, batch=batch) for row in found.rows for batch in (1, 2, 4, 8)]
-    plot_race(replace(found, rows=tuple(many)), tmp_path / "race.svg")
+    plot_comparison(replace(found, rows=tuple(many)), tmp_path / "race.svg")
     drawn = (tmp_path / "race.svg").read_text(encoding="utf-8")
     assert 'id="legend_1"' in drawn
-    plot_race(found, tmp_path / "race.svg")
+    plot_comparison(found, tmp_path / "race.svg")
     assert 'id="legend_1"' not in (tmp_path / "race.svg").read_text(encoding="utf-8")
 
 
@@ -197,4 +199,4 @@ def test_a_network_for_sounds_is_fed_with_sounds():
 @pytest.mark.parametrize(("batches", "threads"), [((), (1,)), ((1,), ()), ((0,), (1,)), ((1,), (-1,))])
 def test_nothing_to_combine_is_an_error(batches, threads):
     with pytest.raises(SparsenetError, match="expected batches and threads"):
-        race("mine", small(), batches, threads)
+        compare_engines("mine", small(), batches, threads)

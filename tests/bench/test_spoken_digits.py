@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 
 import sparsenet
-from sparsenet.bench import words
+from sparsenet.bench import spoken_digits
 from sparsenet.bench.__main__ import as_markdown
-from sparsenet.bench.words import accuracy_text, compare_words, varied
+from sparsenet.bench.spoken_digits import accuracy_text, compare_on_spoken_digits, varied
 
 
 class ReferenceEngine:
@@ -22,19 +22,19 @@ def compared():
     steps = []
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sparsenet, "compile", lambda net, **_: ReferenceEngine(net))
-        patch.setattr(words, "has_onnxruntime", lambda: False)
-        patch.setattr(words, "BATCHES", (1, 2))
-        patch.setattr(words, "SAMPLES", 4)
-        return compare_words(rounds=1, tell=steps.append), steps
+        patch.setattr(spoken_digits, "has_onnxruntime", lambda: False)
+        patch.setattr(spoken_digits, "BATCHES", (1, 2))
+        patch.setattr(spoken_digits, "SAMPLES", 4)
+        return compare_on_spoken_digits(rounds=1, tell=steps.append), steps
 
 
 def test_without_peers_the_twins_are_compared(compared):
     comparison, steps = compared
     assert [(row.network, row.engine, row.batch) for row in comparison.rows] == [
-        (name, "sparsenet", batch) for batch in (1, 2) for name in words.NAMES.values()
+        (name, "sparsenet", batch) for batch in (1, 2) for name in spoken_digits.NAMES.values()
     ]
     assert all(row.right >= 15 and row.of == 18 and row.accuracy for row in comparison.rows)
-    assert len(steps) == 2 * len(words.NAMES) + 2
+    assert len(steps) == 2 * len(spoken_digits.NAMES) + 2
     assert "ONNX" not in " ".join(comparison.unequal)
     assert "k-winners" in comparison.unequal[0]
     assert "ReLU" in comparison.unequal[0]

@@ -6,18 +6,20 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from sparsenet.bench.compare import Comparison, Contender, Run, compare
+from sparsenet.bench.compare import Comparison, Contender, Row, Run, compare
 from sparsenet.bench.peers import has_onnxruntime, in_onnxruntime
 from sparsenet.graph.network import Network
 from sparsenet.models import load
+from sparsenet.renderer import as_record
 from sparsenet.speech.audio import read_audio
 from sparsenet.speech.features import log_mel
 from sparsenet.speech.front_end import FrontEnd
 from sparsenet.speech.recognize import front_end_of
 from sparsenet.speech.recordings import recordings
 from sparsenet.tables import kept_weights
+from sparsenet.units import as_share
 
-__all__ = ["accuracy_text", "bundled_waveforms", "compare_words", "varied"]
+__all__ = ["accuracy_text", "bundled_waveforms", "compare_on_spoken_digits", "days_per_s", "record_of", "varied"]
 
 FloatArray = npt.NDArray[np.float32]
 
@@ -31,9 +33,10 @@ SAMPLES = 256
 """Different inputs that take turns: four whole batches of 64."""
 
 THREADS = 1
+SECONDS_PER_DAY = 86_400.0
 
 
-def compare_words(rounds: int = 100, tell: Callable[[str], object] = lambda step: None) -> Comparison:
+def compare_on_spoken_digits(rounds: int = 100, tell: Callable[[str], object] = lambda step: None) -> Comparison:
     """Time the bundled networks on spoken digits and count their right answers.
 
     Everything takes turns in one process, with one thread each, on recordings that were shifted and mixed with noise so
@@ -62,7 +65,24 @@ def compare_words(rounds: int = 100, tell: Callable[[str], object] = lambda step
         contenders += [_in_onnxruntime(name, nets[name], tell) for name in floats]
     tell(f"timing {len(contenders)} contenders in turn")
     rows = compare(contenders, samples, (log_mel(waveforms, front_end), wanted), rounds)
-    return Comparison(rows, SAMPLES, THREADS, tuple(_unequal(nets)))
+    inputs = "bundled recordings, shifted and mixed with a little noise"
+    return Comparison("spoken-digits", rows, inputs, SAMPLES, tuple(_unequal(nets)))
+
+
+def days_per_s(row: Row) -> float:
+    """Give the days of sound that are heard in a second, where a sample is a second of sound."""
+    return row.samples_per_s / SECONDS_PER_DAY
+
+
+def record_of(compared: Comparison) -> dict[str, Any]:
+    """Give a comparison on spoken digits by its names, ready for JSON; a sample is a word, a second of sound."""
+    rows = [
+        as_record(row)
+        | {"timing": as_record(row.sample_timing), "words_per_s": row.samples_per_s}
+        | {"days_of_audio_per_s": days_per_s(row)}
+        for row in compared.rows
+    ]
+    return compared.to_dict() | {"rows": rows, "threads": THREADS}
 
 
 def varied(waveforms: FloatArray, count: int, seed: int = 0) -> FloatArray:
@@ -98,7 +118,7 @@ def accuracy_text(details: Mapping[str, Any]) -> str:
     """
     match details.get("accuracy"):
         case [{"share_right": float(share), "samples": int(samples)}, *_]:
-            return f"{share * 100:.1f} % of {samples:,}"
+            return f"{as_share(share)} of {samples:,}"
     return ""
 
 
