@@ -6,7 +6,7 @@ each input and output, where it lies in the scratch memory, how large a sample o
     │ steps, chunk, limit ... (12 words) │ inputs │ outputs │ place, bytes, is float │ place, bytes, is float │ ...
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -119,7 +119,7 @@ def _run_ends_parallel(ends, samples, program, scratch):
     return worst_of(answers)
 
 
-def serial_ends_driver():
+def serial_ends_driver() -> Callable[..., int]:
     """Return the driver for programs of any inputs and outputs, that runs all samples in the calling thread.
 
     Its arguments, int64, none of which it checks: the address of an array of addresses, those of the inputs and then of
@@ -129,7 +129,7 @@ def serial_ends_driver():
     return entry(_serial_ends())
 
 
-def parallel_ends_driver():
+def parallel_ends_driver() -> Callable[..., int]:
     """Return the driver that shares the chunks out among workers; it takes what :func:`serial_ends_driver` takes."""
     return entry(_parallel_ends())
 

@@ -206,13 +206,20 @@ class Engine:
             return self(given[net.input])
         arrays = kept_inputs(net, given)
         samples = len(next(iter(arrays.values())))
-        y, scratch = new_outputs(net, samples), Scratch(self.program.scratch_bytes * self.threads)
+        y, scratch = new_outputs(net, samples), self._take_scratch()
         addresses = addresses_of(arrays, y)
         run = self._run if samples <= self._alone else self._share_out
         answer = run(address_of(addresses), samples, scratch)
+        self._scratches.append(scratch)
         if answer != FINISHED:
             self._settle(self, answer, arrays, y)
         return shaped(net, y)
+
+    def _take_scratch(self) -> Scratch:
+        try:
+            return self._scratches.pop()
+        except IndexError:  # all in use by other threads, or none made yet
+            return Scratch(self.program.scratch_bytes * self.threads)
 
     def _run(self, x: Any, y: Any, scratch: Scratch) -> int:
         answer: int = self._serial(x, y, self._table_address, scratch.address)

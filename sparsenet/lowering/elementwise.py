@@ -3,7 +3,7 @@
 from sparsenet.lowering.draft import View, emit
 from sparsenet.lowering.step_work import StepCosts
 from sparsenet.lowering.task import Lowering, Task
-from sparsenet.lowering.tensor import Tensor, dense_buffer, in_one_order
+from sparsenet.lowering.tensor import LOGICAL, Tensor, dense_buffer, in_one_order
 
 __all__ = ["LOWERINGS", "STEP_COSTS"]
 
@@ -27,6 +27,18 @@ def _add(task: Task) -> Tensor:
     return first.like(out)
 
 
-LOWERINGS = {"ReLU": (Lowering(_relu),), "Add": (Lowering(_add),)}
+def _cast(task: Task) -> Tensor:
+    draft, x = task.draft, task.x
+    dense, out = dense_buffer(draft, x), draft.buffer(x.size)
+    name = "cast_i32" if x.dtype == "int32" else "cast_u8"
+    emit(draft, name, {"x": View(dense, (x.size,)), "out": View(out, (x.size,))})
+    return Tensor(task.dtype, x.shape, x.layout, out)
+
+
+LOWERINGS = {
+    "ReLU": (Lowering(_relu),),
+    "Add": (Lowering(_add),),
+    "Cast": (Lowering(_cast, "int32", reads=LOGICAL), Lowering(_cast, "bool", reads=LOGICAL)),
+}
 
 STEP_COSTS: StepCosts = {}

@@ -21,7 +21,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from sparsenet.graph.network import INPUT, Network, Node
+from sparsenet.graph.network import Network, Node
 from sparsenet.layers import Flatten, KWinners, Reshape
 from sparsenet.ops import operation_of
 from sparsenet.ops.growth import UNCHANGED, Growth
@@ -32,6 +32,9 @@ LARGEST = float(np.finfo(np.float32).max)
 
 SAFE = 2.0**127
 """Bounds stay below this, half of what float32 can hold."""
+
+LARGEST_INT32 = 2.0**31
+"""No whole number or truth value that a network is given is larger."""
 
 LIMITS = (LARGEST, *(2.0**exponent for exponent in range(120, 39, -10)))
 """What inputs and watched values may be at most, the best first. Values beyond 2**40 = 1e12 are not met in networks
@@ -83,7 +86,8 @@ def ranges_of(net: Network) -> Ranges:
 
 def _watched(net: Network, growths: dict[str, Growth], limit: float) -> tuple[str, ...]:
     """List the layers to watch so that no bound that begins at ``limit``, there and behind them, leaves float32."""
-    walk = _Walk(net.nodes, growths, limit, {node.name: place for place, node in enumerate(net.nodes)})
+    given = {name: limit if one.dtype == "float32" else LARGEST_INT32 for name, one in net.inputs.items()}
+    walk = _Walk(net.nodes, growths, limit, given, {node.name: place for place, node in enumerate(net.nodes)})
     narrow, place = _narrow_places(net, walk.places), 0
     while place < len(net.nodes):
         node = net.nodes[place]
@@ -102,7 +106,7 @@ def _watched(net: Network, growths: dict[str, Growth], limit: float) -> tuple[st
 def _narrow_places(net: Network, places: dict[str, int]) -> list[bool]:
     """Mark the layers that everything behind them depends on alone, such as a residual network's sums."""
     last_read = {source: places[node.name] for node in net.nodes for source in node.inputs}
-    furthest = last_read.get(INPUT, 0)
+    furthest = max(last_read[name] for name in net.inputs)
     narrow = []
     for place, node in enumerate(net.nodes):
         narrow.append(furthest <= place)
@@ -117,12 +121,9 @@ class _Walk:
     nodes: Sequence[Node]
     growths: dict[str, Growth]
     limit: float
+    bounds: dict[str, float]
     places: dict[str, int]
-    bounds: dict[str, float] = field(init=False)
     watched: set[str] = field(default_factory=set)
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "bounds", {INPUT: self.limit})
 
     def reach(self, node: Node, bounds: Mapping[str, float]) -> tuple[float, bool]:
         """Bound a layer's values; tell whether they, and all sums on the way to them, stay within float32."""
@@ -139,7 +140,7 @@ class _Walk:
         place = self.places[node.name]
         near = range(place - 1, max(-1, place - 1 - NEAR), -1)
         before = next((at for at in near if narrow[at] and self._lies_dense(at)), None)
-        sources = [self.places[source] for source in node.inputs if source != INPUT]
+        sources = [self.places[source] for source in node.inputs if source in self.places]
         for begin in [] if before is None else [before], [at for at in sources if at in near and self._lies_dense(at)]:
             for at in begin:
                 if self._suffices(at, place):

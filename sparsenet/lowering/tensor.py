@@ -15,6 +15,7 @@ from sparsenet.ops.geometry import Shape
 
 __all__ = [
     "CHANNELS_LAST",
+    "ITEM_BYTES",
     "LOGICAL",
     "Layout",
     "Lists",
