@@ -114,7 +114,7 @@ def _source(draft: Draft, given: Input) -> Buffer:
 
 
 def _given(draft: Draft, net: Network, name: str, source: Buffer) -> Tensor:
-    """Return an input as its readers want it; whole numbers and truth values in the order of their axes, as they come."""
+    """Return an input as its readers want it; whole numbers and truth values come in the order of their axes."""
     given = net.inputs[name]
     order = _order_read(net, name) if given.dtype == "float32" else LOGICAL
     return from_logical(draft, source, given.shape, given.dtype, order)

@@ -16,7 +16,7 @@ from sparsenet_kernels.testing.tolerance import gamma
 SIZES = (1, 2, 3, 7, 8, 9, 15, 16, 17, 31, 32, 33, 65)
 CONTENTS = (*ORDINARY, *SPOILED)
 DRAWN = ("f32", "u8", "i8")
-"""Inputs that can be drawn, besides those of the kernel's own dtype; what other integers mean, only its author knows."""
+"""Inputs that can be drawn, besides those of the kernel's own dtype; what integers mean, only its author knows."""
 
 
 @dataclass(frozen=True)
