@@ -11,7 +11,7 @@ from sparsenet.explain.variants import weighted_nodes, with_winners
 from sparsenet.explain.what_if_answer import WhatIf, WhatIfLayer, WhatIfRow
 from sparsenet.explain.what_if_networks import (
     DENSE,
-    Candidate,
+    ChangedNetwork,
     changed_nodes,
     density_of,
     might_be,
@@ -117,7 +117,7 @@ def what_if(
 
 
 def _measured_us(
-    candidates: Sequence[Candidate], batch: int, examples: npt.ArrayLike | None, progress: bool | None
+    candidates: Sequence[ChangedNetwork], batch: int, examples: npt.ArrayLike | None, progress: bool | None
 ) -> Iterator[float]:
     """Compile every network and time them in turn: microseconds for one sample."""
     net = candidates[0].network
@@ -135,7 +135,7 @@ def _measured_us(
         yield time_us / batch
 
 
-def _compiled(candidate: Candidate, batch: int, x: npt.NDArray[np.float32]) -> "Engine":
+def _compiled(candidate: ChangedNetwork, batch: int, x: npt.NDArray[np.float32]) -> "Engine":
     from sparsenet.engine import compiling
 
     planner = "predict" if candidate.name == DENSE else "measure"
@@ -143,7 +143,7 @@ def _compiled(candidate: Candidate, batch: int, x: npt.NDArray[np.float32]) -> "
     return compiling.compile(candidate.network, batch, 1, **settings)
 
 
-def _row(candidate: Candidate, batch: int, measured_us: float | None) -> WhatIfRow:
+def _row(candidate: ChangedNetwork, batch: int, measured_us: float | None) -> WhatIfRow:
     layers = tuple(_layer(candidate, node) for node in candidate.network.nodes if _runs(candidate, node))
     weighted = [node.layer for node in weighted_nodes(candidate.network)]
     sizes = [layer.weight.size for layer in weighted if isinstance(layer, Weighted)]
@@ -157,11 +157,11 @@ def _row(candidate: Candidate, batch: int, measured_us: float | None) -> WhatIfR
     )
 
 
-def _runs(candidate: Candidate, node: Node) -> bool:
+def _runs(candidate: ChangedNetwork, node: Node) -> bool:
     return node.name in candidate.forecast.layers_us
 
 
-def _layer(candidate: Candidate, node: Node) -> WhatIfLayer:
+def _layer(candidate: ChangedNetwork, node: Node) -> WhatIfLayer:
     time_us = candidate.forecast.layers_us[node.name]
     choice = candidate.forecast.choices.get(node.name)
     if choice is None:

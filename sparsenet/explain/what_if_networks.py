@@ -11,7 +11,7 @@ from sparsenet.graph.network import INPUT, Network, Node
 from sparsenet.layers import Layer, Weighted, kept_count
 from sparsenet.packing import FAMILIES, Mask
 
-__all__ = ["DENSE", "Candidate", "changed_nodes", "density_of", "might_be", "there_is", "wished_families"]
+__all__ = ["DENSE", "ChangedNetwork", "changed_nodes", "density_of", "might_be", "there_is", "wished_families"]
 
 INSTEAD = "blocks", "uniform"
 """Families that are tried, in this order, where one has no mask for a layer."""
@@ -20,7 +20,7 @@ AS_IT_IS, DENSE = "as it is", "dense kernels"
 
 
 @dataclass(frozen=True, eq=False)
-class Candidate:
+class ChangedNetwork:
     """A changed network that is planned but not trained.
 
     Attributes
@@ -95,24 +95,26 @@ def density_of(layer: Layer) -> float:
     return kept_count(layer) / layer.weight.size if isinstance(layer, Weighted) else 1.0
 
 
-def there_is(net: Network, batch: int) -> Iterator[Candidate]:
+def there_is(net: Network, batch: int) -> Iterator[ChangedNetwork]:
     """Plan the network as it is, and with kernels that skip nothing."""
-    yield Candidate(AS_IT_IS, net, forecast(net, batch))
+    yield ChangedNetwork(AS_IT_IS, net, forecast(net, batch))
     dense = dense_plan(net, batch)
-    yield Candidate(DENSE, dense.network, dense.forecast, dense.kernels)
+    yield ChangedNetwork(DENSE, dense.network, dense.forecast, dense.kernels)
 
 
 def might_be(
     net: Network, changed: Sequence[Node], density: float | None, families: Sequence[str], batch: int
-) -> Iterator[Candidate]:
+) -> Iterator[ChangedNetwork]:
     """Plan the network under masks of each family, or under its own."""
     if not families:
-        yield Candidate("its own masks", net, forecast(net, batch))
+        yield ChangedNetwork("its own masks", net, forecast(net, batch))
     for family in families:
         yield _under_masks(net, changed, density, family, batch)
 
 
-def _under_masks(net: Network, changed: Sequence[Node], density: float | None, family: str, batch: int) -> Candidate:
+def _under_masks(
+    net: Network, changed: Sequence[Node], density: float | None, family: str, batch: int
+) -> ChangedNetwork:
     layers, families, refused = dict[str, Layer](), dict[str, str](), list[str]()
     for node in changed:
         assert isinstance(node.layer, Weighted)
@@ -127,7 +129,7 @@ def _under_masks(net: Network, changed: Sequence[Node], density: float | None, f
     found = forecast(made, batch, packs)
     overlaid = [name for name, used in families.items() if used == "complementary"]
     others = tuple(overlaid_sets_notes(made, overlaid, found, batch, packs))
-    return Candidate(family, made, found, {}, families, (*refused, *others), tuple(refused))
+    return ChangedNetwork(family, made, found, {}, families, (*refused, *others), tuple(refused))
 
 
 def _mask_or_another(net: Network, node: Node, family: str, density: float) -> tuple[Mask | None, str]:

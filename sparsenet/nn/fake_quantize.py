@@ -12,7 +12,7 @@ from torch import nn
 from torch.nn import functional
 
 from sparsenet.nn.masked import MaskedConv2d, MaskedLinear
-from sparsenet.passes.quant_params import LARGEST_SHIFT, LARGEST_WEIGHT, Steps
+from sparsenet.passes.quant_params import LARGEST_SHIFT, LARGEST_WEIGHT, QuantParams
 
 __all__ = ["ByteSteps", "FakeQuantizedConv2d", "FakeQuantizedLinear", "rounded"]
 
@@ -34,7 +34,7 @@ def _on_bytes(values: torch.Tensor, scale: float | torch.Tensor, zero: int) -> t
 class ByteSteps(nn.Module):
     """Round activations to bytes: ``(clip(round(x / scale) + zero, 0, 255) - zero) * scale``."""
 
-    def __init__(self, steps: Steps) -> None:
+    def __init__(self, steps: QuantParams) -> None:
         super().__init__()
         self.register_buffer("scale", torch.tensor(steps.scale, dtype=torch.float32, device="cpu"))
         self.zero = steps.zero
@@ -57,11 +57,11 @@ class FakeQuantizedConv2d(nn.Module):
     ----------
     layer : nn.Conv2d or MaskedConv2d
         Its parameters are trained.
-    before, after : Steps
+    before, after : QuantParams
         Of the input, and those wanted of the output.
     """
 
-    def __init__(self, layer: nn.Conv2d | MaskedConv2d, before: Steps, after: Steps) -> None:
+    def __init__(self, layer: nn.Conv2d | MaskedConv2d, before: QuantParams, after: QuantParams) -> None:
         super().__init__()
         self.layer, self.before, self.after = layer, before, after
 
@@ -75,10 +75,10 @@ class FakeQuantizedConv2d(nn.Module):
         y = functional.conv2d(x, weight, bias, layer.stride, layer.padding, layer.dilation, layer.groups)
         return _on_bytes(_exact(y), self.before.scale * scale * 2.0**shift, self.after.zero)
 
-    def steps_after(self) -> Steps:
+    def steps_after(self) -> QuantParams:
         """Return the steps that its outputs lie on: those wanted, but for what a shift cannot do."""
         shift, scale = self._shift_and_scale(self.layer.weight)
-        return Steps(self.before.scale * scale * 2.0**shift, self.after.zero)
+        return QuantParams(self.before.scale * scale * 2.0**shift, self.after.zero)
 
     def _shift_and_scale(self, weight: torch.Tensor) -> tuple[int, float]:
         """Choose as :func:`sparsenet.quantize` does: the largest shift that leaves no weight above 127."""

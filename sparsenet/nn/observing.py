@@ -15,11 +15,11 @@ from sparsenet.passes.batches import no_samples
 from sparsenet.passes.calibration import MOST_SAMPLES, Reservoir
 from sparsenet.passes.extents import Extent, Extremes
 
-__all__ = ["Observed", "batches_of", "observe", "ranks_of"]
+__all__ = ["ObservedActivity", "batches_of", "observe", "ranks_of"]
 
 
 @dataclass
-class Observed:
+class ObservedActivity:
     """What was observed of a float32 network.
 
     Attributes
@@ -97,7 +97,7 @@ def ranks_of(graph: fx.GraphModule, batch: torch.Tensor) -> dict[str, int]:
     return ranks
 
 
-def observe(graph: fx.GraphModule, batches: Iterable[torch.Tensor], watched: set[fx.Node]) -> Observed:
+def observe(graph: fx.GraphModule, batches: Iterable[torch.Tensor], watched: set[fx.Node]) -> ObservedActivity:
     """Observe, in evaluation mode, some values of a graph, and its input."""
     source = next(node for node in graph.graph.nodes if node.op == "placeholder")
     watch = _Watch(graph.eval(), {*watched, source})
@@ -120,7 +120,7 @@ def observe(graph: fx.GraphModule, batches: Iterable[torch.Tensor], watched: set
     if not ordinary.all():
         samples = samples[torch.from_numpy(ordinary)]
         _run(watch, samples)
-    return Observed(kept.seen, samples, extents, dict(watch.values))
+    return ObservedActivity(kept.seen, samples, extents, dict(watch.values))
 
 
 def _ordinary(extents: dict[fx.Node, Extent], values: dict[fx.Node, torch.Tensor]) -> Any:

@@ -13,10 +13,10 @@ from sparsenet.errors import QuantizationWarning
 from sparsenet.nn.byte_paths import loses_negatives, tail_of, works_on_bytes
 from sparsenet.nn.fake_quantize import ByteSteps, FakeQuantizedConv2d, FakeQuantizedLinear
 from sparsenet.nn.graph import fold_norms, kind_of, module_of, readers_of
-from sparsenet.nn.observing import Observed, batches_of, observe, ranks_of
+from sparsenet.nn.observing import ObservedActivity, batches_of, observe, ranks_of
 from sparsenet.nn.tracing import traced
 from sparsenet.passes.extents import told_of
-from sparsenet.passes.quant_params import Steps, steps_for
+from sparsenet.passes.quant_params import QuantParams, steps_for
 from sparsenet.passes.search import REACHES
 
 __all__ = ["quantize_aware", "without_rounding"]
@@ -86,7 +86,7 @@ def quantize_aware(module: nn.Module, calibration: torch.Tensor | Iterable[torch
     graph.delete_all_unused_submodules()
     graph.recompile()
     observed = observe(graph, itertools.chain([first], batches), _watched(graph))
-    draft = _Draft(graph, observed, fx.Interpreter(graph.eval()))
+    draft = _RoundingDraft(graph, observed, fx.Interpreter(graph.eval()))
     with torch.no_grad():
         for node in list(graph.graph.nodes):
             _round(draft, node)
@@ -119,13 +119,13 @@ def without_rounding(module: fx.GraphModule) -> fx.GraphModule:
 
 
 @dataclass
-class _Draft:
+class _RoundingDraft:
     """The graph as it begins to round, front to back, with its values for the samples and the steps of its bytes."""
 
     graph: fx.GraphModule
-    observed: Observed
+    observed: ObservedActivity
     runner: fx.Interpreter
-    steps: dict[fx.Node, Steps] = field(default_factory=dict)
+    steps: dict[fx.Node, QuantParams] = field(default_factory=dict)
     odd: dict[fx.Node, None] = field(default_factory=dict)
 
     def range_of(self, node: fx.Node) -> tuple[float, float]:
@@ -155,7 +155,7 @@ def _watched(graph: fx.GraphModule) -> set[fx.Node]:
 ROUNDED = ("conv2d", "linear")
 
 
-def _round(draft: _Draft, node: fx.Node) -> None:
+def _round(draft: _RoundingDraft, node: fx.Node) -> None:
     """Have a call round, and note where its result is bytes."""
     graph, kind = draft.graph, kind_of(draft.graph, node)
     if kind in ROUNDED and node.args[0] not in draft.steps:
@@ -170,7 +170,7 @@ def _round(draft: _Draft, node: fx.Node) -> None:
             draft.steps[node] = before
 
 
-def _run(draft: _Draft, node: fx.Node) -> None:
+def _run(draft: _RoundingDraft, node: fx.Node) -> None:
     if node.op == "placeholder":  # those behind the first have defaults
         draft.runner.env[node] = draft.observed.samples.clone() if node is _first(draft.graph) else node.args[0]
     elif node.op != "output":
@@ -182,7 +182,7 @@ def _first(graph: fx.GraphModule) -> fx.Node:
     return first
 
 
-def _round_conv2d(draft: _Draft, node: fx.Node) -> None:
+def _round_conv2d(draft: _RoundingDraft, node: fx.Node) -> None:
     """Have a convolution round: of a few reaches, the one with the least squared error after its tail."""
     graph, before = draft.graph, draft.steps[node.args[0]]
     tail = tail_of(graph, node)
@@ -196,7 +196,7 @@ def _round_conv2d(draft: _Draft, node: fx.Node) -> None:
     draft.steps[node] = chosen.steps_after()
 
 
-def _round_input(draft: _Draft, reader: fx.Node) -> None:
+def _round_input(draft: _RoundingDraft, reader: fx.Node) -> None:
     """Round what a layer is given to bytes, for it and all later ones that read the same."""
     graph, source = draft.graph, reader.args[0]
     steps = steps_for(*draft.range_of(source))
@@ -216,7 +216,7 @@ def _round_input(draft: _Draft, reader: fx.Node) -> None:
     _run(draft, made)
 
 
-def _error_after(draft: _Draft, convolution: FakeQuantizedConv2d, tail: list[fx.Node]) -> float:
+def _error_after(draft: _RoundingDraft, convolution: FakeQuantizedConv2d, tail: list[fx.Node]) -> float:
     runner = draft.runner
     value = convolution(runner.env[tail[0].args[0]])
     for node in tail[1:]:
@@ -225,7 +225,7 @@ def _error_after(draft: _Draft, convolution: FakeQuantizedConv2d, tail: list[fx.
     return float((value - draft.observed.values[tail[-1]]).square().sum())
 
 
-def _warn(draft: _Draft) -> None:
+def _warn(draft: _RoundingDraft) -> None:
     told = told_of({node.name: draft.observed.extents[node] for node in draft.odd}, draft.observed.count)
     if told:
         warnings.warn("; ".join(told), QuantizationWarning, stacklevel=3)

@@ -20,7 +20,7 @@ IntArray = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)
-class Kept:
+class KeptWeights:
     """The kept weights of a mask as a list.
 
     rows, columns  (nnz,)  int64  output and input of each, inputs numbered as the weight has them
@@ -80,7 +80,7 @@ def verify(
     grid = mask.grid
     flat = np.flatnonzero(mask.keep)
     rows, columns = np.divmod(flat, grid.D)
-    kept = Kept(grid, rows, columns)
+    kept = KeptWeights(grid, rows, columns)
     if sets is not None:
         _check_sets(kept, set_of_each(sets, grid.N))
         return
@@ -100,7 +100,7 @@ def set_of_each(sets: npt.ArrayLike, N: int) -> IntArray:
     return given.astype(np.int64)
 
 
-def _check_sets(kept: Kept, sets: IntArray) -> None:
+def _check_sets(kept: KeptWeights, sets: IntArray) -> None:
     """Raise where two outputs of a set share an input: one pass to count, and one to say where."""
     D = kept.grid.D
     places = sets[kept.rows] * D + kept.columns
@@ -114,7 +114,7 @@ def _check_sets(kept: Kept, sets: IntArray) -> None:
         )
 
 
-def _check_complementary(kept: Kept, parameters: Mapping[str, Any]) -> None:
+def _check_complementary(kept: KeptWeights, parameters: Mapping[str, Any]) -> None:
     unit_of = units_of(kept.grid, parameters.get("granularity", "element"))
     counts = _unit_counts(kept, unit_of)
     _check_all_or_nothing(kept, counts, np.bincount(unit_of))
@@ -123,7 +123,7 @@ def _check_complementary(kept: Kept, parameters: Mapping[str, Any]) -> None:
     _check_sets(kept, np.arange(kept.grid.N) // per_set)
 
 
-def _check_partitioned(kept: Kept, parameters: Mapping[str, Any]) -> None:
+def _check_partitioned(kept: KeptWeights, parameters: Mapping[str, Any]) -> None:
     per_group = parameters.get("per_group", 4)
     counts = _unit_counts(kept, kept.grid.units(TABLE))
     odd = counts % per_group != 0
@@ -136,22 +136,22 @@ def _check_partitioned(kept: Kept, parameters: Mapping[str, Any]) -> None:
     _check_same_for_outputs(kept)
 
 
-def _check_subsets(kept: Kept, parameters: Mapping[str, Any]) -> None:
+def _check_subsets(kept: KeptWeights, parameters: Mapping[str, Any]) -> None:
     size = parameters.get("size", 8)
     unit_of = kept.grid.channels(size)
     _check_units(kept, unit_of, parameters, lambda unit: f"channels {unit * size} to {unit * size + size - 1}")
 
 
-def _check_taps(kept: Kept, parameters: Mapping[str, Any]) -> None:
+def _check_taps(kept: KeptWeights, parameters: Mapping[str, Any]) -> None:
     _check_units(kept, kept.grid.units(kept.grid.C), parameters, lambda unit: f"position {unit}")
 
 
-def _check_blocks(kept: Kept, parameters: Mapping[str, Any]) -> None:
+def _check_blocks(kept: KeptWeights, parameters: Mapping[str, Any]) -> None:
     inputs = parameters.get("inputs", 4)
     _check_units(kept, kept.grid.units(inputs), parameters, lambda unit: _group(kept, unit, inputs))
 
 
-def _check_balanced(kept: Kept, parameters: Mapping[str, Any]) -> None:
+def _check_balanced(kept: KeptWeights, parameters: Mapping[str, Any]) -> None:
     _check_same_for_outputs(kept)
     counts = np.bincount(kept.columns, minlength=kept.grid.D)
     if counts.max() - counts.min() > 1:
@@ -160,11 +160,11 @@ def _check_balanced(kept: Kept, parameters: Mapping[str, Any]) -> None:
         raise SparsenetError(f"expected every input to reach as many outputs, give or take one, got {got}")
 
 
-def _check_uniform(kept: Kept, parameters: Mapping[str, Any]) -> None:
+def _check_uniform(kept: KeptWeights, parameters: Mapping[str, Any]) -> None:
     _check_same_for_outputs(kept)
 
 
-CHECKS: Mapping[str, Callable[[Kept, Mapping[str, Any]], object]] = {
+CHECKS: Mapping[str, Callable[[KeptWeights, Mapping[str, Any]], object]] = {
     "complementary": _check_complementary,
     "partitioned": _check_partitioned,
     "subsets": _check_subsets,
@@ -175,7 +175,9 @@ CHECKS: Mapping[str, Callable[[Kept, Mapping[str, Any]], object]] = {
 }
 
 
-def _check_units(kept: Kept, unit_of: IntArray, parameters: Mapping[str, Any], name: Callable[[int], str]) -> None:
+def _check_units(
+    kept: KeptWeights, unit_of: IntArray, parameters: Mapping[str, Any], name: Callable[[int], str]
+) -> None:
     """Check that tiles of outputs keep whole units, the same, and as many in each tile."""
     counts = _unit_counts(kept, unit_of)
     _check_all_or_nothing(kept, counts, np.bincount(unit_of))
@@ -183,14 +185,14 @@ def _check_units(kept: Kept, unit_of: IntArray, parameters: Mapping[str, Any], n
     _check_same_for_outputs(kept)
 
 
-def _unit_counts(kept: Kept, unit_of: IntArray) -> IntArray:
+def _unit_counts(kept: KeptWeights, unit_of: IntArray) -> IntArray:
     """Count what each output keeps of each unit: (N, units)."""
     units = int(unit_of.max()) + 1
     counts = np.bincount(kept.rows * units + unit_of[kept.columns], minlength=kept.grid.N * units)
     return counts.reshape(kept.grid.N, units)
 
 
-def _check_all_or_nothing(kept: Kept, counts: IntArray, sizes: IntArray) -> None:
+def _check_all_or_nothing(kept: KeptWeights, counts: IntArray, sizes: IntArray) -> None:
     """Raise where an output keeps only a part of a unit."""
     torn = (counts != 0) & (counts != sizes)
     if torn.any():
@@ -199,7 +201,7 @@ def _check_all_or_nothing(kept: Kept, counts: IntArray, sizes: IntArray) -> None
         raise SparsenetError(f"expected units kept whole or not at all, got {got}")
 
 
-def _check_shared(kept: Kept, counts: IntArray, outputs: int, name: Callable[[int], str]) -> None:
+def _check_shared(kept: KeptWeights, counts: IntArray, outputs: int, name: Callable[[int], str]) -> None:
     """Raise where an output keeps another number of a unit than the first output of its tile."""
     other = counts != counts[np.arange(kept.grid.N) // outputs * outputs]
     if other.any():
@@ -211,7 +213,7 @@ def _check_shared(kept: Kept, counts: IntArray, outputs: int, name: Callable[[in
         )
 
 
-def _check_same_for_outputs(kept: Kept) -> int:
+def _check_same_for_outputs(kept: KeptWeights) -> int:
     """Raise where an output keeps more or less than the first; return how many all keep."""
     counts = np.bincount(kept.rows, minlength=kept.grid.N)
     if (counts != counts[0]).any():
@@ -223,7 +225,7 @@ def _check_same_for_outputs(kept: Kept) -> int:
     return int(counts[0])
 
 
-def _group(kept: Kept, unit: int, size: int) -> str:
+def _group(kept: KeptWeights, unit: int, size: int) -> str:
     """Name a group of neighbouring channels at one position."""
     position, group = divmod(unit, -(-kept.grid.C // size))
     last = min(group * size + size, kept.grid.C) - 1

@@ -13,7 +13,7 @@ from sparsenet.passes.batches import chunks, no_samples
 from sparsenet.passes.extents import Extent, Extremes
 from sparsenet.progress import tracked
 
-__all__ = ["Observed", "Reservoir", "observe"]
+__all__ = ["ObservedRanges", "Reservoir", "observe"]
 
 Array = npt.NDArray[np.float64]
 
@@ -25,7 +25,7 @@ MOST_ELEMENTS = 2**23
 
 
 @dataclass(frozen=True, eq=False)
-class Observed:
+class ObservedRanges:
     """What was seen on the calibration data.
 
     Attributes
@@ -66,7 +66,9 @@ class Reservoir:
             self.samples[place] = x.copy()
 
 
-def observe(net: Network, calibration: npt.ArrayLike | Iterable[npt.ArrayLike], progress: bool | None) -> Observed:
+def observe(
+    net: Network, calibration: npt.ArrayLike | Iterable[npt.ArrayLike], progress: bool | None
+) -> ObservedRanges:
     """Run a network on calibration data, one chunk after the other, and note what its values are.
 
     Parameters
@@ -100,7 +102,7 @@ def observe(net: Network, calibration: npt.ArrayLike | Iterable[npt.ArrayLike], 
         raise no_samples(calibration)
     odd = extremes[net.input].extent().samples
     extents = {name: one.extent(odd) for name, one in extremes.items()}
-    return Observed(kept.seen, extents, _ordinary(extents, evaluate(net, np.stack(kept.samples))))
+    return ObservedRanges(kept.seen, extents, _ordinary(extents, evaluate(net, np.stack(kept.samples))))
 
 
 def _ordinary(extents: dict[str, Extent], values: dict[str, Array]) -> dict[str, Array]:

@@ -11,35 +11,35 @@ import numpy.typing as npt
 from sparsenet.graph.network import Network, Node
 from sparsenet.graph.reference import evaluate_layer
 from sparsenet.layers import Dequantize, Layer, Quantize, ReLU
-from sparsenet.passes.calibration import Observed
-from sparsenet.passes.quant_params import Steps, steps_for
+from sparsenet.passes.calibration import ObservedRanges
+from sparsenet.passes.quant_params import QuantParams, steps_for
 
-__all__ = ["Draft", "Value", "append", "as_bytes", "as_float", "leading_to", "steps_of"]
+__all__ = ["QuantizedDraft", "QuantizedValue", "append", "as_bytes", "as_float", "leading_to", "steps_of"]
 
 Array = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Value:
+class QuantizedValue:
     """A value of the network that grows: the node that gives it and, of bytes, what they stand for."""
 
     name: str
-    steps: Steps | None = None
+    steps: QuantParams | None = None
 
 
 @dataclass(frozen=True, eq=False)
-class Draft:
+class QuantizedDraft:
     """The quantised network so far, with its values for the samples that were kept.
 
     Attributes
     ----------
     net : Network
         In float32.
-    observed : Observed
+    observed : ObservedRanges
     nodes : list of Node
     samples : dict of str to array
         The values of each new node.
-    values : dict of str to Value
+    values : dict of str to QuantizedValue
         What each node of ``net`` became.
     to_float, to_bytes : dict
         The nodes that turn a value into the other kind, by its name.
@@ -54,12 +54,12 @@ class Draft:
     """
 
     net: Network
-    observed: Observed
+    observed: ObservedRanges
     nodes: list[Node] = field(default_factory=list)
     samples: dict[str, Array] = field(default_factory=dict)
-    values: dict[str, Value] = field(default_factory=dict)
+    values: dict[str, QuantizedValue] = field(default_factory=dict)
     to_float: dict[str, str] = field(default_factory=dict)
-    to_bytes: dict[str, tuple[str, Steps]] = field(default_factory=dict)
+    to_bytes: dict[str, tuple[str, QuantParams]] = field(default_factory=dict)
     report: dict[str, dict[str, Any]] = field(default_factory=dict)
     odd: dict[str, None] = field(default_factory=dict)
     before_relu: dict[str, str] = field(default_factory=dict)
@@ -68,7 +68,7 @@ class Draft:
     def __post_init__(self) -> None:
         name = self.net.input
         self.samples[name] = self.observed.values[name]
-        self.values[name] = Value(name)
+        self.values[name] = QuantizedValue(name)
 
     def range_of(self, name: str) -> tuple[float, float]:
         """Return the range that the bytes of a value shall cover, and note if it is odd."""
@@ -78,7 +78,7 @@ class Draft:
         return extent.lowest, extent.highest
 
 
-def append(draft: Draft, name: str, layer: Layer, *sources: str) -> str:
+def append(draft: QuantizedDraft, name: str, layer: Layer, *sources: str) -> str:
     """Add a node, and compute its values."""
     draft.nodes.append(Node(name, layer, sources))
     if isinstance(layer, ReLU):
@@ -87,7 +87,7 @@ def append(draft: Draft, name: str, layer: Layer, *sources: str) -> str:
     return name
 
 
-def as_float(draft: Draft, source: str) -> str:
+def as_float(draft: QuantizedDraft, source: str) -> str:
     """Return the node that gives a value in float32, made the first time that it is asked for."""
     value = draft.values[source]
     if value.steps is None:
@@ -98,7 +98,7 @@ def as_float(draft: Draft, source: str) -> str:
     return draft.to_float[value.name]
 
 
-def steps_of(draft: Draft, source: str) -> Steps:
+def steps_of(draft: QuantizedDraft, source: str) -> QuantParams:
     """Return what the bytes of a value stand for, or will once it is turned into bytes."""
     value = draft.values[source]
     if value.steps is not None:
@@ -106,7 +106,7 @@ def steps_of(draft: Draft, source: str) -> Steps:
     return draft.to_bytes[value.name][1] if value.name in draft.to_bytes else steps_for(*draft.range_of(source))
 
 
-def as_bytes(draft: Draft, source: str) -> tuple[str, Steps]:
+def as_bytes(draft: QuantizedDraft, source: str) -> tuple[str, QuantParams]:
     """Return the node that gives a value in bytes, made the first time that it is asked for."""
     value, steps = draft.values[source], steps_of(draft, source)
     if value.steps is not None:
@@ -120,7 +120,7 @@ def as_bytes(draft: Draft, source: str) -> tuple[str, Steps]:
     return draft.to_bytes[value.name]
 
 
-def _new_name(draft: Draft, word: str) -> str:
+def _new_name(draft: QuantizedDraft, word: str) -> str:
     for n in count(draft.next_numbers.get(word, 1)):
         name = f"{word}{n}"
         if name not in draft.net.shapes and name not in draft.samples:

@@ -10,7 +10,7 @@ from sparsenet.errors import GraphError
 from sparsenet.graph.reference import LEAVES_FLOAT32
 from sparsenet.layers import Conv2d, Linear, QuantizedConv2d, QuantizedLinear
 
-__all__ = ["ConvSteps", "Steps", "quantized_conv2d", "quantized_linear", "steps_for", "weights_lost"]
+__all__ = ["ConvSteps", "QuantParams", "quantized_conv2d", "quantized_linear", "steps_for", "weights_lost"]
 
 Array = npt.NDArray[np.float64]
 Rounded = npt.NDArray[np.int8]
@@ -26,7 +26,7 @@ SMALLEST_SCALE = 2.0**-100
 
 
 @dataclass(frozen=True)
-class Steps:
+class QuantParams:
     """What a byte stands for: ``(byte - zero) * scale``."""
 
     scale: float
@@ -39,26 +39,26 @@ class ConvSteps:
 
     layer: QuantizedConv2d
     weight_scale: float
-    after: Steps
+    after: QuantParams
 
 
-def steps_for(lowest: float, highest: float, share: float = 1.0) -> Steps:
+def steps_for(lowest: float, highest: float, share: float = 1.0) -> QuantParams:
     """Choose steps for values of a range; with a share below one, they reach only that far and are finer.
 
     Examples
     --------
     >>> steps_for(-1.0, 1.0).zero, steps_for(0.0, 255.0)
-    (128, Steps(scale=1.0, zero=0))
+    (128, QuantParams(scale=1.0, zero=0))
     """
     lowest, highest = min(lowest, 0.0), max(highest, 0.0)
     span = highest - lowest
     if span == 0:
-        return Steps(1.0, 0)
+        return QuantParams(1.0, 0)
     scale = float(np.float32(max(span * share / 255, SMALLEST_SCALE)))
-    return Steps(scale, round(-lowest / span * 255))
+    return QuantParams(scale, round(-lowest / span * 255))
 
 
-def quantized_conv2d(layer: Conv2d, before: Steps, after: Steps) -> ConvSteps:
+def quantized_conv2d(layer: Conv2d, before: QuantParams, after: QuantParams) -> ConvSteps:
     """Round a convolution so that a step of its output is nearly ``after.scale``, by nothing but a shift.
 
         output step = input step * weight step * 2**shift
@@ -89,10 +89,10 @@ def quantized_conv2d(layer: Conv2d, before: Steps, after: Steps) -> ConvSteps:
         before.zero,
         _mask(layer, weight),
     )
-    return ConvSteps(made, weight_scale, Steps(before.scale * weight_scale * 2.0**shift, after.zero))
+    return ConvSteps(made, weight_scale, QuantParams(before.scale * weight_scale * 2.0**shift, after.zero))
 
 
-def quantized_linear(layer: Linear, before: Steps) -> QuantizedLinear:
+def quantized_linear(layer: Linear, before: QuantParams) -> QuantizedLinear:
     """Round a matrix, the weights of each output to a scale of their own.
 
     Raises
@@ -119,7 +119,7 @@ def weights_lost(layer: Conv2d | Linear, rounded: Rounded) -> int:
     return int(np.count_nonzero((layer.weight != 0) & (rounded == 0)))
 
 
-def _shift_and_weight_scale(layer: Conv2d, before: Steps, after: Steps) -> tuple[int, float]:
+def _shift_and_weight_scale(layer: Conv2d, before: QuantParams, after: QuantParams) -> tuple[int, float]:
     step = after.scale / before.scale
     finest = float(np.abs(layer.weight).max()) / LARGEST_WEIGHT
     shift = LARGEST_SHIFT

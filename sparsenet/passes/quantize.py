@@ -12,7 +12,7 @@ from sparsenet.graph.parts import expect_network, expect_one_to_one
 from sparsenet.layers import Conv2d, Dequantize, KWinners, Linear, Quantize, QuantizedConv2d, QuantizedLinear, ReLU
 from sparsenet.passes.byte_paths import loses_negatives, tail_of, works_on_bytes
 from sparsenet.passes.calibration import observe
-from sparsenet.passes.draft import Draft, Value, append, as_bytes, as_float, leading_to, steps_of
+from sparsenet.passes.draft import QuantizedDraft, QuantizedValue, append, as_bytes, as_float, leading_to, steps_of
 from sparsenet.passes.extents import told_of
 from sparsenet.passes.fold_batchnorm import fold_batchnorm
 from sparsenet.passes.quant_params import quantized_linear, weights_lost
@@ -114,7 +114,7 @@ def rounded_network(
     _refuse_quantized(net)
     _check_kept(net, keep_float32)
     net = fold_batchnorm(net)
-    draft = Draft(net, observe(net, calibration, progress))
+    draft = QuantizedDraft(net, observe(net, calibration, progress))
     for node in tracked(net.nodes, "quantising, layers", progress, len(net.nodes)):
         try:
             draft.values[node.name] = _rounded(draft, node, node.name in keep_float32)
@@ -148,7 +148,7 @@ def _check_kept(net: Network, names: Collection[str]) -> None:
             )
 
 
-def _rounded(draft: Draft, node: Node, keep: bool) -> Value:
+def _rounded(draft: QuantizedDraft, node: Node, keep: bool) -> QuantizedValue:
     """Add what a layer becomes; where its inputs are bytes, it is done on bytes if it can be."""
     layer, given = node.layer, [draft.values[source] for source in node.inputs]
     steps = given[0].steps
@@ -159,12 +159,12 @@ def _rounded(draft: Draft, node: Node, keep: bool) -> Value:
     if isinstance(layer, ReLU) and steps is not None and steps.zero == 0:
         return given[0]  # no byte is below zero
     if steps is not None and works_on_bytes(draft.net, node, steps.zero):
-        return Value(append(draft, node.name, layer, given[0].name), steps)
+        return QuantizedValue(append(draft, node.name, layer, given[0].name), steps)
     sources = [as_float(draft, source) for source in node.inputs]
-    return Value(append(draft, node.name, layer, *sources))
+    return QuantizedValue(append(draft, node.name, layer, *sources))
 
 
-def _round_linear(draft: Draft, node: Node, layer: Linear, keep: bool) -> Value:
+def _round_linear(draft: QuantizedDraft, node: Node, layer: Linear, keep: bool) -> QuantizedValue:
     (source,) = node.inputs
     reason = ASKED
     try:
@@ -173,17 +173,17 @@ def _round_linear(draft: Draft, node: Node, layer: Linear, keep: bool) -> Value:
         made, reason = None, str(error)
     if made is None:
         draft.report[node.name] = {"arithmetic": "float32", "reason": reason}
-        return Value(append(draft, node.name, layer, as_float(draft, source)))
+        return QuantizedValue(append(draft, node.name, layer, as_float(draft, source)))
     append(draft, node.name, made, as_bytes(draft, source)[0])
     draft.report[node.name] = {
         "arithmetic": "int8",
         "weights_rounded_to_zero": weights_lost(layer, made.weight),
         "relative_error": relative_error(draft.samples[node.name], draft.observed.values[node.name]),
     }
-    return Value(node.name)
+    return QuantizedValue(node.name)
 
 
-def _round_conv2d(draft: Draft, node: Node, layer: Conv2d) -> Value:
+def _round_conv2d(draft: QuantizedDraft, node: Node, layer: Conv2d) -> QuantizedValue:
     source, before = as_bytes(draft, node.inputs[0])
     tail = tail_of(draft.net, node.name)
     last = tail[-1].name if tail else node.name
@@ -199,10 +199,10 @@ def _round_conv2d(draft: Draft, node: Node, layer: Conv2d) -> Value:
     append(draft, node.name, chosen.layer, source)
     winners = [draft.observed.values[one.name] for one in tail if isinstance(one.layer, KWinners)]
     draft.report[node.name] = conv2d_report(layer, chosen, wanted, draft.samples[source], winners)
-    return Value(node.name, chosen.after)
+    return QuantizedValue(node.name, chosen.after)
 
 
-def _outliers(draft: Draft) -> dict[str, dict[str, Any]]:
+def _outliers(draft: QuantizedDraft) -> dict[str, dict[str, Any]]:
     """Say which ranges leave samples out, how many, and how far those reach."""
     extents = {name: draft.observed.extents[name] for name in draft.odd}
     return {
@@ -219,7 +219,7 @@ def _without_claims(details: Mapping[str, Any]) -> dict[str, Any]:
     return {**kept, "float32": measured} if measured else kept
 
 
-def _warning(draft: Draft) -> str:
+def _warning(draft: QuantizedDraft) -> str:
     """Say what is not as one would expect of a network in 8 bits; nothing, where all is."""
     kept = {name: said["reason"] for name, said in draft.report.items() if said.get("arithmetic") == "float32"}
     unasked = [f"layer {name!r} stays float32: {reason}" for name, reason in kept.items() if reason != ASKED]

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from sparsenet.graph.reference import evaluate_layer
 from sparsenet.layers import Conv2d, Layer
-from sparsenet.passes.quant_params import ConvSteps, Steps, quantized_conv2d, steps_for, weights_lost
+from sparsenet.passes.quant_params import ConvSteps, QuantParams, quantized_conv2d, steps_for, weights_lost
 
 __all__ = ["Wanted", "best_conv2d", "conv2d_report", "relative_error"]
 
@@ -42,13 +42,13 @@ class Wanted:
     values: Array
 
 
-def best_conv2d(layer: Conv2d, before: Steps, wanted: Wanted, x: Array) -> ConvSteps:
+def best_conv2d(layer: Conv2d, before: QuantParams, wanted: Wanted, x: Array) -> ConvSteps:
     """Round a convolution in several ways and return the one with the least squared error after its tail.
 
     Parameters
     ----------
     layer : Conv2d
-    before : Steps
+    before : QuantParams
         What the bytes of its input stand for.
     wanted : Wanted
     x : array (samples, C, H, W), float64

@@ -11,7 +11,7 @@ import sparsenet as sn
 from sparsenet.bench.studies.gpu import gpu_study
 from sparsenet.bench.studies.gpu.counts import counts_of
 from sparsenet.bench.studies.gpu.forms import FORMS, deviation
-from sparsenet.bench.studies.gpu.layer import WHOLE, Grid, Layer, inputs_of, pack_random
+from sparsenet.bench.studies.gpu.layer import WHOLE, GpuLayer, GpuSweep, inputs_of, pack_random
 from sparsenet.bench.studies.gpu.limits import advantage, binding
 from sparsenet.bench.studies.gpu.page import as_markdown, plot_crossover
 from sparsenet.bench.studies.gpu.peers import PEERS
@@ -26,7 +26,7 @@ WRITTEN_AS = {
     "compressed rows": "csr",
     "dense": "dense",
 }
-SMALL = Grid((9,), (0.3,), (0.5,), (1, 2))
+SMALL = GpuSweep((9,), (0.3,), (0.5,), (1, 2))
 LIMITS = {
     "copy_bytes_per_s": 2e12,
     "multiply_adds_per_s": {"cuBLAS float32": 2e13},
@@ -45,19 +45,19 @@ def test_random_layers_are_complementary(size, per_set):
 
 
 def test_counts_of_every_form():
-    layer = Layer(size=1600, density=0.04, active=0.125, batch=1)  # the paper's linear layer, square
+    layer = GpuLayer(size=1600, density=0.04, active=0.125, batch=1)  # the paper's linear layer, square
     assert layer.sets == 64
     assert counts_of("dense", layer).multiplications == 1600 * 1600
     assert counts_of("csr", layer).multiplications == 1600 * 64
     assert counts_of("active", layer).multiplications == 200 * 64
     assert counts_of("active", layer).routed == 200 * 64
-    many = Layer(1600, 0.04, 0.125, batch=16)
+    many = GpuLayer(1600, 0.04, 0.125, batch=16)
     assert counts_of("batched", many).bytes == 2 * 1600 * 64 * 8 + 2 * 16 * 1600 * 4
 
 
 @pytest.mark.parametrize("name", FORMS)
 def test_deviation_is_small_for_right_outputs_only(name):
-    layer = Layer(30, 0.2, 0.3, 2)
+    layer = GpuLayer(30, 0.2, 0.3, 2)
     packed, inputs = pack_random(30, layer.per_set), inputs_of(layer, 0)
     right = inputs.x @ packed.dense().T + packed.bias
     assert deviation(layer, packed, inputs, right) <= 1
@@ -70,7 +70,7 @@ def test_study_goes_on_where_it_was(tmp_path):
     begun = gpu_study(path, seconds=0.0, grid=SMALL)
     assert begun["points"] == {}
     assert begun["left"] == ["9 0.3 0.5 1", "9 0.3 0.5 2"]
-    first = gpu_study(path, grid=Grid((9,), (0.3,), (0.5,), (1,)))
+    first = gpu_study(path, grid=GpuSweep((9,), (0.3,), (0.5,), (1,)))
     steps = []
     whole = gpu_study(path, grid=SMALL, tell=lambda step, done, total: steps.append((step, done, total)))
     assert first["points"].items() <= whole["points"].items()
@@ -107,7 +107,7 @@ def test_without_a_gpu_it_says_so(tmp_path):
 
 def made_up(batch, ours_us, **others_us):
     """Make a point as a device would give it, with times that nobody measured."""
-    layer = Layer(256, 0.05, 0.1, batch)
+    layer = GpuLayer(256, 0.05, 0.1, batch)
     times = dict.fromkeys(FORMS, ours_us + 1) | {"sets": ours_us} | others_us
     return {
         "layer": layer.to_dict(),
@@ -195,7 +195,7 @@ def test_the_written_answer_has_the_right_counts():
     rows = re.findall(r"^\| (\d+) \| (.*?) \| (.*) \| (.*) \| (.*) \|$", PAGE.read_text(encoding="utf-8"), re.M)
     assert len(rows) == 11
     for batch, form, *numbers in rows:
-        counted = counts_of(WRITTEN_AS[form], Layer(2048, 0.05, 0.1, int(batch)))
+        counted = counts_of(WRITTEN_AS[form], GpuLayer(2048, 0.05, 0.1, int(batch)))
         assert [int(number.replace(",", "")) for number in numbers] == list(vars(counted).values())
 
 

@@ -6,7 +6,7 @@ import pytest
 import sparsenet as sn
 from sparsenet import packing
 from sparsenet.graph.reference import evaluate_layer
-from sparsenet.passes.quant_params import Steps, quantized_conv2d
+from sparsenet.passes.quant_params import QuantParams, quantized_conv2d
 
 torch = pytest.importorskip("torch", reason="needs the extra train")
 from torch import nn  # noqa: E402
@@ -57,7 +57,7 @@ def relative_error(got, wanted):
 
 @pytest.mark.parametrize("unsigned", [True, False])
 def test_a_rounding_convolution_is_the_quantised_one(unsigned):
-    before, after = Steps(0.02, 0 if unsigned else 117), Steps(0.11, 0 if unsigned else 90)
+    before, after = QuantParams(0.02, 0 if unsigned else 117), QuantParams(0.11, 0 if unsigned else 90)
     layer = nn.Conv2d(3, 8, 3, stride=2, padding=1, groups=1)
     x = torch.randint(0, 256, (4, 3, 9, 9)).float()
     quantized = quantized_conv2d(

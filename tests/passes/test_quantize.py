@@ -13,7 +13,7 @@ from strategies import inputs, networks
 
 import sparsenet as sn
 from sparsenet.passes import calibration as calibrating
-from sparsenet.passes.quant_params import Steps, quantized_conv2d, quantized_linear, steps_for
+from sparsenet.passes.quant_params import QuantParams, quantized_conv2d, quantized_linear, steps_for
 from sparsenet.storage import from_bytes, to_bytes
 
 
@@ -316,7 +316,7 @@ def test_a_convolution_is_rounded_by_half_a_step_of_each_weight(seed, before_log
     """What comes out is wrong by half a step of every weight, of the bias and of the output at most, or clipped."""
     r = np.random.default_rng(seed)
     layer = sn.Conv2d(r.normal(size=(3, 2, 2, 2)), r.normal(size=3) * r.choice([0.0, 1.0, 1e6]))
-    before, after = Steps(2.0**before_log, zero_before), Steps(2.0**after_log, zero_after)
+    before, after = QuantParams(2.0**before_log, zero_before), QuantParams(2.0**after_log, zero_after)
     made = quantized_conv2d(layer, before, after)
     step = before.scale * made.weight_scale
     assert made.after.scale == pytest.approx(step * 2.0**made.layer.shift)
@@ -333,19 +333,19 @@ def test_a_convolution_is_rounded_by_half_a_step_of_each_weight(seed, before_log
 def test_all_outputs_share_their_scale_and_the_weights_use_int8():
     layer = sn.Conv2d(normal(64, 8, 3, 3) / 8)
     for after in np.geomspace(0.01, 0.1, 9):
-        made = quantized_conv2d(layer, Steps(0.01, 0), Steps(float(after), 0))
+        made = quantized_conv2d(layer, QuantParams(0.01, 0), QuantParams(float(after), 0))
         assert 63 <= np.abs(made.layer.weight.astype(int)).max() <= 127
         assert made.after.scale == pytest.approx(after)
 
 
 def test_a_convolution_of_zeros_keeps_its_bias():
-    made = quantized_conv2d(sn.Conv2d(np.zeros((2, 1, 1, 1)), [0.5, -3.0]), Steps(0.1, 9), Steps(0.01, 0))
+    made = quantized_conv2d(sn.Conv2d(np.zeros((2, 1, 1, 1)), [0.5, -3.0]), QuantParams(0.1, 9), QuantParams(0.01, 0))
     assert made.layer.bias.tolist() == [50 << 8, -(256 << 8)]
 
 
 def test_a_linear_layer_scales_each_output_and_takes_the_zero_point():
     weight = normal(5, 30) * np.array([[1e-6], [1.0], [1e6], [0.0], [1.0]])
-    layer, before = sn.Linear(weight, normal(5, seed=1)), Steps(0.25, 77)
+    layer, before = sn.Linear(weight, normal(5, seed=1)), QuantParams(0.25, 77)
     made = quantized_linear(layer, before)
     assert np.abs(made.weight.astype(int)).max(1).tolist() == [127, 127, 127, 0, 127]
     x = np.random.default_rng(2).integers(0, 256, (9, 30)).astype(float)
@@ -359,12 +359,12 @@ def test_a_linear_layer_scales_each_output_and_takes_the_zero_point():
 @pytest.mark.parametrize(
     ("lowest", "highest", "share", "expected"),
     [
-        (-1.0, 1.0, 1.0, Steps(float(np.float32(2 / 255)), 128)),
-        (0.0, 255.0, 0.5, Steps(0.5, 0)),
-        (3.0, 255.0, 1.0, Steps(1.0, 0)),
-        (-255.0, -5.0, 1.0, Steps(1.0, 255)),
-        (0.0, 0.0, 1.0, Steps(1.0, 0)),
-        (0.0, 1e-44, 1.0, Steps(2.0**-100, 0)),
+        (-1.0, 1.0, 1.0, QuantParams(float(np.float32(2 / 255)), 128)),
+        (0.0, 255.0, 0.5, QuantParams(0.5, 0)),
+        (3.0, 255.0, 1.0, QuantParams(1.0, 0)),
+        (-255.0, -5.0, 1.0, QuantParams(1.0, 255)),
+        (0.0, 0.0, 1.0, QuantParams(1.0, 0)),
+        (0.0, 1e-44, 1.0, QuantParams(2.0**-100, 0)),
     ],
 )
 def test_steps_cover_their_range_and_zero(lowest, highest, share, expected):

@@ -41,7 +41,7 @@ VALID = 1
 
 
 @dataclass
-class _Draft:
+class _LiteRTDraft:
     """A model while it is written; tensors are numbered as they are added."""
 
     tables: ModuleType
@@ -101,7 +101,7 @@ def to_tflite(net: Network, batch: int) -> bytes:
     """
     from ai_edge_litert import schema_py_generated
 
-    draft = _Draft(schema_py_generated, batch)
+    draft = _LiteRTDraft(schema_py_generated, batch)
     source = draft.value([batch, *net.input_shape])
     values = {INPUT: _channels_last(draft, source, net.input_shape)}
     for node in net.nodes:
@@ -112,7 +112,7 @@ def to_tflite(net: Network, batch: int) -> bytes:
     return _assembled(draft, source, result)
 
 
-def _assembled(draft: _Draft, source: int, result: int) -> bytes:
+def _assembled(draft: _LiteRTDraft, source: int, result: int) -> bytes:
     import flatbuffers
 
     tables = draft.tables
@@ -127,17 +127,17 @@ def _assembled(draft: _Draft, source: int, result: int) -> bytes:
     return bytes(builder.Output())
 
 
-def _transposed(draft: _Draft, value: int, axes: tuple[int, ...], shape: Sequence[int]) -> int:
+def _transposed(draft: _LiteRTDraft, value: int, axes: tuple[int, ...], shape: Sequence[int]) -> int:
     out = draft.value(shape)
     return draft.operator("TRANSPOSE", [value, draft.constant(np.array(axes, np.int32))], [out], "TransposeOptions")
 
 
-def _reshaped(draft: _Draft, value: int, shape: Sequence[int]) -> int:
+def _reshaped(draft: _LiteRTDraft, value: int, shape: Sequence[int]) -> int:
     inputs = [value, draft.constant(np.array(shape, np.int32))]
     return draft.operator("RESHAPE", inputs, [draft.value(shape)], "ReshapeOptions", newShape=list(shape))
 
 
-def _channels_last(draft: _Draft, value: int, shape: Shape) -> int:
+def _channels_last(draft: _LiteRTDraft, value: int, shape: Shape) -> int:
     if len(shape) != 3:
         return value
     if shape[0] == 1:  # moves nothing
@@ -145,19 +145,19 @@ def _channels_last(draft: _Draft, value: int, shape: Shape) -> int:
     return _transposed(draft, value, (0, 2, 3, 1), draft.shaped(shape))
 
 
-def _channels_first(draft: _Draft, value: int, shape: Shape) -> int:
+def _channels_first(draft: _LiteRTDraft, value: int, shape: Shape) -> int:
     if len(shape) != 3 or prod(shape[1:]) == 1:
         return value
     return _transposed(draft, value, (0, 3, 1, 2), [draft.batch, *shape])
 
 
 @singledispatch
-def _write(layer: Layer, draft: _Draft, inputs: list[int], shapes: list[Shape], shape: Shape) -> int:
+def _write(layer: Layer, draft: _LiteRTDraft, inputs: list[int], shapes: list[Shape], shape: Shape) -> int:
     raise CompileError(f"a {type(layer).__name__} is not written as TensorFlow Lite")
 
 
 @_write.register
-def _conv2d(layer: Conv2d, draft: _Draft, inputs: list[int], shapes: list[Shape], shape: Shape) -> int:
+def _conv2d(layer: Conv2d, draft: _LiteRTDraft, inputs: list[int], shapes: list[Shape], shape: Shape) -> int:
     if layer.groups != 1:
         raise CompileError("a Conv2d with groups is not written as TensorFlow Lite")
     x = _bordered(draft, inputs[0], shapes[0], as_pair(layer.padding))
@@ -176,7 +176,7 @@ def _conv2d(layer: Conv2d, draft: _Draft, inputs: list[int], shapes: list[Shape]
     )
 
 
-def _bordered(draft: _Draft, value: int, shape: Shape, padding: tuple[int, int]) -> int:
+def _bordered(draft: _LiteRTDraft, value: int, shape: Shape, padding: tuple[int, int]) -> int:
     if padding == (0, 0):
         return value
     top, left = padding
@@ -185,19 +185,21 @@ def _bordered(draft: _Draft, value: int, shape: Shape, padding: tuple[int, int])
     return draft.operator("PAD", [value, widths], [out], "PadOptions")
 
 
-def _bias(draft: _Draft, layer: Conv2d | Linear) -> int:
+def _bias(draft: _LiteRTDraft, layer: Conv2d | Linear) -> int:
     return draft.constant(np.zeros(len(layer.weight), np.float32) if layer.bias is None else layer.bias)
 
 
 @_write.register
-def _linear(layer: Linear, draft: _Draft, inputs: list[int], shapes: list[Shape], shape: Shape) -> int:
+def _linear(layer: Linear, draft: _LiteRTDraft, inputs: list[int], shapes: list[Shape], shape: Shape) -> int:
     operands = [inputs[0], draft.constant(layer.weight), _bias(draft, layer)]
     return draft.operator("FULLY_CONNECTED", operands, [draft.value([draft.batch, *shape])], "FullyConnectedOptions")
 
 
 @_write.register(MaxPool2d)
 @_write.register(AvgPool2d)
-def _pool(layer: MaxPool2d | AvgPool2d, draft: _Draft, inputs: list[int], shapes: list[Shape], shape: Shape) -> int:
+def _pool(
+    layer: MaxPool2d | AvgPool2d, draft: _LiteRTDraft, inputs: list[int], shapes: list[Shape], shape: Shape
+) -> int:
     if as_pair(layer.padding) != (0, 0):
         raise CompileError("pooling with padding is not written as TensorFlow Lite")
     code = "MAX_POOL_2D" if isinstance(layer, MaxPool2d) else "AVERAGE_POOL_2D"
@@ -208,7 +210,7 @@ def _pool(layer: MaxPool2d | AvgPool2d, draft: _Draft, inputs: list[int], shapes
 
 
 @_write.register
-def _k_winners(layer: KWinners, draft: _Draft, inputs: list[int], shapes: list[Shape], shape: Shape) -> int:
+def _k_winners(layer: KWinners, draft: _LiteRTDraft, inputs: list[int], shapes: list[Shape], shape: Shape) -> int:
     """Keep what is at least as large as the smallest of the k largest; the file has no cheaper way to put them back."""
     if layer.scope == "channels" or len(shape) == 1:
         kept = draft.shaped(shape) if len(shape) == 3 else [draft.batch, *shape]
@@ -221,7 +223,7 @@ def _k_winners(layer: KWinners, draft: _Draft, inputs: list[int], shapes: list[S
     return _reshaped(draft, value, draft.shaped(shape))
 
 
-def _keep_largest(draft: _Draft, value: int, k: int, factor: npt.NDArray[Any] | None, shape: list[int]) -> int:
+def _keep_largest(draft: _LiteRTDraft, value: int, k: int, factor: npt.NDArray[Any] | None, shape: list[int]) -> int:
     if k == 0:
         raise CompileError("k-winners without winners are not written as TensorFlow Lite")
     ranked = value
@@ -243,14 +245,16 @@ def _keep_largest(draft: _Draft, value: int, k: int, factor: npt.NDArray[Any] | 
 
 @_write.register(Flatten)
 @_write.register(Reshape)
-def _reshape(layer: Flatten | Reshape, draft: _Draft, inputs: list[int], shapes: list[Shape], shape: Shape) -> int:
+def _reshape(
+    layer: Flatten | Reshape, draft: _LiteRTDraft, inputs: list[int], shapes: list[Shape], shape: Shape
+) -> int:
     if len(shape) != 1:
         raise CompileError("a Reshape into an image is not written as TensorFlow Lite")
     return _reshaped(draft, _channels_first(draft, inputs[0], shapes[0]), [draft.batch, *shape])
 
 
 def _simple(code: str, options: str = "", **settings: Any) -> Callable[..., int]:
-    def write(layer: Layer, draft: _Draft, inputs: list[int], shapes: list[Shape], shape: Shape) -> int:
+    def write(layer: Layer, draft: _LiteRTDraft, inputs: list[int], shapes: list[Shape], shape: Shape) -> int:
         lies = draft.shaped(shape) if len(shape) == 3 else [draft.batch, *shape]
         return draft.operator(code, inputs, [draft.value(lies)], options, **settings)
 
@@ -263,7 +267,7 @@ _write.register(LogSoftmax, _simple("LOG_SOFTMAX", "LogSoftmaxOptions"))
 
 
 @_write.register
-def _add(layer: Add, draft: _Draft, inputs: list[int], shapes: list[Shape], shape: Shape) -> int:
+def _add(layer: Add, draft: _LiteRTDraft, inputs: list[int], shapes: list[Shape], shape: Shape) -> int:
     lies = draft.shaped(shape) if len(shape) == 3 else [draft.batch, *shape]
     total = inputs[0]
     for other in inputs[1:]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sparsenet.bench.studies.crossover_cells import DENSE, Cell, cell_times
+from sparsenet.bench.studies.crossover_cells import DENSE, PlannedCell, cell_times
 from sparsenet.bench.studies.crossover_store import keep_map, kept_map
 from sparsenet.errors import SparsenetError, did_you_mean
 from sparsenet.machine.facts import machine
@@ -218,7 +218,7 @@ def crossover(
     question = {"counts": counts, "shares": shares, "family": family, "dtype": dtype}
     if measure and not again and (kept := _kept(question)) is not None:
         return kept
-    places = [Cell(*place, family, dtype) for place in product(*counts, *shares)]
+    places = [PlannedCell(*place, family, dtype) for place in product(*counts, *shares)]
     cells = tuple(_cells(places, measure, progress))
     found = Crossover(cells, family, dtype, measure, machine().model or "an unknown processor")
     if measure:
@@ -234,12 +234,12 @@ def _kept(question: Mapping[str, Any]) -> Crossover | None:
         return None
 
 
-def _cells(places: Sequence[Cell], measure: bool, progress: bool | None) -> Iterator[CrossoverCell]:
+def _cells(places: Sequence[PlannedCell], measure: bool, progress: bool | None) -> Iterator[CrossoverCell]:
     for cell, times_us in zip(places, cell_times(_shown(places, measure, progress), measure), strict=True):
         yield CrossoverCell(cell.size, cell.batch, cell.density, cell.active, times_us)
 
 
-def _shown(places: Sequence[Cell], measure: bool, progress: bool | None) -> Iterable[Cell]:
+def _shown(places: Sequence[PlannedCell], measure: bool, progress: bool | None) -> Iterable[PlannedCell]:
     doing = "timing" if measure else "predicting"
     return tracked(places, lambda cell: f"{doing} {cell.size} x {cell.size}", progress, len(places))
 

@@ -19,7 +19,7 @@ from sparsenet_kernels.queries import find_kernel
 if TYPE_CHECKING:
     from sparsenet.engine.engine import Engine
 
-__all__ = ["DENSE", "Cell", "cell_times"]
+__all__ = ["DENSE", "PlannedCell", "cell_times"]
 
 DENSE = "dense"
 LAYER = "layer"
@@ -33,7 +33,7 @@ Times = dict[str, float]
 
 
 @dataclass(frozen=True)
-class Cell:
+class PlannedCell:
     """A place of the map; see :class:`sparsenet.bench.studies.crossover.CrossoverCell`."""
 
     size: int
@@ -44,7 +44,7 @@ class Cell:
     dtype: str
 
 
-def cell_times(cells: Iterable[Cell], measure: bool) -> Iterator[Times]:
+def cell_times(cells: Iterable[PlannedCell], measure: bool) -> Iterator[Times]:
     """Give each place's times by kernel, for one sample; places of one size and batch should be neighbours.
 
     The dense kernel runs in a network of its own, without k-winners: it need not expand lists, nor skip anything.
@@ -57,7 +57,7 @@ def cell_times(cells: Iterable[Cell], measure: bool) -> Iterator[Times]:
         yield _predicted(cell, dense) if dense_engine is None else _measured(cell, dense_engine)
 
 
-def _predicted(cell: Cell, dense: DensePlan) -> Times:
+def _predicted(cell: PlannedCell, dense: DensePlan) -> Times:
     times = predicted_choices(_network(cell), cell.batch)[LAYER].predicted_us
     return {DENSE: dense.forecast.choices[LAYER].cost.us} | {name: times[name] for name in times if not _is_dense(name)}
 
@@ -68,7 +68,7 @@ def _is_dense(kernel: str) -> bool:
     return record.weights == record.inputs == "dense"
 
 
-def _measured(cell: Cell, dense: "Engine") -> Times:
+def _measured(cell: PlannedCell, dense: "Engine") -> Times:
     net = _network(cell)
     names = [name for name in worth_trying(predicted_choices(net, cell.batch)[LAYER]) if not _is_dense(name)]
     engines = [_compiled(net, cell.batch, {LAYER: name}) for name in names]
@@ -87,7 +87,7 @@ def _compiled(net: Network, batch: int, kernels: dict[str, str]) -> "Engine":
     return compiling.compile(net, batch, 1, planner="predict", kernels=kernels, progress=False)
 
 
-def _network(cell: Cell, full: bool = False) -> Network:
+def _network(cell: PlannedCell, full: bool = False) -> Network:
     """Make k-winners and a linear layer, or (full) a dense one alone."""
     layer: Layer = _layer(cell, full)
     before: list[tuple[str, Layer]] = [("bytes", Quantize(1 / 127))] if cell.dtype == "int8" else []
@@ -100,7 +100,7 @@ def _network(cell: Cell, full: bool = False) -> Network:
     return Network((cell.size,), nodes, LAYER)
 
 
-def _layer(cell: Cell, full: bool) -> Weighted:
+def _layer(cell: PlannedCell, full: bool) -> Weighted:
     layer = _dense_layer(cell)
     if full:
         return layer
@@ -110,7 +110,7 @@ def _layer(cell: Cell, full: bool) -> Weighted:
         raise SparsenetError(f"{cell.size} x {cell.size} weights: {error}") from None
 
 
-def _dense_layer(cell: Cell) -> Weighted:
+def _dense_layer(cell: PlannedCell) -> Weighted:
     shape, random = (cell.size, cell.size), np.random.default_rng(0)
     if cell.dtype == "float32":
         return Linear(random.standard_normal(shape, np.float32))

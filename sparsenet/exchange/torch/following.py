@@ -14,8 +14,8 @@ from sparsenet.exchange.torch.masks import declared_mask
 from sparsenet.exchange.torch.names import step_name, wrapper_of
 from sparsenet.exchange.torch.run import (
     Module,
-    Recording,
     Tensor,
+    Trace,
     follow,
     in_float32,
     inputs_among,
@@ -66,7 +66,7 @@ ABOUT_VALUES = frozenset(
 """Functions by which values could decide what is done."""
 
 
-def called(recording: Recording, function: Any, args: Any, kwargs: Any) -> Any:
+def called(recording: Trace, function: Any, args: Any, kwargs: Any) -> Any:
     """Run a function, and record it if it depends on the input."""
     name = getattr(function, "__name__", repr(function))
     if recording.paused:
@@ -96,7 +96,7 @@ def called(recording: Recording, function: Any, args: Any, kwargs: Any) -> Any:
     return _followed(recording, plain, line, args, kwargs, result)
 
 
-def _unknown(recording: Recording, name: str, result: Any) -> Any:
+def _unknown(recording: Trace, name: str, result: Any) -> Any:
     """Note an unsupported function and continue with its result, so that later ones are found, too."""
     module, called_as = recording.visits[-1].module, name
     of_torch = type(module).__module__.startswith("torch.nn.modules") and not any(module.children())
@@ -107,7 +107,7 @@ def _unknown(recording: Recording, name: str, result: Any) -> Any:
     return _without_layer(recording, name, result)
 
 
-def _without_layer(recording: Recording, name: str, result: Any) -> Any:
+def _without_layer(recording: Trace, name: str, result: Any) -> Any:
     """Remember that the tensors of a result depend on the input, though no layer gives them."""
     import torch
 
@@ -120,7 +120,7 @@ def _without_layer(recording: Recording, name: str, result: Any) -> Any:
     return result
 
 
-def _followed(recording: Recording, name: str, line: Line, args: Any, kwargs: Any, result: Any) -> Any:
+def _followed(recording: Trace, name: str, line: Line, args: Any, kwargs: Any, result: Any) -> Any:
     """Turn a call into layers, and remember whose value its result is."""
     builder, inputs = recording.builder, inputs_among(recording, args, kwargs)
     step = step_name(recording, name)
@@ -148,9 +148,7 @@ class _OtherAxesError(UnsupportedLayerError):
     """A value that is not float32 with the batch first: after a function that is unknown no new problem."""
 
 
-def _layers(
-    recording: Recording, line: Line, step: str, inputs: list[str], args: Any, kwargs: Any, result: Any
-) -> Layers:
+def _layers(recording: Trace, line: Line, step: str, inputs: list[str], args: Any, kwargs: Any, result: Any) -> Layers:
     import torch
 
     builder = recording.builder
@@ -178,7 +176,7 @@ def _layers(
 
 
 def module_called(
-    recording: Recording,
+    recording: Trace,
     module: Module,
     known: tuple[str, Line],
     forward: Callable[..., Any],
@@ -198,7 +196,7 @@ def module_called(
     return _followed(recording, name, bound, args, kwargs, result)
 
 
-def _weight(recording: Recording, step: str, tensor: Tensor) -> tuple[FloatArray, BoolArray | None]:
+def _weight(recording: Trace, step: str, tensor: Tensor) -> tuple[FloatArray, BoolArray | None]:
     """Read a weight, its mask, and say what is odd about either."""
     import torch
 
@@ -216,7 +214,7 @@ def _weight(recording: Recording, step: str, tensor: Tensor) -> tuple[FloatArray
     return weight, mask
 
 
-def _spoil_views(recording: Recording, tensor: Tensor) -> None:
+def _spoil_views(recording: Trace, tensor: Tensor) -> None:
     """Mark every other tensor that shares its memory with one that was changed in place."""
     memory = tensor.untyped_storage().data_ptr()
     for key, other in recording.tensors.items():

@@ -10,7 +10,7 @@ from sparsenet.errors import GraphError, UnsupportedLayerError
 from sparsenet.exchange.builder import finished
 from sparsenet.exchange.torch.copy import copied, eager, make_parts_eager, plain_tensors_in_float32, refuse_opaque
 from sparsenet.exchange.torch.recording import recorded, same_step
-from sparsenet.exchange.torch.run import Recording
+from sparsenet.exchange.torch.run import Trace
 from sparsenet.graph.network import Network
 
 __all__ = ["from_torch"]
@@ -134,7 +134,7 @@ def _prepared(module: Any) -> tuple[Any, dict[str, str]]:
     return made.cpu().float().eval(), converted
 
 
-def _refuse_differences(first: Recording, second: Recording) -> None:
+def _refuse_differences(first: Trace, second: Trace) -> None:
     """Refuse a module that did not do the same in both runs."""
     for one, other in zip_longest(first.builder.nodes, second.builder.nodes):
         if one is None or other is None or not same_step(one, other):

@@ -2,12 +2,12 @@
 
 from sparsenet.exchange.builder import fitting
 from sparsenet.exchange.torch.masks import wraps_weights
-from sparsenet.exchange.torch.run import Module, Recording
+from sparsenet.exchange.torch.run import Module, Trace
 
 __all__ = ["step_name", "wrapper_of"]
 
 
-def step_name(recording: Recording, function: str) -> str:
+def step_name(recording: Trace, function: str) -> str:
     """Name a step after the module that calls the function: alone if it has no parts and calls nothing else."""
     visit, wrapper = recording.visits[-1], wrapper_of(recording)
     path = visit.path
@@ -18,6 +18,6 @@ def step_name(recording: Recording, function: str) -> str:
     return fitting(recording.builder, path or function)
 
 
-def wrapper_of(recording: Recording) -> Module | None:
+def wrapper_of(recording: Trace) -> Module | None:
     """Return the module that called the one that is running."""
     return recording.visits[-2].module if len(recording.visits) > 1 else None

@@ -14,13 +14,13 @@ from sparsenet.exchange.builder import GraphBuilder, note
 from sparsenet.exchange.problems import Problem, refusal
 from sparsenet.exchange.torch.following import called, module_called
 from sparsenet.exchange.torch.functions import module_line
-from sparsenet.exchange.torch.run import Module, Recording, Tensor, Visit, follow, fresh, place
+from sparsenet.exchange.torch.run import Module, Tensor, Trace, Visit, follow, fresh, place
 from sparsenet.graph.network import INPUT, Node
 
 __all__ = ["recorded", "same_step"]
 
 
-def recorded(module: Module, x: Tensor, converted: Mapping[str, str]) -> Recording:
+def recorded(module: Module, x: Tensor, converted: Mapping[str, str]) -> Trace:
     """Run a module and write down what it does.
 
     Parameters
@@ -38,7 +38,7 @@ def recorded(module: Module, x: Tensor, converted: Mapping[str, str]) -> Recordi
     """
     import torch
 
-    recording = Recording(len(x), GraphBuilder({INPUT: tuple(x.shape[1:])}))
+    recording = Trace(len(x), GraphBuilder({INPUT: tuple(x.shape[1:])}))
     for path, kinds in converted.items():
         note(recording.builder, path, f"{kinds} weights became float32")
     follow(recording, x, INPUT)
@@ -59,7 +59,7 @@ def recorded(module: Module, x: Tensor, converted: Mapping[str, str]) -> Recordi
     return recording
 
 
-def _failure(recording: Recording, error: Exception) -> SparsenetError:
+def _failure(recording: Trace, error: Exception) -> SparsenetError:
     """Return what ended a run, after the problems that were met before it."""
     if not isinstance(error, SparsenetError):
         where = recording.failed_at or "the module"
@@ -84,7 +84,7 @@ def same_step(a: Node, b: Node) -> bool:
     return all(np.array_equal(fields[name], others[name]) for name in fields)
 
 
-def _listener(recording: Recording, module: Module) -> Any:
+def _listener(recording: Trace, module: Module) -> Any:
     """Make the object that torch tells of each call of its functions. torch asks for this base class."""
     from torch.overrides import TorchFunctionMode
 
@@ -100,7 +100,7 @@ def _listener(recording: Recording, module: Module) -> Any:
     return type("Listener", (TorchFunctionMode,), {"__torch_function__": heard})()
 
 
-def _announced(recording: Recording, path: str, module: Module, forward: Callable[..., Any]) -> Callable[..., Any]:
+def _announced(recording: Trace, path: str, module: Module, forward: Callable[..., Any]) -> Callable[..., Any]:
     """Wrap a module's forward, so that the recording knows where it is."""
 
     def announced(*args: Any, **kwargs: Any) -> Any:
@@ -120,7 +120,7 @@ def _announced(recording: Recording, path: str, module: Module, forward: Callabl
     return announced
 
 
-def _output(recording: Recording, result: Any) -> str:
+def _output(recording: Trace, result: Any) -> str:
     import torch
 
     if not isinstance(result, torch.Tensor):

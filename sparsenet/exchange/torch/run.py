@@ -10,8 +10,8 @@ from sparsenet.ops.shapes import Shape
 
 __all__ = [
     "Module",
-    "Recording",
     "Tensor",
+    "Trace",
     "Visit",
     "follow",
     "fresh",
@@ -37,7 +37,7 @@ class Visit:
 
 
 @dataclass(eq=False)
-class Recording:
+class Trace:
     """What is known of a run: so far, and at its end.
 
     The builder knows tensors that depend on the input by their identity.
@@ -57,7 +57,7 @@ class Recording:
     output: str = ""
 
 
-def follow(recording: Recording, tensor: Tensor, name: str) -> None:
+def follow(recording: Trace, tensor: Tensor, name: str) -> None:
     """Remember which layer's value a tensor holds."""
     recording.tensors[id(tensor)] = tensor
     recording.builder.values[id(tensor)] = name
@@ -69,19 +69,19 @@ def place(path: str, module: Module) -> str:
     return f"layer {path!r} ({type(module).__name__})" if path else f"the module ({type(module).__name__})"
 
 
-def where(recording: Recording) -> str:
+def where(recording: Trace) -> str:
     """Say where the run is."""
     if not recording.visits:
         return "the module"
     return place(recording.visits[-1].path, recording.visits[-1].module)
 
 
-def unsupported_here(recording: Recording, message: str) -> UnsupportedLayerError:
+def unsupported_here(recording: Trace, message: str) -> UnsupportedLayerError:
     """Return an error that begins with where the run is."""
     return UnsupportedLayerError(f"{where(recording)}: {message}")
 
 
-def inputs_among(recording: Recording, *arguments: Any) -> list[str]:
+def inputs_among(recording: Trace, *arguments: Any) -> list[str]:
     """List the steps that arguments hold, in order, also inside tuples, lists and mappings."""
     found: list[str] = []
     for argument in arguments:
@@ -94,7 +94,7 @@ def inputs_among(recording: Recording, *arguments: Any) -> list[str]:
     return found
 
 
-def fresh(recording: Recording, tensor: Tensor) -> str:
+def fresh(recording: Trace, tensor: Tensor) -> str:
     """Return whose value a tensor holds, unless it was changed behind its back."""
     name = recording.builder.values[id(tensor)]
     if id(tensor) in recording.stale:

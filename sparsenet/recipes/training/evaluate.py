@@ -15,7 +15,7 @@ from torch import nn
 from sparsenet.engine.compiling import compile as compile_network
 from sparsenet.engine.engine import Engine
 from sparsenet.graph.network import Network
-from sparsenet.layers import Conv2d, Linear, QuantizedConv2d, QuantizedLinear, kept_count
+from sparsenet.layers import Weighted, kept_count
 from sparsenet.passes import quantize
 from sparsenet.recipes.prepared import features_of
 from sparsenet.recipes.training.accuracy import accuracy
@@ -95,8 +95,7 @@ def measure(
 
 def kept_weights(network: Network) -> int:
     """Count the weights that a network keeps, without biases."""
-    weighted = (Conv2d, Linear, QuantizedConv2d, QuantizedLinear)
-    return sum(kept_count(node.layer) for node in network.nodes if isinstance(node.layer, weighted))
+    return sum(kept_count(node.layer) for node in network.nodes if isinstance(node.layer, Weighted))
 
 
 def _features(samples: Samples) -> Floats:

@@ -3,7 +3,7 @@
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from sparsenet.bench.studies.gpu.layer import Layer
+from sparsenet.bench.studies.gpu.layer import GpuLayer
 
 __all__ = ["Counts", "counts_of"]
 
@@ -36,7 +36,7 @@ class Counts:
         return asdict(self)
 
 
-def counts_of(form: str, layer: Layer) -> Counts:
+def counts_of(form: str, layer: GpuLayer) -> Counts:
     """Count what a form does.
 
     Parameters
@@ -45,13 +45,13 @@ def counts_of(form: str, layer: Layer) -> Counts:
         "active": complementary sets, one contiguous row for each active input of each sample. "batched": complementary
         sets, each row taken to eight samples. The others: a dense matrix, one in compressed rows, one of which two of
         four weights are kept.
-    layer : Layer
+    layer : GpuLayer
 
     Examples
     --------
-    >>> counts_of("active", Layer(size=1000, density=0.05, active=0.1, batch=1)).multiplications
+    >>> counts_of("active", GpuLayer(size=1000, density=0.05, active=0.1, batch=1)).multiplications
     5000
-    >>> counts_of("dense", Layer(size=1000, density=0.05, active=0.1, batch=1)).multiplications
+    >>> counts_of("dense", GpuLayer(size=1000, density=0.05, active=0.1, batch=1)).multiplications
     1000000
     """
     B, D, K, S = layer.batch, layer.size, layer.active_inputs, layer.sets

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from sparsenet.bench.studies.gpu.layer import Inputs, Layer, Packed
+from sparsenet.bench.studies.gpu.layer import GpuLayer, LayerInputs, Packed
 
-__all__ = ["FORMS", "Form", "Prepared", "deviation", "prepare"]
+__all__ = ["FORMS", "Form", "ReadyForm", "deviation", "prepare"]
 
 MOST_TURNS = 32
 """Inputs, and copies of the weights, that take turns, at most."""
@@ -32,7 +32,7 @@ FORMS = {
 
 
 @dataclass(frozen=True, eq=False)
-class Prepared:
+class ReadyForm:
     """A form that is ready to be called: ``call(index)`` queues one call, ``first`` gives the output of call 0."""
 
     call: Callable[[int], object]
@@ -45,7 +45,7 @@ def turns_for(call_bytes: int, cache_bytes: int) -> int:
     return int(min(MOST_TURNS, max(2, -(-2 * cache_bytes // max(1, call_bytes)))))
 
 
-def prepare(form: Form, layer: Layer, packed: Packed, inputs: list[Inputs], cache_bytes: int) -> Prepared:
+def prepare(form: Form, layer: GpuLayer, packed: Packed, inputs: list[LayerInputs], cache_bytes: int) -> ReadyForm:
     """Put weights, inputs and outputs on the device and bind the kernel to them.
 
     Weights are copied until all copies together are twice the second-level cache, or there are 32.
@@ -69,10 +69,10 @@ def prepare(form: Form, layer: Layer, packed: Packed, inputs: list[Inputs], cach
         y: npt.NDArray[np.float32] = out.copy_to_host()
         return y
 
-    return Prepared(lambda index: calls[index % len(calls)](), first, weight_bytes * len(copies))
+    return ReadyForm(lambda index: calls[index % len(calls)](), first, weight_bytes * len(copies))
 
 
-def _turns(inputs: list[Inputs], copies: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+def _turns(inputs: list[LayerInputs], copies: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
     """Pair inputs and copies of the weights until each has had its turn."""
     from sparsenet_kernels.cuda.api import upload
 
@@ -81,7 +81,7 @@ def _turns(inputs: list[Inputs], copies: list[dict[str, Any]]) -> Iterator[dict[
         yield given[index % len(given)] | copies[index % len(copies)]
 
 
-def deviation(layer: Layer, packed: Packed, inputs: Inputs, y: npt.NDArray[np.float32]) -> float:
+def deviation(layer: GpuLayer, packed: Packed, inputs: LayerInputs, y: npt.NDArray[np.float32]) -> float:
     """Return by how much the first sample's outputs are wrong, in units of the error that float32 sums may have.
 
     A sum of n products in float32, in any order, lies within gamma(n + 2) of the sum of their magnitudes, with

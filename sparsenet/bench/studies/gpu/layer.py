@@ -8,14 +8,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["TINY", "WHOLE", "Grid", "Inputs", "Layer", "Packed", "inputs_of", "pack_random"]
+__all__ = ["TINY", "WHOLE", "GpuLayer", "GpuSweep", "LayerInputs", "Packed", "inputs_of", "pack_random"]
 
 Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int32]
 
 
 @dataclass(frozen=True)
-class Layer:
+class GpuLayer:
     """One point of the sweep: a fully connected layer of ``size`` inputs and outputs.
 
     ``density`` is the share of weights kept, ``active`` that of inputs that are not zero, as k-winners leave them.
@@ -52,7 +52,7 @@ class Layer:
 
 
 @dataclass(frozen=True)
-class Grid:
+class GpuSweep:
     """What is swept."""
 
     sizes: tuple[int, ...]
@@ -60,16 +60,18 @@ class Grid:
     actives: tuple[float, ...]
     batches: tuple[int, ...]
 
-    def layers(self) -> list[Layer]:
+    def layers(self) -> list[GpuLayer]:
         """List the points: the small ones first, so that an interrupted study has whole sizes."""
         return [
-            Layer(size, density, active, batch)
+            GpuLayer(size, density, active, batch)
             for size, batch, density, active in product(self.sizes, self.batches, self.densities, self.actives)
         ]
 
 
-WHOLE = Grid((256, 512, 1024, 2048, 4096, 8192), (0.02, 0.05, 0.1, 0.25, 0.5), (0.02, 0.1, 0.3, 1.0), (1, 8, 64, 512))
-TINY = Grid((12, 16), (0.1, 0.5), (0.25, 1.0), (1, 3))
+WHOLE = GpuSweep(
+    (256, 512, 1024, 2048, 4096, 8192), (0.02, 0.05, 0.1, 0.25, 0.5), (0.02, 0.1, 0.3, 1.0), (1, 8, 64, 512)
+)
+TINY = GpuSweep((12, 16), (0.1, 0.5), (0.25, 1.0), (1, 3))
 """For the simulator, where a thread of the device is one of Python."""
 
 
@@ -108,7 +110,7 @@ def pack_random(size: int, per_set: int) -> Packed:
 
 
 @dataclass(frozen=True, eq=False)
-class Inputs:
+class LayerInputs:
     """One batch of inputs, dense (B, D) and as active lists (B, K)."""
 
     x: Floats
@@ -116,7 +118,7 @@ class Inputs:
     values: Floats
 
 
-def inputs_of(layer: Layer, seed: int) -> Inputs:
+def inputs_of(layer: GpuLayer, seed: int) -> LayerInputs:
     """Draw inputs of which as many are active, others in each sample."""
     rng = np.random.default_rng(seed)
     shape = layer.batch, layer.size
@@ -124,4 +126,4 @@ def inputs_of(layer: Layer, seed: int) -> Inputs:
     values = rng.uniform(0.5, 1.5, columns.shape).astype(np.float32)
     x = np.zeros(shape, np.float32)
     np.put_along_axis(x, columns, values, axis=1)
-    return Inputs(x, columns, values)
+    return LayerInputs(x, columns, values)

@@ -6,7 +6,7 @@ from typing import Any
 
 from sparsenet.bench.studies.gpu.counts import counts_of
 from sparsenet.bench.studies.gpu.forms import FORMS
-from sparsenet.bench.studies.gpu.layer import Layer
+from sparsenet.bench.studies.gpu.layer import GpuLayer
 from sparsenet.bench.studies.gpu.limits import advantage, best_of, binding
 from sparsenet.bench.studies.gpu.peers import DENSE, PEERS
 from sparsenet.errors import SparsenetError
@@ -16,7 +16,7 @@ __all__ = ["as_markdown", "counted_at_real_sizes", "plot_crossover"]
 
 Record = Mapping[str, Any]
 
-REAL_SIZES = tuple(Layer(2048, 0.05, 0.1, batch) for batch in (1, 64, 512))
+REAL_SIZES = tuple(GpuLayer(2048, 0.05, 0.1, batch) for batch in (1, 64, 512))
 """What is counted where nothing can be timed."""
 
 
@@ -62,7 +62,7 @@ def _counted(record: Record) -> str:
     return _table((*heads, "largest error, of that allowed"), rows)
 
 
-def counted_at_real_sizes(layers: Iterable[Layer] = REAL_SIZES) -> str:
+def counted_at_real_sizes(layers: Iterable[GpuLayer] = REAL_SIZES) -> str:
     """Write what every form must do at sizes that a device would be given, by count: no device is needed for it."""
     rows = [
         (
@@ -81,7 +81,7 @@ def counted_at_real_sizes(layers: Iterable[Layer] = REAL_SIZES) -> str:
 
 
 def _where(point: Record) -> tuple[object, ...]:
-    layer = Layer(**point["layer"])
+    layer = GpuLayer(**point["layer"])
     return layer.size, f"{layer.density:.0%}", f"{layer.active:.0%}", layer.batch
 
 

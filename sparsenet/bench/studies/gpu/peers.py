@@ -5,7 +5,7 @@ from contextlib import suppress
 from typing import Any
 
 from sparsenet.bench.studies.gpu.forms import turns_for
-from sparsenet.bench.studies.gpu.layer import Inputs, Layer, Packed
+from sparsenet.bench.studies.gpu.layer import GpuLayer, LayerInputs, Packed
 from sparsenet.errors import CompileError
 
 __all__ = ["DENSE", "PEERS", "cublas_rates", "has_torch_on_a_gpu", "peer_call"]
@@ -30,7 +30,7 @@ def has_torch_on_a_gpu() -> bool:
     return bool(torch.cuda.is_available())
 
 
-def peer_call(name: str, layer: Layer, packed: Packed, inputs: list[Inputs], cache_bytes: int) -> Call:
+def peer_call(name: str, layer: GpuLayer, packed: Packed, inputs: list[LayerInputs], cache_bytes: int) -> Call:
     """Prepare a peer; inputs and copies of its weights take turns.
 
     Raises

@@ -12,7 +12,16 @@ from sparsenet import __version__ as this_version
 from sparsenet.bench.studies.gpu.clock import copy_bytes_per_s, device_time, launch_time
 from sparsenet.bench.studies.gpu.counts import counts_of
 from sparsenet.bench.studies.gpu.forms import FORMS, MOST_TURNS, deviation, prepare
-from sparsenet.bench.studies.gpu.layer import TINY, WHOLE, Grid, Inputs, Layer, Packed, inputs_of, pack_random
+from sparsenet.bench.studies.gpu.layer import (
+    TINY,
+    WHOLE,
+    GpuLayer,
+    GpuSweep,
+    LayerInputs,
+    Packed,
+    inputs_of,
+    pack_random,
+)
 from sparsenet.bench.studies.gpu.network import network_times
 from sparsenet.bench.studies.gpu.peers import PEERS, cublas_rates, has_torch_on_a_gpu, peer_call
 from sparsenet.errors import CompileError, SparsenetError
@@ -29,7 +38,7 @@ Tell = Callable[[str, int, int], object]
 
 
 def gpu_study(
-    path: str | Path, seconds: float = 480.0, grid: Grid | None = None, tell: Tell = lambda step, done, total: None
+    path: str | Path, seconds: float = 480.0, grid: GpuSweep | None = None, tell: Tell = lambda step, done, total: None
 ) -> Record:
     """Hold complementary sets against the best dense of the GPU, cuSPARSE and 2:4 sparsity, and write down everything.
 
@@ -42,7 +51,7 @@ def gpu_study(
         The JSON file.
     seconds : float
         No point is begun later than that.
-    grid : Grid, optional
+    grid : GpuSweep, optional
         What is swept; the whole sweep on a device when left out.
     tell : callable
         Is told in a few words what is done next, how many points are done, and how many there are.
@@ -125,12 +134,12 @@ class _Peers:
     def __init__(self, points: Mapping[str, Record]) -> None:
         self._times: dict[tuple[object, ...], Record] = {}
         for point in points.values():
-            layer = Layer(**point["layer"])
+            layer = GpuLayer(**point["layer"])
             for name in PEERS:
                 if name in point["contenders"]:
                     self._times[_depends_on(name, layer)] = point["contenders"][name]
 
-    def at(self, name: str, layer: Layer, measure: Callable[[], Record]) -> Record:
+    def at(self, name: str, layer: GpuLayer, measure: Callable[[], Record]) -> Record:
         """Recall a time, or measure it."""
         key = _depends_on(name, layer)
         if key not in self._times:
@@ -138,12 +147,12 @@ class _Peers:
         return self._times[key]
 
 
-def _depends_on(name: str, layer: Layer) -> tuple[object, ...]:
+def _depends_on(name: str, layer: GpuLayer) -> tuple[object, ...]:
     density = layer.density if name == "cuSPARSE CSR" else None
     return name, layer.size, layer.batch, density
 
 
-def _point(layer: Layer, cache_bytes: int, simulated: bool, known: _Peers) -> Record:
+def _point(layer: GpuLayer, cache_bytes: int, simulated: bool, known: _Peers) -> Record:
     packed = pack_random(layer.size, layer.per_set)
     turns = min(MOST_TURNS, max(2, MOST_INPUTS // (layer.batch * layer.size)))
     inputs = [inputs_of(layer, seed) for seed in range(2 if simulated else turns)]
@@ -154,7 +163,9 @@ def _point(layer: Layer, cache_bytes: int, simulated: bool, known: _Peers) -> Re
     return {"layer": layer.to_dict(), "contenders": contenders}
 
 
-def _ours(name: str, layer: Layer, packed: Packed, inputs: list[Inputs], cache_bytes: int, simulated: bool) -> Record:
+def _ours(
+    name: str, layer: GpuLayer, packed: Packed, inputs: list[LayerInputs], cache_bytes: int, simulated: bool
+) -> Record:
     form = FORMS[name]
     ready = prepare(form, layer, packed, inputs, cache_bytes)
     wrong = deviation(layer, packed, inputs[0], ready.first())
@@ -165,7 +176,7 @@ def _ours(name: str, layer: Layer, packed: Packed, inputs: list[Inputs], cache_b
     return {"kernel": form.kernel, "share_of_allowed_error": wrong, **counted, **times}
 
 
-def _peer(name: str, layer: Layer, packed: Packed, inputs: list[Inputs], cache_bytes: int) -> Record:
+def _peer(name: str, layer: GpuLayer, packed: Packed, inputs: list[LayerInputs], cache_bytes: int) -> Record:
     counted = counts_of(PEERS[name], layer).to_dict()
     try:
         return counted | {"time": device_time(peer_call(name, layer, packed, inputs, cache_bytes)).to_dict()}
