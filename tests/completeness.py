@@ -14,6 +14,8 @@ from storage.mutations import one_of_each_kind
 
 from sparsenet.exchange.lines import FRONT_ENDS, lines
 from sparsenet.graph.reference import evaluate
+from sparsenet.lowering.implementation import Implementation
+from sparsenet.lowering.table import IMPLEMENTATIONS, LOWERINGS
 from sparsenet.ops import LAYERS, OPERATIONS, Operation, Weighted
 
 RULES = ("shape", "dtype", "reference", "growth", "work", "stored")
@@ -31,15 +33,13 @@ class Tables:
     kinds: tuple[str, ...]
     operations: dict[str, Operation]
     lowerings: dict[str, object]
-    implementations: tuple[object, ...]
+    implementations: tuple[Implementation, ...]
     front_ends: dict[str, set[str]]
     drawn: dict[str, str]
     samples: Mapping[str, object]
 
 
 def tables() -> Tables:
-    from sparsenet.lowering.table import IMPLEMENTATIONS, LOWERINGS
-
     return Tables(
         tuple(kind.__name__ for kind in LAYERS),
         dict(OPERATIONS),
@@ -75,6 +75,8 @@ def _missing(known: Tables, kind: str) -> Iterator[str]:
         yield from _not_stored(operation)
     if not known.lowerings.get(kind):
         yield "no lowering (sparsenet/lowering)"
+    if operation.stored is not None and operation.stored.weighted and not _implemented(known, kind):
+        yield "no Implementation (sparsenet/lowering)"
     for front_end, told in known.front_ends.items():
         if kind not in told:
             yield f"neither a line nor a refusal for {front_end} (sparsenet/exchange/lines)"
@@ -83,6 +85,13 @@ def _missing(known: Tables, kind: str) -> Iterator[str]:
             yield f"no strategy ({path})"
     if kind not in known.samples:
         yield "no sample (tests/storage/mutations.py)"
+
+
+def _implemented(known: Tables, kind: str) -> bool:
+    """Tell whether some implementation runs a kind with weights, in the dtype of its weights."""
+    plain = kind.removeprefix("Quantized")
+    wanted = plain.lower(), "f32" if plain == kind else "i8"
+    return any((one.operation, one.dtype) == wanted for one in known.implementations)
 
 
 def _not_stored(operation: Operation) -> Iterator[str]:

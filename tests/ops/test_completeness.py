@@ -39,6 +39,10 @@ def test_each_entry_that_is_taken_out_is_named(kind):
     for front_end, told in known.front_ends.items():
         message = f"neither a line nor a refusal for {front_end} (sparsenet/exchange/lines)"
         without[message] = {"front_ends": {**known.front_ends, front_end: told - {kind}}}
+    if known.operations[kind].stored.weighted:
+        one = "conv2d" if "Conv2d" in kind else "linear", "i8" if "Quantized" in kind else "f32"
+        left = tuple(made for made in known.implementations if (made.operation, made.dtype) != one)
+        without["no Implementation (sparsenet/lowering)"] = {"implementations": left}
     for message, change in without.items():
         assert missing(dataclasses.replace(known, **change)) == [f"{kind}: {message}"]
 
