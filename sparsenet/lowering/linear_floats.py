@@ -95,9 +95,9 @@ def _csc_active(problem: FloatLinear, kernel: Kernel) -> Bound:
 def _blocks_dense(problem: FloatLinear, kernel: Kernel) -> Bound:
     draft, layer, x = problem.task.draft, problem.layer, _dense(problem)
     blocks = draft.once(pack_blocks, layer.weight, layer.mask)
-    indptr, columns, values = draft.once(blocks.by_tile)
+    weights = draft.once(blocks.by_tile).arrays()
     bias = _bias(problem, padding=-problem.outputs % 16)
-    return Bound({**x, "indptr": indptr, "columns": columns, "weights": values, **bias}, blocks.fill)
+    return Bound({**x, **weights, **bias, "together": 8 if draft.batch >= 8 else 1}, blocks.fill)
 
 
 def _blocks_active(problem: FloatLinear, kernel: Kernel) -> Bound:

@@ -39,6 +39,7 @@ def list_by_channel(columns, values, b, width, row_step, place_step, ends, liste
                 c = columns[b, y * width + x, j]
                 if c < 0:
                     break
+                # place and value side by side: one cache line is written, not two
                 at = index(2) * index(ends[index(c)])
                 listed[at] = y * row_step + x * place_step
                 listed[at + index(1)] = bits_of(values[b, y * width + x, j])
@@ -59,6 +60,7 @@ def _adder(sizes):
         for _ in range(groups[part, column]):
             c = index(members[index(g)])
             first = c * index(positions)
+            # `count` blocks in registers meet every active input of their channel
             scatter_blocks(count, weights, offsets, z, listed, first, ends[c], sums)
             g += 1
             z += count
@@ -149,12 +151,15 @@ def _blocks_active(fused):
         Work    2 * R * K * 16 * Z / C flop per sample.
         """
         for b in range(columns.shape[0]):
+            # first by channel: the loops over blocks are then long, and their weights stay in registers
             list_by_channel(columns, values, b, width, row * lanes, lanes, ends, listed)
             g = z = 0
             for part in range(groups.shape[0]):
+                # the outputs of a part at all places, with a margin around: nothing need be clipped
                 start_from_bias(bias, part * lanes, lanes, sums)
                 g, z = add_part(groups, part, members, offsets, weights, ends, columns.shape[1], listed, sums, g, z)
                 steps = stride_y * row * lanes, stride_x * lanes
+                # places that are no outputs, beside rows and between strides, are dropped
                 write(sums, first * lanes, steps[0], steps[1], b, part * lanes, lanes, out)
 
     blocks_active.__name__ = base_name("conv2d", "f32", "blocks", "active", fused)

@@ -14,6 +14,7 @@ def _strip(positions):
     @helper
     def write_strip(planes, start, offsets, weights, first, end, bias, n, out, place):
         outputs = out.shape[3]
+        # an accumulator for each position of the strip; a block is loaded once for all of them
         tile = tile_from_row(positions, 1, bias, n)
         for z in range(index(first), index(end)):
             tile = tile_add_outer(tile, planes, start + offsets[z], 1, weights, z * index(16))
@@ -105,6 +106,7 @@ def _blocks_dense(variant):
                 for oy in range(out_height):
                     for strip in range(0, out_width, positions):
                         ox = min(strip, out_width - positions)
+                        # positions are neighbours in a plane, so their numbers come from one or two cache lines
                         start = b * plane_size + oy * row + ox
                         place = ((b * out_height + oy) * out_width + ox) * outputs + n
                         write(positions, planes, start, offsets, weights, first, end, bias, n, out, place)

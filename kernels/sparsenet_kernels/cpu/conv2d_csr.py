@@ -99,17 +99,21 @@ def _csr_dense(fused, variant):
         """
         samples, plane_size = planes.shape
         _, out_height, out_width, outputs = out.shape
+        # lanes are positions, row after row, the ends of rows among them
         vectors = ((size * out_height - 1) * row + size * out_width + 15) // 16
+        # as few walks over a channel's weights as registers allow, equally long
         walks = (vectors + largest - 1) // largest
         step = (vectors + walks - 1) // walks if walks > 0 else 1
         for b in range(samples):
             for n in range(outputs):
                 for vector in range(vectors):
+                    # sums begin with the bias and go into registers at the start of a walk
                     store(sums, 16 * vector, splat(bias[n]))
                 for vector in range(0, vectors, step):
                     q = 16 * vector
                     first, end = index(indptr[n]), index(indptr[n + 1])
                     wanted = min(step, vectors - vector)
+                    # each weight is spread once and multiplied with `wanted` vectors of its shifted plane
                     sum_together(wanted, planes, b * plane_size + q, first, end, offsets, weights, sums, q)
                 write(sums, row, b, n, out)
 

@@ -21,9 +21,11 @@ TILES = {"wide": (5, 4), "narrow": (3, 2), "single": (8, 1)}
 def add_window(tile, x, corner, step, weights, panel, lanes, runs, run, runs_per_row, row_stride, column_stride):
     """Add one window's taps, run by run, for as many neighbouring positions as the tile has rows."""
     for r in range(runs):
+        # a run is contiguous in the image: one address for each row of the filter
         start = corner + (r // runs_per_row) * row_stride + (r % runs_per_row) * column_stride
         tap = panel + r * run * lanes
         for t in range(run):
+            # a row of weights is loaded once; a number of each position is spread and multiplied with it
             tile = tile_add_outer(tile, x, start + t, step, weights, tap + t * lanes)
     return tile
 
@@ -71,6 +73,7 @@ def _dense(variant):
                             corner = ((b * height + oy * stride_y) * width + ox * stride_x) * channels
                             corner += g * (channels // groups)
                             place = ((b * out_height + oy) * out_width + ox) * outputs + g * group_outputs + first
+                            # the whole tile of positions by outputs, or one position where a row is short
                             if step == rows:
                                 tile = add_window(
                                     tile_from_row(rows, vectors, bias, start),
@@ -194,9 +197,11 @@ def _dense_active(fused, variant):
         for b in range(samples):
             for p in range(panels):
                 for place in range(out_height * out_width):
+                    # every position begins with the bias; the sums of one panel lie in scratch
                     tile_store_all(tile_from_row(1, vectors, bias, p * lanes), sums, place * lanes)
                 for ky in range(kernel_height):
                     for kx in range(kernel_width):
+                        # the weights of this tap stay in the first-level cache while all positions pass by
                         tap = p * taps + (ky * kernel_width + kx) * channels
                         for oy in range(out_height):
                             y = oy * stride_y + ky * dilation_y - pad_y
@@ -207,6 +212,7 @@ def _dense_active(fused, variant):
                                 if column < 0 or column >= width:
                                     continue
                                 place = (oy * out_width + ox) * lanes
+                                # one position's sums, in registers for all of its active inputs
                                 tile = tile_from_row(1, vectors, sums, place)
                                 tile = add_listed(tile, columns, values, b, y * width + column, weights, tap, lanes)
                                 tile_store_all(tile, sums, place)

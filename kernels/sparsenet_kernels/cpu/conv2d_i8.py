@@ -49,8 +49,10 @@ def _tiles_sum(rows, columns):
 
     @helper
     def tiles_sum(x, corner, row_step, column_step, first, last, offsets, indices, weights, bias, n):
+        # an accumulator for each position, begun with the bias of 16 outputs
         sums = sums_from(rows, columns, bias, n)
         for z in range(first, last):
+            # one load of weights, then for each position four bytes, spread to 16 outputs, and a product
             at = corner + offsets[index(z)]
             sums = sums_add_fours(sums, x, at, row_step, column_step, weights, z * 64)
         return sums
@@ -63,8 +65,10 @@ def _lookup_sum(rows, columns):
 
     @helper
     def lookup_sum(x, corner, row_step, column_step, first, last, offsets, indices, weights, bias, n):
+        # an accumulator for each position, begun with the bias of 16 outputs
         sums = sums_from(rows, columns, bias, n)
         for z in range(first, last):
+            # one load of weights and of choices, then for each position 64 bytes, permuted, and a product
             at = corner + offsets[index(z)]
             sums = sums_add_lookups(sums, x, at, row_step, column_step, indices, weights, z * 64)
         return sums
@@ -87,6 +91,7 @@ def _convolution(fused, inputs, variant, summer):
         _, out_height, out_width, outputs = out.shape
         down, right = stride_y * pitch, stride_x * channels
         many = out_width >= together and right == usual_step
+        # blocks as long as registers last; a row that is too short, or an unusual step, goes one by one
         step = together if many else 1
         for n in range(0, outputs, 16):
             first, last = indptr[index(n // 16)], indptr[index(n // 16 + 1)]
@@ -96,6 +101,7 @@ def _convolution(fused, inputs, variant, summer):
                     corner = start + size * (oy * down + ox * right)
                     place = ((b * out_height + oy) * out_width + ox) * outputs + n
                     if many:
+                        # the step is a constant here, so that addresses cost nothing
                         sums = sum_many(x, corner, down, usual_step, first, last, offsets, indices, weights, bias, n)
                         store(sums, out, place, outputs, shift)
                     else:

@@ -67,9 +67,11 @@ def _register(fused, size, convolve):
         samples, height, width, channels = x.shape
         positions = positions_together(out.shape[2], size)
         down, right = stride_y * width * channels, stride_x * channels
+        # tiles 0 to 5 hold sums of 16 outputs at up to 16 positions, 6 takes inputs and 7 weights
         tiles_configure(6, 1, positions, 64)
         for b in range(samples):
             start = b * height * width * channels
+            # the image is read where it lies: 64 channels of a position are a row of tile 6
             convolve(x, start, down, right, indptr, offsets, weights, 1024, bias, shift, sums, out, b, positions)
         tiles_release()
 

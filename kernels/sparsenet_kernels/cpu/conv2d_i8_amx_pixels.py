@@ -122,11 +122,14 @@ def conv2d_pool2_i8_tiles_pixels(x, weights, bias, shift, kernel_height, slots, 
     positions = (out_width + parts - 1) // parts
     step = positions * 32
     unit_sums = 4 * step
+    # tiles 0 to 3 hold sums, 4 and 5 one place of every window, 6 and 7 the weights of 32 outputs
     tiles_configure(4, 2, positions, 4 * fours)
+    # half a unit of the result: added with the bias, it rounds
     half = splat(np.int32(np.int64(1) << shift >> 1))
     for b in range(samples):
         spread_pixels(x, b, kernel_height, slots)
         for n in range(0, outputs, 32):
+            # weights stay in their tiles for all units of the sample
             tile_load(6, weights, n * fours * 4, 64)
             tile_load(7, weights, (n + 16) * fours * 4, 64)
             low, high = add(load(bias, n), half), add(load(bias, n + 16), half)
@@ -134,16 +137,20 @@ def conv2d_pool2_i8_tiles_pixels(x, weights, bias, shift, kernel_height, slots, 
             for _ in range(out_height * parts):
                 ox = min(part * positions, out_width - positions)
                 corner = (2 * oy * width + 2 * ox) * 8
+                # the scratch holds two units: the sums that are being made, and those before, which are pooled
                 new = unit_sums - old
+                # above left in every window: the step of 16 bytes skips every second pixel
                 tile_load(4, slots, corner, 16)
                 tile_zero(0)
                 tile_dot(0, 4, 6)
+                # each product is followed by work of vectors: two windows of the unit before, 32 outputs each
                 if pairs > 0:
                     pool_two(sums, old, 0, positions, low, high, shift, out, place)
                 tile_zero(1)
                 tile_dot(1, 4, 7)
                 if pairs > 1:
                     pool_two(sums, old, 1, positions, low, high, shift, out, place)
+                # above right, in the other left-hand tile, while tile 4 is still being multiplied
                 tile_load(5, slots, corner + 8, 16)
                 tile_zero(2)
                 tile_dot(2, 5, 6)
@@ -153,6 +160,7 @@ def conv2d_pool2_i8_tiles_pixels(x, weights, bias, shift, kernel_height, slots, 
                 tile_dot(3, 5, 7)
                 if pairs > 3:
                     pool_two(sums, old, 3, positions, low, high, shift, out, place)
+                # below left: from here on a tile of sums is saved just before it is used again
                 tile_load(4, slots, corner + 8 * width, 16)
                 tile_save(0, sums, new, 128)
                 tile_zero(0)
@@ -164,6 +172,7 @@ def conv2d_pool2_i8_tiles_pixels(x, weights, bias, shift, kernel_height, slots, 
                 tile_dot(1, 4, 7)
                 if pairs > 5:
                     pool_two(sums, old, 5, positions, low, high, shift, out, place)
+                # below right
                 tile_load(5, slots, corner + 8 * width + 8, 16)
                 tile_save(2, sums, new + step, 128)
                 tile_zero(2)
@@ -173,6 +182,7 @@ def conv2d_pool2_i8_tiles_pixels(x, weights, bias, shift, kernel_height, slots, 
                 tile_save(3, sums, new + step + 16, 128)
                 tile_zero(3)
                 tile_dot(3, 5, 7)
+                # the sums of the lower two places, as soon as their products are there
                 tile_save(0, sums, new + 2 * step, 128)
                 if pairs > 7:
                     pool_two(sums, old, 7, positions, low, high, shift, out, place)
@@ -186,6 +196,7 @@ def conv2d_pool2_i8_tiles_pixels(x, weights, bias, shift, kernel_height, slots, 
                 if part == parts:  # counted: two divisions a unit delayed every load
                     part = 0
                     oy += 1
+            # the last unit is pooled with nothing left to hide it behind
             for pair in range(pairs):
                 pool_two(sums, old, pair, positions, low, high, shift, out, place)
     tiles_release()

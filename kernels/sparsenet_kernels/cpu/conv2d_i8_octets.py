@@ -54,6 +54,7 @@ def take_octets(x, start, positions, channels, tables, chosen, sets):
     """
     apart = 8 * positions
     for t in range(tables.size):
+        # the choice of eight sets stays in a register while all positions pass by
         indices = load_u8(chosen, 64 * t)
         corner = start + tables[index(t)]
         eight = sets.shape[0] >= 8 * t + 8
@@ -106,8 +107,10 @@ def _register(fused, size, convolve):
         fours = weights.shape[1]
         positions = positions_together(out.shape[2], size)
         down, right = stride_y * width * 8, stride_x * 8
+        # as for whole tiles, but a row of tile 6 is one set at KW neighbouring positions, 8 * KW bytes
         tiles_configure(6, 1, positions, 4 * fours)
         for b in range(samples):
+            # all sets before any product: each is read again for every block of outputs that shares it
             take_octets(x, b * height * width * channels, height * width, channels, tables, chosen, sets)
             convolve(sets, 0, down, right, indptr, offsets, weights, 64 * fours, bias, shift, sums, out, b, positions)
         tiles_release()

@@ -70,6 +70,7 @@ def conv2d_f32_csc_active(
     _, out_height, out_width, _ = out.shape
     for b in range(samples):
         start_from_bias(bias, out, b)
+        # the lists are read position by position; an output is reached from many, so it lies in memory
         for position in range(positions):
             for ky in range(kernel_height):
                 oy = output_place(position // width, ky, dilation_y, pad_y, stride_y, out_height)
@@ -84,6 +85,7 @@ def conv2d_f32_csc_active(
                         if c < 0:
                             break
                         tap = (ky * kernel_width + kx) * channels + c
+                        # one value meets all weights of its tap; their outputs are neighbours at one place
                         value = values[b, position, j]
                         for z in range(index(indptr[tap]), index(indptr[tap + 1])):
                             out[b, index(oy), index(ox), index(rows[z])] += value * weights[z]
@@ -139,6 +141,7 @@ def conv2d_f32_complementary_active(
                             break
                         tap = (ky * kernel_width + kx) * channels + c
                         value = values[b, position, j]
+                        # a slot for each set; an empty one belongs to no output
                         for s in range(outputs.shape[1]):
                             n = outputs[index(tap), s]
                             if n >= 0:
@@ -186,6 +189,7 @@ def conv2d_f32_complementary_dense(
                         column = ox * stride_x + kx * dilation_x - pad_x
                         if column < 0 or column >= width:
                             continue
+                        # taps outside were skipped above, so every product counts
                         for c in range(channels):
                             tap = (ky * kernel_width + kx) * channels + c
                             value = x[b, y, column, c]

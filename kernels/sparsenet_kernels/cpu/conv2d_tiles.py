@@ -56,15 +56,18 @@ def _convolution(size, store):
     def convolve(x, start, down, right, indptr, offsets, weights, tile_bytes, bias, shift, sums, out, b, positions):
         _, out_height, out_width, outputs = out.shape
         together = positions // size
+        # 16 outputs at a time, whose bias stays in a register: their sums take one tile for each row
         for n in range(0, outputs, 16):
             first, last, begin = indptr[n // 16], indptr[n // 16 + 1], load(bias, n)
             oy = 0
             while oy < out_height:
                 left = out_height - oy
+                # a row for each tile of sums; the last two blocks share what is left, so that neither is small
                 rows = left if left <= most else (left + 1) // 2 if left < 2 * most else most
                 for part in range(0, out_width, together):
                     ox = min(part, out_width - together)  # the last part overlaps its neighbour
                     corner = start + size * (oy * down + ox * right)
+                    # sums pass through a scratch of 6 KB: tile registers can be stored, but not read as vectors
                     sum_tiles(
                         size * rows, x, corner, down, right, offsets, weights, tile_bytes, first, last, sums, positions
                     )

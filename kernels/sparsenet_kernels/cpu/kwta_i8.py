@@ -30,6 +30,7 @@ def kth_largest_byte(x, start, n, k):
     """Return the k-th largest of n bytes, or 0 where k > n: its bits are found from the top down."""
     limit = 0
     for bit in range(7, -1, -1):
+        # the bit belongs to the limit if k bytes still reach it with the bit set
         candidate = limit | (1 << bit)
         if count_reaching_bytes(x, start, n, candidate) >= k:
             limit = candidate
@@ -40,10 +41,12 @@ def kth_largest_byte(x, start, n, k):
 def keep_winning_bytes(x, start, n, k, out):
     """Write n bytes with only their k winners kept, the others zero."""
     limit = splat_u8(kth_largest_byte(x, start, n, k))
+    # k less those above the limit: so many of the bytes that equal it win
     ties = k
     for j in range(start, start + n, 64):
         ties -= popcount64(above_u8(load_u8(x, j), limit))
     for j in range(start, start + n, 64):
+        # those above, and of the equal ones the first that are left: the lowest set bits of their mask
         value = load_u8(x, j)
         above = above_u8(value, limit)
         equal = lowest_bits(reaching_u8(value, limit) ^ above, ties)
@@ -77,6 +80,7 @@ def kwta_i8(x, k, out):
     rows = samples * positions
     if k <= 0:
         clear_bytes(out)
+    # one register holds a position: eight of them are searched side by side
     elif channels == 64 and rows >= GROUPS:
         for row in range(0, rows, GROUPS):
             store_winners(x, min(row, rows - GROUPS) * 64, min(k, 64), out)

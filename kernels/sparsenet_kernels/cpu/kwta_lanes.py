@@ -23,11 +23,14 @@ EVERY = np.uint64(2**64 - 1)
 def merge_sixteen(ranks, length):
     """Merge a run of 16 vectors into the run of the ``length`` largest, behind which it lies."""
     if length == 16:
+        # both runs fit into 32 registers
         tile_store_all(sorted_largest(run_at(16, ranks, 0), run_at(16, ranks, 256)), ranks, 0)
         return
+    # the larger of mirrored pairs are the largest of both; each lane then falls and rises again
     for i in range(16):
         at = 16 * (length - 1 - i)
         store(ranks, at, maximum(load(ranks, at), load(ranks, 16 * (length + i))))
+    # that is sorted by halves: pairs that lie far apart in memory, then sixteen vectors in registers
     step = length // 2
     while step >= 16:
         for block in range(0, length, 2 * step):
@@ -44,6 +47,7 @@ def kth_of_both(ranks, k, length):
 
     It is the largest of what is left when i of k come from the second: the smaller of both runs' last.
     """
+    # none of the second run, or i of it: a candidate each, of which the largest counts
     limit = load(ranks, 16 * (k - 1))
     for i in range(1, min(k - 1, 16) + 1):
         limit = maximum(limit, minimum(load(ranks, 16 * (k - 1 - i)), load(ranks, 16 * (length + i - 1))))
@@ -56,6 +60,7 @@ def kth_of_both(ranks, k, length):
 def kth_by_eights(x, start, last, factor, k, ranks):
     """Return the k-th largest rank of each of 16 neighbouring rows; 0 < k <= 8."""
     channels = x.shape[2]
+    # eight registers: the largest eight so far of 16 rows, a row in each lane
     best = ranks_in_lanes(8, x, start, channels, last, factor, 0)
     for c in range(8, channels, 8):
         best = sorted_largest(best, ranks_in_lanes(8, x, start, channels, last, factor, c))
@@ -69,11 +74,14 @@ def kth_by_sixteens(x, start, last, factor, k, ranks):
     channels, length = x.shape[2], 16
     while length < k:
         length += length
+    # the run of the largest begins with 16 columns; its other vectors with what never wins
     for i in range(16, length):
         store(ranks, 16 * i, splat(np.float32(-np.inf)))
     for c in range(0, channels, 16):
+        # the next 16 columns are sorted behind the run
         run = 0 if c == 0 else length
         tile_store_all(ranks_in_lanes(16, x, start, channels, last, factor, c), ranks, 16 * run)
+        # the last sixteen stay where they are: the k-th of both runs needs no merging
         if 0 < c < channels - 16:
             merge_sixteen(ranks, length)
     return load(ranks, 16 * (k - 1)) if channels <= 16 else kth_of_both(ranks, k, length)
@@ -85,6 +93,7 @@ def write_limits(x, first, count, factor, k, ranks, limits):
     channels = x.shape[2]
     for block in range(0, count, 16):
         start, last = (first + block) * channels, count - 1 - block
+        # the network for eight keeps everything in registers, the other its run in memory
         if k <= 8:
             limit = kth_by_eights(x, start, last, factor, k, ranks)
         else:
@@ -95,6 +104,7 @@ def write_limits(x, first, count, factor, k, ranks, limits):
 @helper
 def list_reaching(x, start, j, there, factor, limit, columns, values, at, left):
     """List the first ``left`` of up to 64 channels from ``j`` on that reach a limit; return how many are left."""
+    # 64 comparisons make a mask; its set bits are the channels, in order
     mask = reaching64(x, start + j, factor, j, limit, there)
     found = popcount64(mask)
     list_set_bits(mask, x, start + j, j, there, columns, values, at - left, min(found, max(left, 0)))
@@ -169,6 +179,7 @@ def list_uneven_row(x, row, factor, limit, columns, values):
     left = k if too_low else k - reached if too_high else k - exceeded
     for j in range(0, channels, 64):
         there = channels - j
+        # sure are those above the limit, possible those that equal it, of which the first win
         above = exceeding64(x, start + j, factor, j, limit, there)
         reaching = reaching64(x, start + j, factor, j, limit, there)
         sure = np.uint64(0) if too_low else reaching if too_high else above

@@ -54,12 +54,14 @@ def _dense(variant):
             if samples >= rows:
                 for block in range(0, samples, rows):
                     b = min(block, samples - rows)  # the last block overlaps its neighbour
+                    # `rows` by `vectors` accumulators; a row of the panel is loaded once for all samples of a block
                     tile = tile_from_row(rows, vectors, bias, first)
                     for d in range(inputs):
                         tile = tile_add_outer(tile, x, b * inputs + d, inputs, weights, panel + d * width)
                     tile_store(tile, out, b * outputs + first, outputs, count)
             else:
                 for b in range(samples):
+                    # too few samples for the tile: one at a time, in the same order, so with the same bits
                     tile = tile_from_row(1, vectors, bias, first)
                     for d in range(inputs):
                         tile = tile_add_outer(tile, x, b * inputs + d, inputs, weights, panel + d * width)
@@ -97,6 +99,7 @@ def _dense_active(variant):
         panels, inputs, lanes = weights.shape
         for b in range(samples):
             for p in range(panels):
+                # the accumulators of one panel stay in registers while the list is walked
                 tile = tile_from_row(1, vectors, bias, p * lanes)
                 for j in range(width):
                     column = columns[b, j]
@@ -205,13 +208,16 @@ def linear_f32_csr_dense(x, indptr, columns, weights, bias, turned, lanes, out):
     samples, inputs = x.shape
     for first in range(0, samples, 16):
         count = min(16, samples - first)
+        # turned, so that one input of 16 samples is a vector; lanes without a sample hold zeros
         for lane in range(16):
             for d in range(inputs):
                 turned[d, lane] = x[first + lane, d] if lane < count else np.float32(0.0)
         for n in range(out.shape[1]):
+            # one accumulator for 16 samples: a weight is spread, its input is one load
             total = splat(bias[n])
             for z in range(index(indptr[n]), index(indptr[n + 1])):
                 total = multiply_add(splat(weights[z]), load(turned, columns[z] * 16), total)
+            # lanes go to their samples, whose outputs lie far apart
             store(lanes, 0, total)
             for lane in range(count):
                 out[first + lane, n] = lanes[lane]

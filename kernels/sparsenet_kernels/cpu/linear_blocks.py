@@ -31,6 +31,7 @@ def _add_blocks(size):
     def add_blocks(sums, place, value, tiles, weights, first, end):
         scale = splat(value)
         for z in range(index(first), index(end)):
+            # which 16 outputs: a number in one, two or four bytes, read before the sums it leads to
             tile = index(tiles[z, 0])
             if size > 1:
                 tile |= index(tiles[z, 1]) << index(8)
@@ -56,6 +57,7 @@ def add_active(columns, values, b, indptr, tiles, weights, sums, place):
         d = columns[b, j]
         if d < 0:
             break
+        # the weights of a later input are on their way while this one's are added
         later = columns[b, min(j + AHEAD, width - 1)]
         fetch_run(weights, index(indptr[index(min(max(later, 0), inputs))]))
         first, end = indptr[index(d)], indptr[index(d) + index(1)]
@@ -103,10 +105,12 @@ def linear_f32_blocks_active(columns, values, indptr, tiles, weights, bias, sums
     for b in range(columns.shape[0]):
         if outputs % 16 == 0:
             for n in range(0, outputs, 16):
+                # whole vectors of outputs: they are added up where they belong
                 store(out, b * outputs + n, load(bias, n))
             add_active(columns, values, b, indptr, tiles, weights, out, index(b) * index(outputs))
         else:
             for n in range(0, outputs, 16):
+                # in scratch, because the last vector would reach into the next sample
                 store(sums, n, load_first(bias, n, outputs - n, 0.0))
             add_active(columns, values, b, indptr, tiles, weights, sums, index(0))
             for n in range(0, outputs, 16):

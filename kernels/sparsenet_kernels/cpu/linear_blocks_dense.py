@@ -11,6 +11,7 @@ from sparsenet_kernels.simd.tile import tile_add_outer, tile_from_row, tile_stor
 @helper
 def sum_of_run(x, b, columns, weights, first, end, start):
     """Add a run of blocks, each times its input, to ``start``: in four sums, so that none waits for the one before."""
+    # four accumulators: an addition takes four cycles, and a block of one sample needs a cycle and a half of loads
     zero = splat(np.float32(0.0))
     one, two, three, four = start, zero, zero, zero
     whole = first + (end - first) // 4 * 4
@@ -32,14 +33,22 @@ def write_one(x, b, columns, weights, first, end, bias, out, n):
     store_first(out, b * outputs + n, sum_of_run(x, b, columns, weights, first, end, start), outputs - n)
 
 
-@helper
-def write_eight(x, b, columns, weights, first, end, bias, out, n):
-    """Compute 16 outputs of eight samples, which share each block that is read."""
-    inputs, outputs = x.shape[1], out.shape[1]
-    tile = tile_from_row(8, 1, bias, n)
-    for z in range(index(first), index(end)):
-        tile = tile_add_outer(tile, x, b * inputs + columns[z], inputs, weights, z * index(16))
-    tile_store(tile, out, b * outputs + n, outputs, outputs - n)
+def _side_by_side(samples):
+    """Make the function that computes 16 outputs of so many samples."""
+
+    @helper
+    def write_together(x, b, columns, weights, first, end, bias, out, n):
+        inputs, outputs = x.shape[1], out.shape[1]
+        # an accumulator for each sample, and one register for the block that all of them read
+        tile = tile_from_row(samples, 1, bias, n)
+        for z in range(index(first), index(end)):
+            tile = tile_add_outer(tile, x, b * inputs + columns[z], inputs, weights, z * index(16))
+        tile_store(tile, out, b * outputs + n, outputs, outputs - n)
+
+    return write_together
+
+
+write_eight, write_alone = _side_by_side(8), _side_by_side(1)  # the same order of additions in both
 
 
 @kernel(
@@ -48,10 +57,10 @@ def write_eight(x, b, columns, weights, first, end, bias, out, n):
     inputs="dense",
     arguments="""
         in x f32[B, D]; index indptr i32[P1]; index columns i32[Z]; weight weights f32[Z, 16]; constant bias f32[N16];
-        out out f32[B, N]
+        constant together int; out out f32[B, N]
     """,
 )
-def linear_f32_blocks_dense(x, indptr, columns, weights, bias, out):
+def linear_f32_blocks_dense(x, indptr, columns, weights, bias, together, out):
     """Finish 16 outputs after the other: each the sum of its blocks, times the inputs they belong to.
 
         out[b, 16 * p + i] = bias + sum over z in indptr[p]:indptr[p + 1] of x[b, columns[z]] * weights[z, i]
@@ -61,17 +70,25 @@ def linear_f32_blocks_dense(x, indptr, columns, weights, bias, out):
     columns  (Z,)     i32  the input of a block, 0 <= columns < D
     weights  (Z, 16)  f32  zeros behind the last output
     bias     (N16,)   f32  zeros behind the N-th
+    together               1, or 8 where mostly eight samples or more come at once
     out      (B, N)   f32  overwritten
+
+    In which order a sample is added up depends on ``together`` alone, never on how many samples come: with 1 in four
+    sums, one sample after the other; with 8 in one sum, eight samples side by side. Four sums in both cases took 5 %
+    longer for 64 samples and 25 % for one (1500 outputs, 52 blocks for each 16).
 
     Work    2 * 16 * Z flop per sample: skips zero weights in whole blocks; a block is read once for eight samples.
     """
     samples, outputs = out.shape
     for n in range(0, outputs, 16):
         first, end = indptr[n // 16], indptr[n // 16 + 1]
-        if samples >= 8:
+        if together < 8:
+            for b in range(samples):
+                write_one(x, b, columns, weights, first, end, bias, out, n)
+        elif samples >= 8:
             for block in range(0, samples, 8):
                 b = min(block, samples - 8)  # the last block overlaps its neighbour
                 write_eight(x, b, columns, weights, first, end, bias, out, n)
         else:
             for b in range(samples):
-                write_one(x, b, columns, weights, first, end, bias, out, n)
+                write_alone(x, b, columns, weights, first, end, bias, out, n)

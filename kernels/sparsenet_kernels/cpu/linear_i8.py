@@ -67,6 +67,7 @@ def finish_together(sums, scale, bias, n, out, b):
 @helper
 def dense_total(x, start, weights, place, groups):
     """Sum the products of one sample with the weights of one tile; four sums, so that none waits for the last."""
+    # four accumulators in turn: a product waits for the one four steps before, which is done by then
     a = b = c = d = splat(np.int32(0))
     for g in range(0, groups, 4):
         a = dot4(a, repeat4(x, start + 4 * g), load_i8(weights, place + 64 * g))
@@ -97,10 +98,12 @@ def linear_i8_dense_dense(x, weights, scale, bias, out):
     whole = samples // TOGETHER * TOGETHER
     for b in range(0, whole, TOGETHER):
         for t in range(tiles):
+            # eight accumulators, one a sample; a load of weights serves them all
             sums = sums_zero(8, 1)
             for g in range(groups):
                 sums = sums_add_fours(sums, x, b * inputs + 4 * g, inputs, 0, weights, (t * groups + g) * 64)
             finish_together(sums, scale, bias, 16 * t, out, b)
+    # the samples that are left, one after the other, with sums side by side instead
     for b in range(whole, samples):
         for t in range(tiles):
             total = dense_total(x, b * inputs, weights, t * groups * 64, groups)
@@ -110,6 +113,7 @@ def linear_i8_dense_dense(x, weights, scale, bias, out):
 @helper
 def lookup_total(x, start, offsets, indices, weights, first, end):
     """Sum the products of one sample with the groups of one tile; two sums, so that neither waits for the last."""
+    # two accumulators; each step loads 64 inputs, permutes them for 16 outputs, and multiplies
     a = b = splat(np.int32(0))
     z = np.int64(first)
     while z + 1 < end:
@@ -152,6 +156,7 @@ def linear_i8_lookup_dense(x, indptr, offsets, indices, weights, scale, bias, ou
     whole = samples // TOGETHER * TOGETHER
     for b in range(0, whole, TOGETHER):
         for t in range(indptr.size - 1):
+            # eight accumulators, one a sample; choices and weights are loaded once for all of them
             sums = sums_zero(8, 1)
             for z in range(indptr[index(t)], indptr[index(t + 1)]):
                 place = b * inputs + offsets[index(z)]
@@ -169,6 +174,7 @@ def list_active_groups(x, start, inputs, groups):
     """List the groups of four inputs that are not all zero; return how many there are."""
     found = 0
     for j in range(0, inputs, 64):
+        # 64 inputs are 16 groups: one comparison finds the active ones, one instruction lists them
         active = nonzero_groups(load_u8(x, start + j))
         store(groups, found, compress(lanes_from(j // 4), active))
         found += popcount(active)
@@ -178,6 +184,7 @@ def list_active_groups(x, start, inputs, groups):
 @helper
 def add_block(x, place, z, end, starts, weights, totals):
     """Add one block's products to its 16 totals; a block that is not before the group's ``end`` adds zeros."""
+    # no branch: behind the end of the run, zeros are multiplied by a block that exists
     values = select_u8(np.uint64(0) - np.uint64(z < end), repeat4(x, place), splat_u8(0))
     at = min(z, starts.size - 1)
     n = starts[index(at)]
@@ -217,12 +224,14 @@ def linear_i8_blocks_active(x, indptr, starts, weights, scale, bias, groups, tot
     """
     samples, inputs = x.shape
     for b in range(samples):
+        # totals live in memory: every block adds to other outputs
         for n in range(0, totals.size, 16):
             store(totals, n, splat(np.int32(0)))
         for j in range(list_active_groups(x, b * inputs, inputs, groups)):
             g = groups[index(j)]
             place, end = b * inputs + 4 * g, np.int64(indptr[index(g + 1)])
             for z in range(indptr[index(g)], end, 4):
+                # four blocks each time, whether the group has so many or not
                 add_block(x, place, z, end, starts, weights, totals)
                 add_block(x, place, z + 1, end, starts, weights, totals)
                 add_block(x, place, z + 2, end, starts, weights, totals)

@@ -51,12 +51,15 @@ def linear_i8_tiles_dense(x, indptr, columns, weights, scale, bias, sums, out):
     samples, inputs = x.shape
     if samples == 0:
         return
+    # a sample is a row of a left-hand tile; fewer than 16 make lower tiles
     together = min(samples, 16)
     whole = samples // together
+    # tiles 0 to 5 hold sums of up to 96 samples by 16 outputs, 6 takes inputs and 7 weights
     tiles_configure(6, 1, together, 64)
     for n in range(0, out.shape[1], 16):
         first, last = indptr[index(n // 16)], indptr[index(n // 16 + 1)]
         for group in range(0, whole, MOST_BLOCKS):
+            # as many sixteens as there are tiles of sums meet one load of weights
             count, b = min(MOST_BLOCKS, whole - group), group * together
             place, between = b * inputs, together * inputs
             sum_tiles(count, x, place, between, inputs, columns, weights, 1024, first, last, sums, together)

@@ -25,6 +25,7 @@ TOTALS = 16 * 16
 @helper
 def tiles_total(x, start, columns, weights, first, end):
     """Sum the products of one sample with one run of tiles; two sums, so that neither waits for the last."""
+    # two accumulators; each step spreads four inputs to 16 outputs and multiplies a tile
     a = b = splat(np.int32(0))
     z = np.int64(first)
     while z + 1 < end:
@@ -71,13 +72,16 @@ def _register(variant):
         whole = samples // together * together
         for b in range(0, whole, together):
             for n in range(0, out.shape[1], 16):
+                # an accumulator for each of the samples; a tile is loaded once for all of them
                 block = sums_zero(together, 1)
                 for z in range(indptr[index(n // 16)], indptr[index(n // 16 + 1)]):
                     place = b * inputs + columns[index(z)]
                     block = sums_add_fours(block, x, place, inputs, 0, weights, z * 64)
+                # through memory, because a loop cannot count through registers
                 sums_save(block, sums, 0)
                 for sample in range(together):
                     finish(load(sums, 16 * sample), scale, bias, n, out, b + sample)
+        # the samples that are left, one after the other
         for b in range(whole, samples):
             for n in range(0, out.shape[1], 16):
                 first, end = indptr[index(n // 16)], indptr[index(n // 16 + 1)]

@@ -15,10 +15,12 @@ def _summing(blocks):
 
     @helper
     def sum_blocks(x, corner, between, step, offsets, weights, tile_bytes, first, last, sums, rows):
+        # a tile of sums for each block; all of them meet the weights of one load
         tiles_zero(blocks)
         for z in range(first, last):
             at = corner + offsets[index(z)]
             tiles_add_rows(blocks, x, at, between, step, weights, z * tile_bytes, 2048)
+        # block after block, 16 sums a row; tiles 6 and 7 hold nothing that is still needed
         tiles_save(blocks, sums, 0, rows * 16, 64)
 
     return sum_blocks

@@ -36,6 +36,7 @@ def compact_f32(x, columns, values):
         wanted = c < channels and x[b, r, c] != 0
         codes[thread] = 1 if wanted else 0
         cuda.syncthreads()
+        # its place: what earlier blocks listed, and the threads before this one
         at = listed + count_of(codes, 0, thread, 1)
         if wanted and at < width:
             columns[b, r, at] = c
@@ -73,6 +74,7 @@ def expand_f32(columns, values, out):
     for c in range(cuda.threadIdx.x, channels, cuda.blockDim.x):
         out[b, r, c] = np.float32(0.0)
     cuda.syncthreads()
+    # zeros are there before any value is written
     for j in range(cuda.threadIdx.x, length_of(columns, b, r), cuda.blockDim.x):
         out[b, r, columns[b, r, j]] = values[b, r, j]
 
@@ -106,6 +108,7 @@ def flatten_active_f32(columns, values, channels, columns_out, values_out):
         length = length_of(columns, b, r) if r < rows else 0
         lengths[thread] = length
         cuda.syncthreads()
+        # every thread adds up the lengths itself: they are few, and no scan is needed
         at, total = listed, 0
         for i in range(threads):
             at += lengths[i] if i < thread else 0

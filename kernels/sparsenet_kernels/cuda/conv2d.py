@@ -45,6 +45,7 @@ def conv2d_f32_dense_dense(
     b, oy, ox = sample_and_pixel(cuda.blockIdx.x, out_height, out_width)
     group_channels, group_outputs = channels // groups, outputs // groups
     for n in range(cuda.threadIdx.x, outputs, cuda.blockDim.x):
+        # neighbouring threads are neighbouring outputs, whose weights lie side by side in a panel
         g, m = n // group_outputs, n % group_outputs
         total = bias[g, m]
         for ky in range(kernel_height):
@@ -107,6 +108,7 @@ def conv2d_f32_dense_active(
                 if y >= 0 and y < height and column >= 0 and column < width:
                     position, tap = y * width + column, (ky * kernel_width + kx) * channels
                     for j in range(listed):
+                        # all threads read the same list, so they branch alike
                         c = columns[b, position, j]
                         if c < 0:
                             break
@@ -151,8 +153,10 @@ def conv2d_f32_complementary_dense(
     _, height, width, channels = x.shape
     _, out_height, out_width, _ = out.shape
     b, oy, ox = sample_and_pixel(cuda.blockIdx.x, out_height, out_width)
+    # all outputs have their bias before any set adds to one
     start_from_bias(bias, out, b, oy, ox)
     cuda.syncthreads()
+    # a set owns its outputs, so threads add without atomics
     for s in range(cuda.threadIdx.x, outputs.shape[1], cuda.blockDim.x):
         for ky in range(kernel_height):
             y = oy * stride_y + ky * dilation_y - pad_y
@@ -208,6 +212,7 @@ def conv2d_f32_complementary_active(
     _, out_height, out_width, _ = out.shape
     height = positions // width
     b, oy, ox = sample_and_pixel(cuda.blockIdx.x, out_height, out_width)
+    # all outputs have their bias before any set adds to one
     start_from_bias(bias, out, b, oy, ox)
     cuda.syncthreads()
     for s in range(cuda.threadIdx.x, outputs.shape[1], cuda.blockDim.x):

@@ -140,6 +140,7 @@ def kwta_f32(x, factor, columns, values):
     for first in range(0, channels, threads):
         c = first + thread
         code = code_of(x[b, r, c], factor[c], threshold, limit) if c < channels else LOSER
+        # every thread tells what became of its channel; each then counts those before it
         codes[thread] = code
         cuda.syncthreads()
         above, tied = count_of(codes, 0, thread, ABOVE), count_of(codes, 0, thread, TIE)
@@ -147,6 +148,7 @@ def kwta_f32(x, factor, columns, values):
             columns[b, r, listed + above + smaller(tied, ties)] = c
             values[b, r, listed + above + smaller(tied, ties)] = x[b, r, c]
         above, tied = count_of(codes, 0, threads, ABOVE), count_of(codes, 0, threads, TIE)
+        # all threads count alike, so `listed` and `ties` need not be shared
         listed += above + smaller(tied, ties)
         ties -= smaller(tied, ties)
         cuda.syncthreads()
@@ -231,6 +233,7 @@ def kwta_map_f32(x, factor, k, out):
     limit, ties = exact_threshold_of(x, factor, b, 0, n, channels, threshold, equal, wanted, counts)
     for first in range(0, n, threads):
         i = first + thread
+        # in (C, R) order, which decides ties
         r, c = i % rows, i // rows
         code = code_of(x[b, r, c], factor[r * channels + c], threshold, limit) if i < n else LOSER
         codes[thread] = code

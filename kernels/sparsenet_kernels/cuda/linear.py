@@ -46,6 +46,7 @@ def linear_f32_dense_dense(x, weights, bias, out):
     """
     b, lanes = cuda.blockIdx.x, weights.shape[2]
     for n in range(cuda.threadIdx.x, out.shape[1], cuda.blockDim.x):
+        # neighbouring threads are neighbouring lanes of a panel: one read serves them together
         p, lane = n // lanes, n % lanes
         total = bias[n]
         for d in range(x.shape[1]):
@@ -112,6 +113,7 @@ def linear_f32_complementary_dense(x, outputs, weights, bias, out):
     for n in range(cuda.threadIdx.x, out.shape[1], cuda.blockDim.x):
         out[b, n] = bias[n]
     cuda.syncthreads()
+    # a set owns its outputs, so threads add without atomics
     for s in range(cuda.threadIdx.x, outputs.shape[1], cuda.blockDim.x):
         for d in range(x.shape[1]):
             n = outputs[d, s]
@@ -151,6 +153,7 @@ def linear_f32_complementary_dense__batched(x, outputs, weights, bias, out):
     if first < end:
         for s in range(cuda.threadIdx.x, outputs.shape[1], cuda.blockDim.x):
             for d in range(x.shape[1]):
+                # read once, and kept in registers for all samples of the block
                 n, weight = outputs[d, s], weights[d, s]
                 for b in range(first, end):
                     if n >= 0 and x[b, d] != 0:

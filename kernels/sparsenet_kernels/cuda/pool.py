@@ -63,6 +63,7 @@ def avg_pool2d_f32(x, kernel_height, kernel_width, stride_y, stride_x, pad_y, pa
                 for column in range(first, end):
                     part += x[b, y, column, c]
                 taken += end - first
+                # parts of a few thousand are closed, so that no sum outgrows what is added to it
                 if taken >= RUN:
                     total, part, taken = total + part, np.float32(0.0), 0
         out[b, oy, ox, c] = (total + part) * share

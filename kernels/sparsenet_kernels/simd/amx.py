@@ -94,6 +94,7 @@ def tiles_configure(typing_context, sums, lefts, rows, depth):
         high, deep = (context.cast(builder, args[i], signature.args[i], types.int64) for i in (2, 3))
         shapes = [(high, INT64(64))] * counts[0] + [(high, deep)] * counts[1]
         shapes += [(builder.lshr(deep, INT64(2)), INT64(64))] * (8 - len(shapes))
+        # 64 bytes: the palette (1), from byte 16 each tile's bytes in a row, from byte 48 its rows
         block = cgutils.alloca_once(builder, ir.ArrayType(INT8, 64))
         builder.store(ir.Constant(block.type.pointee, bytearray([1] + [0] * 63)), block)
         first = builder.bitcast(block, INT8.as_pointer())
@@ -200,6 +201,7 @@ def tiles_add_rows(typing_context, count, left, index, between, step, right, pla
 
     def emit(context, builder, signature, args):
         _, left_type, index_type, between_type, step_type, right_type, place_type, _ = signature.args
+        # tile 7: the weights, once for all blocks of sums
         weights = _bytes_from(context, builder, right_type, args[5], args[6], place_type)
         _call(context, builder, "tileloadd64", INT8(7), weights, INT64(64))
         start = context.cast(builder, args[2], index_type, types.int64)
@@ -207,10 +209,13 @@ def tiles_add_rows(typing_context, count, left, index, between, step, right, pla
         stride = context.cast(builder, args[4], step_type, types.int64)
         share = -(-16 // len(sums))
         for tile in sums:
+            # tile 6: the inputs of one block
             pointer = _bytes_from(context, builder, left_type, args[1], start, types.int64)
             _call(context, builder, "tileloadd64", INT8(6), pointer, stride)
+            # an equal share of the 16 lines that are needed later, between the load and its product
             for row in range(share * tile, min(share * (tile + 1), 16)):
                 _prefetch(builder, builder.gep(weights, [INT64(distance + 64 * row)]))
+            # into a tile of its own, so that no product waits for the one before
             _call(context, builder, "tdpbusd", INT8(tile), INT8(6), INT8(7))
             start = builder.add(start, apart)
         return context.get_dummy_value()

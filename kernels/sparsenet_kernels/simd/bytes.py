@@ -112,6 +112,7 @@ def dot4(typing_context, total, u, s):
     """``total + (u.astype(np.int32) * s).reshape(16, 4).sum(axis=1)``, exact modulo 2**32."""
 
     def emit(context, builder, signature, args):
+        # 64 products in one instruction, in two halves, or as pairs of 16-bit products
         if has(context, "avx512vnni"):
             return call(builder, "llvm.x86.avx512.vpdpbusd.512", WORDS, *args)
         if has(context, "avxvnni"):
@@ -126,6 +127,7 @@ def lookup(typing_context, table, indices):
     """``table[indices & 63]``."""
 
     def emit(context, builder, signature, args):
+        # 64 bytes in one permutation, in four quarters, or one by one in memory
         if has(context, "avx512vbmi"):
             return call(builder, "llvm.x86.avx512.permvar.qi.512", BYTES, *args)
         if has(context, "avx2"):
@@ -227,6 +229,7 @@ def narrow_u8(typing_context, a, b, c, d, shift):
 
     def emit(context, builder, signature, args):
         places = context.cast(builder, args[4], signature.args[4], types.int32)
+        # half a unit of the result, which rounds; zero where nothing is shifted out
         half = builder.lshr(builder.shl(INT32(1), places), INT32(1))
         half, places = spread(builder, half, WORDS), spread(builder, places, WORDS)
         parts = [builder.ashr(builder.add(part, half), places) for part in args[:4]]
@@ -271,6 +274,7 @@ def to_int(typing_context, value):
         least, most = (
             spread(builder, ir.Constant(ir.FloatType(), limit), f32x16.llvm) for limit in (-(2.0**30), 2.0**30)
         )
+        # a comparison with NaN is false, so NaN becomes the lower limit here
         clipped = builder.select(builder.fcmp_ordered(">", args[0], least), args[0], least)
         clipped = builder.select(builder.fcmp_ordered("<", clipped, most), clipped, most)
         return builder.fptosi(call(builder, "llvm.rint.v16f32", f32x16.llvm, clipped), i32x16.llvm)

@@ -65,12 +65,15 @@ def ranks_in_lanes(typing_context, size, x, index, width, last, factor, column):
             context.cast(builder, args[i], signature.args[i], types.intp) for i in (2, 3, 4, 6)
         )
         arrays = (signature.args[1], args[1]), (signature.args[5], args[5])
+        # where each row begins; those behind the last one repeat it, so nothing outside is read
         rows = [builder.add(start, builder.mul(columns, _smaller(builder, INT64(row), end))) for row in range(16)]
         vectors = []
         for eight in range(0, tile.rows, 8):
+            # eight columns of 16 rows; the last eight again where fewer remain
             wanted = builder.add(first, INT64(eight))
             place = _smaller(builder, wanted, builder.sub(columns, INT64(8)))
             ranks = _eight_ranks(context, builder, *arrays, rows, place)
+            # columns that were read before count for nothing
             vectors += _without_first(builder, ranks, builder.sub(wanted, place))
         return _tile(builder, tile, _in_order(builder, vectors, sorting(tile.rows)))
 
@@ -98,6 +101,7 @@ def sorted_largest(typing_context, a, b):
     """Keep the largest half of two runs in every lane; both are sorted, falling, and so is the result."""
 
     def emit(context, builder, signature, args):
+        # mirrored pairs: the larger ones are the largest of both runs, falling and rising again
         pairs = [(i, a.rows - 1 - i) for i in range(a.rows)]
         pairs = [(builder.extract_value(args[0], i), builder.extract_value(args[1], j)) for i, j in pairs]
         return _tile(builder, a, _in_order(builder, [_larger(builder, *pair) for pair in pairs], merging(a.rows)))
@@ -142,6 +146,7 @@ def _eight_ranks(context, builder, x, factor, rows, place):
     turned = []
     for half in (0, 4):
         places = [builder.add(row, builder.add(place, INT64(half))) for row in rows]
+        # 16 rows of four numbers become four vectors, a row in each lane
         turned += _turned(builder, [_load_four(context, builder, *x, at) for at in places])
     scales = [
         element_pointer(context, builder, *factor, builder.add(place, INT64(i)), types.intp, INT64(1)) for i in range(8)
@@ -195,6 +200,7 @@ def _turned(builder, rows):
 
 
 def _joined(builder, quarters):
+    # four rows of four numbers side by side: two pairs of eight lanes, then one of sixteen
     eights = [_shuffle(builder, *quarters[i : i + 2], range(8)) for i in (0, 2)]
     return _shuffle(builder, *eights, range(16))
 

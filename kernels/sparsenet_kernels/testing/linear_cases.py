@@ -112,7 +112,8 @@ def linear_case(kernel: Kernel, problem: LinearProblem) -> Case:
     scratch = {"turned": leftovers((D, 16)), "lanes": leftovers((16,)), "sums": leftovers((-(-N // 16) * 16,))}
     magnitude = reference.linear(np.abs(x), np.abs(weight), np.abs(bias))
     expected = expected_sum(reference.linear(x, weight, bias), magnitude, D)
-    arguments = inputs | packed | scratch | {"out": leftovers((B, N))}
+    together = 1 if (B + N) % 2 else 8
+    arguments = inputs | packed | scratch | {"together": together, "out": leftovers((B, N))}
     return Case(arguments, {"out": expected}, frozenset(scratch))
 
 
