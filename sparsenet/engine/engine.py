@@ -177,7 +177,7 @@ class Engine:
             or x.shape[1:] != self._input_shape
             or not x.flags.carray
         ):
-            if self._by_name or inputs or x is None or isinstance(x, Mapping):
+            if self._by_name or inputs or isinstance(x, Mapping):
                 return self._call_by_name(x, inputs)
             x = converted(x, self._input_shape)
         samples = len(x)
