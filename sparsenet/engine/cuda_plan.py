@@ -1,4 +1,4 @@
-"""Which kernels a network runs on a GPU: the steps are lowered as for the CPU, each kernel then gives way to its twin.
+"""Plan a network for a GPU: lower its steps as for the CPU, then replace each kernel by its twin for the device.
 
 Twins share name, arguments and memory layout, so everything that lowering knows of lists, orders and shapes holds. What
 differs is the choice: nothing is timed, the form with the fewest multiplications is taken.

@@ -1,1 +1,1 @@
-"""What a network is, and what it means."""
+"""Networks, and their evaluation by the reference."""

@@ -1,4 +1,4 @@
-"""What a network checks of its parts when it is made, and the order that it brings them into."""
+"""Check the parts of a network when it is made, and sort its nodes."""
 
 import json
 from collections.abc import Iterable, Mapping, Sequence

@@ -1,4 +1,4 @@
-"""What a network is called with: arrays matched with its inputs by name, and read as what those hold."""
+"""Read the arguments of a call: match arrays with a network's inputs by name, and convert them to their dtypes."""
 
 from collections.abc import Mapping
 from typing import Any

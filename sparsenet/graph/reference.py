@@ -1,7 +1,7 @@
-"""What a network means: every layer evaluated by the reference operations, in float64.
+"""Evaluate a network by the reference operations, in float64: this is what a network means.
 
-Bytes and the sums of them are whole numbers below 2**53, which float64 holds and adds exactly: what is said here of
-quantised layers is exact.
+Bytes and their sums are whole numbers below 2**53, which float64 holds and adds exactly, so the results of quantised
+layers are exact.
 """
 
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""A network in few words: how many weights it keeps, and what it takes and gives."""
+"""Summarise a network in one line: its inputs and outputs, its layers, its kept weights."""
 
 from collections.abc import Collection
 from typing import TYPE_CHECKING

@@ -1,1 +1,1 @@
-"""From operations to kernel steps: implementations, their choice, their cost, the arena."""
+"""Lower operations to kernel steps: implementations, their choice, their cost, the arena."""

@@ -1,4 +1,4 @@
-"""Where buffers lie: one block of scratch memory, in which buffers that are never needed together share their place."""
+"""Lay buffers out in one block of scratch memory; buffers that are never needed together share their place."""
 
 from bisect import bisect_left
 from collections.abc import Sequence
@@ -67,7 +67,7 @@ def lay_out(buffers: Sequence[Buffer], samples: int) -> int:
 
 
 def _take_lowest(gaps: list[Gap], size_bytes: int) -> int:
-    """Take the begin of the lowest gap that is large enough; the last gap has no end."""
+    """Take the lowest gap that is large enough and return its start; the last gap has no end."""
     place = next(place for place, (begin, end) in enumerate(gaps) if end - begin >= size_bytes)
     begin, end = gaps[place]
     gaps[place : place + 1] = [(begin + size_bytes, end)] if end - begin > size_bytes else []

@@ -1,4 +1,4 @@
-"""What a kernel for bytes will take, predicted as :mod:`sparsenet.lowering.cost` predicts those for float32."""
+"""Predict the time of kernels for bytes, as :mod:`sparsenet.lowering.cost` predicts that of float32 kernels."""
 
 from dataclasses import dataclass
 from math import ceil
@@ -30,7 +30,7 @@ EIGHT_SETS_NS = 7.0
 
 @dataclass(frozen=True)
 class TileWork:
-    """What a layer of bytes does on AMX tiles.
+    """The work of a layer of bytes on AMX tiles.
 
     Attributes
     ----------

@@ -79,12 +79,12 @@ def in_memory_order(matrix: npt.NDArray[np.generic], x: Tensor) -> npt.NDArray[n
 
 
 def no_tiles(task: Task) -> str:
-    """Say why no kernel on tiles can run, or nothing."""
+    """Say why kernels on AMX tiles cannot run; an empty text where they can."""
     why = "this processor has no AMX tiles for bytes, or the system does not let this process use them"
     return "" if task.plan.machine.has_byte_tiles else why
 
 
 def other_width(task: Task, variant: str) -> str:
-    """Say that a variant is for vectors of another width than this machine's, or nothing."""
+    """Say that a variant is for vectors of another width than this machine's; else an empty text."""
     suited = task.plan.machine.register_width
     return "" if variant == suited else f"the {suited} variant suits this processor"

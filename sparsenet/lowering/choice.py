@@ -1,4 +1,4 @@
-"""What the planner chose for a layer, and why."""
+"""The planner's choice for a layer, with its reason."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

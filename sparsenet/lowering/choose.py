@@ -1,4 +1,4 @@
-"""Which kernel and which format each layer gets, and why."""
+"""Choose a kernel and a format for each layer with weights, and say why."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -7,7 +7,7 @@ from typing import Any
 from sparsenet.errors import CompileError, did_you_mean
 from sparsenet.lowering.choice import Choice
 from sparsenet.lowering.footprint import allowed_bytes
-from sparsenet.lowering.implementation import Candidate, Implementation, Problem, candidates_of
+from sparsenet.lowering.implementation import Candidate, Implementation, WeightedTask, candidates_of
 from sparsenet.lowering.own_kernels import check_stands_in, is_own, stand_ins
 from sparsenet.lowering.task import Plan
 from sparsenet.machine.facts import Machine
@@ -35,7 +35,7 @@ class _Best:
     predicted_us: Mapping[str, float]
 
 
-def choose(problem: Problem, implementations: tuple[Implementation, ...]) -> Chosen:
+def choose(problem: WeightedTask, implementations: tuple[Implementation, ...]) -> Chosen:
     """Choose the kernel for a layer: as asked for, or by predicted time.
 
     Raises
@@ -77,7 +77,7 @@ def variant_for(candidate: Candidate, outputs: int, machine: Machine) -> Kernel:
     return single if single is not None and fewer and outputs <= 16 else suited
 
 
-def _epilogue(problem: Problem) -> str:
+def _epilogue(problem: WeightedTask) -> str:
     epilogue = problem.task.epilogue
     return "" if epilogue is None else epilogue.fused
 
@@ -87,8 +87,10 @@ def _as(problem: Any, candidate: Candidate) -> Any:
     return problem if problem.fused == candidate.fused else replace(problem, fused=candidate.fused)
 
 
-def _asked_for(problem: Problem, implementations: tuple[Implementation, ...], wished: str) -> tuple[Candidate, Kernel]:
-    """Find the candidate that somebody asks for, by the name of its kernel with the variant or without."""
+def _asked_for(
+    problem: WeightedTask, implementations: tuple[Implementation, ...], wished: str
+) -> tuple[Candidate, Kernel]:
+    """Find the candidate that was asked for, by its kernel's name with or without the variant."""
     layer, machine = problem.task.draft.layer, problem.task.plan.machine
     listed = candidates_of(implementations, _epilogue(problem), every=True)
     # of those that take the same arguments the last one packs for kernels from elsewhere
@@ -115,16 +117,16 @@ def _is_meant(candidate: Candidate, wished: str) -> bool:
     return base_of(wished) == candidate.base and (not candidate.implementation.variant or is_own(wished))
 
 
-def _unfit(problem: Problem, candidate: Candidate) -> str:
-    """Say why a candidate cannot run a layer, or nothing."""
+def _unfit(problem: WeightedTask, candidate: Candidate) -> str:
+    """Say why a candidate cannot run a layer; an empty text where it can."""
     try:
         return candidate.implementation.fits(_as(problem, candidate))
     except IndexRangeError as error:
         return str(error)
 
 
-def _best(problem: Problem, candidates: Sequence[Candidate]) -> _Best:
-    """Choose by prediction; for all layers alike at once."""
+def _best(problem: WeightedTask, candidates: Sequence[Candidate]) -> _Best:
+    """Choose by predicted time, once for all layers that are alike."""
     task = problem.task
     fitting, wrong = task.draft.once(_fitting, problem, candidates, epilogue=_epilogue(problem))
     most_bytes = allowed_bytes(task.layer.weight.nbytes, task.plan.weighted)
@@ -140,9 +142,9 @@ def _best(problem: Problem, candidates: Sequence[Candidate]) -> _Best:
 
 
 def _fitting(
-    problem: Problem, candidates: Sequence[Candidate], *, epilogue: str
+    problem: WeightedTask, candidates: Sequence[Candidate], *, epilogue: str
 ) -> tuple[list[Candidate], list[IndexRangeError]]:
-    """Return the candidates that can run the layer, and what is wrong with indices of others."""
+    """Return the candidates that can run the layer, and the index errors of the others."""
     fitting, wrong = [], []
     for candidate in candidates:
         if candidate.implementation.offered:
@@ -154,8 +156,8 @@ def _fitting(
     return fitting, wrong
 
 
-def _in_proportion(problem: Problem, candidates: list[Candidate], most_bytes: int) -> list[Candidate]:
-    """Leave out those whose form of the weights takes too much memory; the smallest form is never left out."""
+def _in_proportion(problem: WeightedTask, candidates: list[Candidate], most_bytes: int) -> list[Candidate]:
+    """Leave out candidates whose weights would take too much memory; the smallest form always stays."""
     sizes = {
         candidate.name: candidate.implementation.stored_bytes(problem)
         for candidate in candidates
@@ -165,7 +167,7 @@ def _in_proportion(problem: Problem, candidates: list[Candidate], most_bytes: in
     return [candidate for candidate in candidates if sizes.get(candidate.name, 0) <= most]
 
 
-def _predicted(problem: Problem, candidates: list[Candidate]) -> tuple[dict[str, float], list[IndexRangeError]]:
+def _predicted(problem: WeightedTask, candidates: list[Candidate]) -> tuple[dict[str, float], list[IndexRangeError]]:
     predicted, wrong = {}, []
     for candidate in candidates:
         try:

@@ -1,4 +1,4 @@
-"""Lowering convolutions, of floats and of bytes, with what is computed behind them."""
+"""Lower convolutions, of floats and of bytes, with their fused epilogues."""
 
 from dataclasses import replace
 from math import prod

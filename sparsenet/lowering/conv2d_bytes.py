@@ -1,19 +1,16 @@
-"""A convolution of bytes that is being lowered: how its windows lie, and what all its kernels take."""
+"""A convolution of bytes that is being lowered: its windows, and the arguments that all its kernels take."""
 
 from dataclasses import dataclass
-
-import numpy as np
-import numpy.typing as npt
 
 from sparsenet.layers import QuantizedConv2d, as_pair
 from sparsenet.lowering.bytes import byte_buffer
 from sparsenet.lowering.draft import Arguments, Draft, View, emit
 from sparsenet.lowering.task import Task
 from sparsenet.lowering.tensor import Tensor
-from sparsenet_kernels.formats import tap_offsets
+from sparsenet_kernels.formats import Lookup, Tiles, window_arrays
 from sparsenet_kernels.formats.tiles_conv2d import check_window, pack_bias
 
-__all__ = ["ByteConv2d", "after_sums", "fits_pixels", "in_steps", "padded_bytes", "window_offsets"]
+__all__ = ["ByteConv2d", "after_sums", "fits_pixels", "in_steps", "packed_arrays", "padded_bytes"]
 
 LARGEST_PIXELS_FILTER = 8
 """Filters up to this height and width are computed on the pixels of an image of one channel."""
@@ -21,7 +18,7 @@ LARGEST_PIXELS_FILTER = 8
 
 @dataclass(frozen=True, eq=False)
 class ByteConv2d:
-    """A convolution of bytes; see :class:`~sparsenet.lowering.implementation.Problem`."""
+    """A convolution of bytes; see :class:`~sparsenet.lowering.implementation.WeightedTask`."""
 
     task: Task
     fused: str = ""
@@ -70,7 +67,7 @@ class ByteConv2d:
         return self.stride == 1 and fits_pixels(self.layer)
 
     def check_offsets(self) -> None:
-        """Raise IndexRangeError unless all that `window_offsets` may return fits int32."""
+        """Raise IndexRangeError unless every offset in `packed_arrays` fits int32."""
         check_window(self.kernel, self.stride, self.padded[1], as_pair(self.layer.dilation))
 
 
@@ -80,19 +77,19 @@ def fits_pixels(layer: QuantizedConv2d) -> bool:
     return plain and max(layer.weight.shape[2:]) <= LARGEST_PIXELS_FILTER
 
 
-def window_offsets(problem: ByteConv2d, columns: npt.NDArray[np.int32]) -> npt.NDArray[np.int32]:
-    """Find how many bytes behind the corner of its window an output finds the inputs of these columns."""
+def packed_arrays(problem: ByteConv2d, packed: Tiles | Lookup) -> Arguments:
+    """Give the arrays of packed weights by name; offsets count bytes from the corner of a window to its inputs."""
     dilation = as_pair(problem.layer.dilation)
-    return tap_offsets(columns, problem.stride, problem.kernel[1], problem.padded[1], dilation)
+    return {**window_arrays(packed, problem.stride, problem.kernel[1], problem.padded[1], dilation)}
 
 
 def after_sums(layer: QuantizedConv2d) -> Arguments:
-    """Return what makes bytes of the sums."""
+    """Return the arguments that turn sums into bytes."""
     return {"bias": pack_bias(layer.bias, layer.weight, layer.shift), "shift": layer.shift}
 
 
 def in_steps(layer: QuantizedConv2d) -> Arguments:
-    """Return how far windows lie apart."""
+    """Return the distances between windows."""
     stride_y, stride_x = as_pair(layer.stride)
     return {"stride_y": stride_y, "stride_x": stride_x}
 

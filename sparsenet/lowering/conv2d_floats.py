@@ -1,4 +1,4 @@
-"""The implementations of convolutions of floats: how each kernel's weights are packed, and what it is given."""
+"""Implementations of float convolutions: how each kernel's weights are packed, and its arguments."""
 
 from dataclasses import dataclass
 from functools import partial
@@ -20,6 +20,7 @@ from sparsenet_kernels.forks import kept_property
 from sparsenet_kernels.formats import (
     Blocks,
     PaddedSums,
+    Panels,
     pack_blocks_conv2d,
     pack_complementary_conv2d,
     pack_csc_conv2d,
@@ -27,6 +28,7 @@ from sparsenet_kernels.formats import (
     pack_panels_conv2d,
 )
 from sparsenet_kernels.formats.entries import check_weight_count
+from sparsenet_kernels.formats.padded_sums import GroupedBlocks
 from sparsenet_kernels.registry import Kernel
 
 __all__ = ["FLOAT_IMPLEMENTATIONS", "FloatConv2d"]
@@ -34,7 +36,7 @@ __all__ = ["FLOAT_IMPLEMENTATIONS", "FloatConv2d"]
 
 @dataclass(frozen=True, eq=False)
 class FloatConv2d:
-    """A convolution of floats that is being lowered; see :class:`~sparsenet.lowering.implementation.Problem`."""
+    """A convolution of floats that is being lowered; see :class:`~sparsenet.lowering.implementation.WeightedTask`."""
 
     task: Task
     work: WeightedWork
@@ -67,34 +69,33 @@ class FloatConv2d:
 
 def _dense_dense(problem: FloatConv2d, kernel: Kernel) -> Bound:
     layer, geometry = problem.layer, problem.geometry
-    weights = _panels(problem, kernel)
+    panels = _panels(problem, kernel)
     given: Arguments = {
         "x": padded_image(problem.task.draft, geometry, problem.task.x),
-        **weights,
+        **panels.arrays(),
         **geometry.settings(pad=(0, 0)),
     }
-    return Bound(given, share_kept(layer, weights["weights"]))
+    return Bound(given, share_kept(layer, panels.weights))
 
 
 def _dense_active(problem: FloatConv2d, kernel: Kernel) -> Bound:
     draft, geometry = problem.task.draft, problem.geometry
-    weights = _panels(problem, kernel)
+    panels = _panels(problem, kernel)
     lists = image_lists(problem.task.draft, problem.geometry, problem.task.x)
-    sums = scratch(draft, prod(geometry.out) * weights["weights"].shape[-1])
-    given: Arguments = {**lists, "height": geometry.height, **weights, **geometry.settings(), "sums": sums}
-    return Bound(given, share_kept(problem.layer, weights["weights"]))
+    sums = scratch(draft, prod(geometry.out) * panels.weights.shape[-1])
+    given: Arguments = {**lists, "height": geometry.height, **panels.arrays(), **geometry.settings(), "sums": sums}
+    return Bound(given, share_kept(problem.layer, panels.weights))
 
 
-def _panels(problem: FloatConv2d, kernel: Kernel) -> dict[str, npt.NDArray[np.float32]]:
-    layer, vectors = problem.layer, kernel.packing.get("vectors", 2)  # kernels from elsewhere take any
-    panels, bias = problem.task.draft.once(pack_panels_conv2d, layer.weight, layer.bias, layer.groups, vectors=vectors)
-    return {"weights": panels, "bias": bias}
+def _panels(problem: FloatConv2d, kernel: Kernel) -> Panels:
+    layer = problem.layer
+    return problem.task.draft.once(pack_panels_conv2d, layer.weight, layer.bias, layer.groups, **kernel.packing)
 
 
 def _csc_active(problem: FloatConv2d, kernel: Kernel) -> Bound:
     layer = problem.layer
     csc = problem.task.draft.once(pack_csc_conv2d, layer.weight, layer.groups, layer.mask)
-    weights: Arguments = {"indptr": csc.indptr, "rows": csc.rows, "weights": csc.values, "bias": _bias(layer)}
+    weights: Arguments = {**csc.arrays(), "bias": _bias(layer)}
     return Bound(
         {**image_lists(problem.task.draft, problem.geometry, problem.task.x), **weights, **problem.geometry.settings()},
         csc.fill,
@@ -124,7 +125,7 @@ def _complementary_dense(problem: FloatConv2d, kernel: Kernel) -> Bound:
 def _sets(problem: FloatConv2d) -> tuple[Arguments, float]:
     layer = problem.layer
     packed = problem.task.draft.once(pack_complementary_conv2d, layer.weight, layer.groups, mask=layer.mask)
-    return {"outputs": packed.outputs, "weights": packed.values, "bias": _bias(layer)}, packed.fill
+    return {**packed.arrays(), "bias": _bias(layer)}, packed.fill
 
 
 def _csr_dense(problem: FloatConv2d, kernel: Kernel) -> Bound:
@@ -133,9 +134,7 @@ def _csr_dense(problem: FloatConv2d, kernel: Kernel) -> Bound:
     planes = geometry.planes
     given: Arguments = {
         "planes": split_image(problem.task.draft, problem.geometry, problem.task.x),
-        "indptr": csr.indptr,
-        "offsets": planes.offsets(csr.columns, layer.weight.shape[3]),
-        "weights": csr.values,
+        **planes.arrays(csr.arrays(), layer.weight.shape[3]),
         "bias": _bias(layer),
         "row": planes.row,
         "sums": scratch(draft, planes.sums_size(geometry.out)),
@@ -146,12 +145,10 @@ def _csr_dense(problem: FloatConv2d, kernel: Kernel) -> Bound:
 def _blocks_dense(problem: FloatConv2d, kernel: Kernel) -> Bound:
     draft, layer, planes = problem.task.draft, problem.layer, problem.geometry.planes
     blocks = draft.once(pack_blocks_conv2d, layer.weight, layer.groups, layer.mask)
-    indptr, columns, values = draft.once(blocks.by_tile)
+    by_tile = draft.once(blocks.by_tile)
     given: Arguments = {
         "planes": split_image(problem.task.draft, problem.geometry, problem.task.x),
-        "indptr": indptr,
-        "offsets": planes.offsets(columns, layer.weight.shape[3]),
-        "weights": values,
+        **planes.arrays(by_tile.arrays(), layer.weight.shape[3]),
         "bias": np.pad(_bias(layer), (0, -len(layer.weight) % 16)),
         "row": planes.row,
     }
@@ -162,14 +159,7 @@ def _blocks_active(problem: FloatConv2d, kernel: Kernel) -> Bound:
     draft, layer, geometry = problem.task.draft, problem.layer, problem.geometry
     padded = geometry.padded_sums
     blocks = draft.once(pack_blocks_conv2d, layer.weight, layer.groups, layer.mask)
-    groups, members, offsets, values = draft.once(_grouped, blocks, padded=padded)
-    weights: Arguments = {
-        "groups": groups,
-        "members": members,
-        "offsets": offsets,
-        "weights": values,
-        "bias": _bias(layer),
-    }
+    weights: Arguments = {**draft.once(_grouped, blocks, padded=padded).arrays(), "bias": _bias(layer)}
     listed_inputs = scratch(draft, 2 * geometry.channels * geometry.height * geometry.width)
     stride_y, stride_x = geometry.stride
     places = {"row": padded.row, "first": padded.first, "lanes": padded.lanes}
@@ -185,7 +175,7 @@ def _blocks_active(problem: FloatConv2d, kernel: Kernel) -> Bound:
     )
 
 
-def _grouped(blocks: Blocks, *, padded: PaddedSums) -> tuple[npt.NDArray[np.generic], ...]:
+def _grouped(blocks: Blocks, *, padded: PaddedSums) -> GroupedBlocks:
     return padded.grouped(blocks)
 
 

@@ -1,4 +1,4 @@
-"""How the windows of a convolution of floats lie over its image."""
+"""The geometry of a float convolution: where its windows lie on the image."""
 
 from dataclasses import dataclass
 

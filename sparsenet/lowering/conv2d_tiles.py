@@ -9,7 +9,7 @@ import numpy.typing as npt
 from sparsenet.layers import as_pair, kept_count
 from sparsenet.lowering.byte_cost import TileWork, byte_tiles_cost
 from sparsenet.lowering.bytes import no_tiles
-from sparsenet.lowering.conv2d_bytes import ByteConv2d, after_sums, in_steps, window_offsets
+from sparsenet.lowering.conv2d_bytes import ByteConv2d, after_sums, in_steps, packed_arrays
 from sparsenet.lowering.draft import Arguments, scratch
 from sparsenet.lowering.implementation import Bound, Implementation
 from sparsenet.lowering.predicted import Cost
@@ -18,7 +18,7 @@ from sparsenet_kernels.cpu.conv2d_i8_amx_pixels import PIXEL_SUMS, fits_pixels
 from sparsenet_kernels.cpu.conv2d_i8_octets import fits_octets
 from sparsenet_kernels.cpu.tile_sums import TILE_SUMS
 from sparsenet_kernels.formats import Octets, Tiles, output_blocks, pack_octets, pack_slots, pack_tiles_conv2d
-from sparsenet_kernels.formats.octets import OCTET, check_sets, octet_offsets
+from sparsenet_kernels.formats.octets import OCTET, check_sets
 from sparsenet_kernels.formats.pixels import SLOT_BYTES, slot_rows
 from sparsenet_kernels.registry import Kernel
 
@@ -65,11 +65,7 @@ def _tiles(problem: ByteConv2d) -> Tiles:
 
 def _bind_tiles(problem: ByteConv2d, kernel: Kernel) -> Bound:
     layer, packed = problem.layer, _tiles(problem)
-    weights: Arguments = {
-        "indptr": packed.indptr,
-        "offsets": window_offsets(problem, packed.columns),
-        "weights": packed.weights,
-    }
+    weights = packed_arrays(problem, packed)
     sums = scratch(problem.task.draft, TILE_SUMS)
     return Bound({**weights, **after_sums(layer), **in_steps(layer), "sums": sums}, packed.fill)
 
@@ -95,11 +91,7 @@ def _octets(problem: ByteConv2d) -> Octets:
 def _bind_octets(problem: ByteConv2d, kernel: Kernel) -> Bound:
     draft, layer, packed, image = problem.task.draft, problem.layer, _octets(problem), problem.padded
     given: Arguments = {
-        "tables": packed.tables,
-        "chosen": packed.chosen,
-        "indptr": packed.indptr,
-        "offsets": octet_offsets(packed, image, as_pair(layer.dilation)[0]),
-        "weights": packed.weights,
+        **packed.arrays(image, as_pair(layer.dilation)[0]),
         **after_sums(layer),
         **in_steps(layer),
         "sets": scratch(draft, packed.set_count, image[0] * image[1], OCTET, item_bytes=1),

@@ -9,11 +9,11 @@ import numpy.typing as npt
 
 from sparsenet.lowering.byte_cost import byte_conv2d_cost
 from sparsenet.lowering.bytes import VECTOR_BYTES, other_width
-from sparsenet.lowering.conv2d_bytes import ByteConv2d, after_sums, in_steps, window_offsets
+from sparsenet.lowering.conv2d_bytes import ByteConv2d, after_sums, in_steps, packed_arrays
 from sparsenet.lowering.draft import Arguments, scratch
 from sparsenet.lowering.implementation import Bound, Implementation
 from sparsenet.lowering.predicted import Cost
-from sparsenet_kernels.formats import Lookup, Tiles, pack_lookup_conv2d, pack_tiles_conv2d, slot_rows, tap_offsets
+from sparsenet_kernels.formats import Lookup, Tiles, pack_lookup_conv2d, pack_tiles_conv2d, slot_rows, window_arrays
 from sparsenet_kernels.formats.pixels import SLOT_BYTES, spread_pixels_weight
 from sparsenet_kernels.formats.tiles_conv2d import check_window
 from sparsenet_kernels.registry import Kernel
@@ -33,9 +33,7 @@ def _bind_pixels(problem: ByteConv2d, kernel: Kernel) -> Bound:
     layer, packed = problem.layer, _pixels(problem)
     (height, width), (kernel_height, kernel_width) = problem.padded, problem.kernel
     given: Arguments = {
-        "indptr": packed.indptr,
-        "offsets": tap_offsets(packed.columns, SLOT_BYTES, kernel_width, width),
-        "weights": packed.weights,
+        **window_arrays(packed, SLOT_BYTES, kernel_width, width),
         **after_sums(layer),
         **in_steps(layer),
         "kernel_height": kernel_height,
@@ -59,12 +57,7 @@ def _tiles(problem: ByteConv2d) -> Tiles:
 
 def _bind_tiles(problem: ByteConv2d, kernel: Kernel) -> Bound:
     layer, packed = problem.layer, _tiles(problem)
-    weights: Arguments = {
-        "indptr": packed.indptr,
-        "offsets": window_offsets(problem, packed.columns),
-        "weights": packed.weights,
-    }
-    return Bound({**weights, **after_sums(layer), **in_steps(layer)}, packed.fill)
+    return Bound({**packed_arrays(problem, packed), **after_sums(layer), **in_steps(layer)}, packed.fill)
 
 
 def _lookup(problem: ByteConv2d) -> Lookup:
@@ -73,12 +66,7 @@ def _lookup(problem: ByteConv2d) -> Lookup:
 
 def _bind_lookup(problem: ByteConv2d, kernel: Kernel) -> Bound:
     layer, packed = problem.layer, _lookup(problem)
-    places: Arguments = {
-        "indptr": packed.indptr,
-        "offsets": window_offsets(problem, packed.offsets),
-        "indices": packed.indices,
-    }
-    return Bound({**places, "weights": packed.weights, **after_sums(layer), **in_steps(layer)}, packed.fill)
+    return Bound({**packed_arrays(problem, packed), **after_sums(layer), **in_steps(layer)}, packed.fill)
 
 
 def _fits_vectors(problem: ByteConv2d) -> str:

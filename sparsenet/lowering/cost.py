@@ -1,9 +1,9 @@
-"""What a kernel will take, predicted from the work it does.
+"""Predict the time of a kernel from its work.
 
 A kernel's time is the larger of its arithmetic and its traffic of weights. The rates below were read off kernels of
 this package on one core of an AVX-512 server at 3.8 GHz (a whole vector of 16, or one scalar step, in nanoseconds);
 another core's times are in proportion to its :mod:`pace <sparsenet.machine.calibration>`. They decide between
-candidates that differ by factors; where they differ by less, ``planner="measure"`` asks the machine.
+candidates whose times differ by a large factor. Where times are closer, ``planner="measure"`` times the candidates.
 """
 
 from sparsenet.lowering.predicted import Cost
@@ -23,7 +23,7 @@ FAR_NS_PER_BYTE = 0.033
 
 
 def cost_of(arithmetic_ns: float, addresses_ns: float = 0.0, traffic_ns: float = 0.0, calls: float = 1.0) -> Cost:
-    """Put together what a kernel takes for one sample; a call takes the same everywhere, and samples share it."""
+    """Add up a kernel's time for one sample; the cost of a call is shared by its samples."""
     return Cost(arithmetic_ns / 1000, addresses_ns / 1000, traffic_ns / 1000, calls * CALL_NS / 1000)
 
 

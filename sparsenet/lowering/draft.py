@@ -1,4 +1,4 @@
-"""A program while it is written: its steps, its buffers, and the layer that is being lowered."""
+"""The draft of a program: its steps, its buffers, and the layer that is being lowered."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -42,7 +42,7 @@ class Step:
 
 @dataclass(eq=False)
 class Draft:
-    """A program while it is written: its steps, its buffers, the layer that is being lowered."""
+    """The draft of a program: its steps, its buffers, the layer that is being lowered."""
 
     batch: int
     packs: dict[tuple[Any, ...], Any] = field(default_factory=dict)
@@ -57,7 +57,7 @@ class Draft:
         return buffer
 
     def once(self, pack: Callable[..., T], *arguments: Any, **settings: Any) -> T:
-        """Pack this layer's weights, or recall how they were packed when another program for it was written.
+        """Pack this layer's weights, or reuse them from an earlier draft of a program for this layer.
 
         Settings, unlike arguments, make a difference to what is recalled.
         """
@@ -74,7 +74,7 @@ def scratch(draft: Draft, *shape: int, item_bytes: int = 4) -> View:
 
 
 def emit(draft: Draft, kernel: str, given: Mapping[str, Argument]) -> None:
-    """Append a step; the buffers it names are needed until then, and arrays are kept, each aligned to a cache line.
+    """Append a step. Its buffers stay in use until this step; its arrays are kept, aligned to cache lines.
 
     Parameters
     ----------
@@ -101,7 +101,7 @@ def emit(draft: Draft, kernel: str, given: Mapping[str, Argument]) -> None:
 
 
 def _misnamed(kernel: Kernel, given: Mapping[str, Argument]) -> str:
-    """Say which arguments of a kernel nobody gave, and which it does not have."""
+    """Name the arguments that are missing, and those that the kernel does not have."""
     names = [declared.name for declared in kernel.arguments]
     missing = ", ".join(name for name in names if name not in given) or "none"
     unknown = ", ".join(name for name in given if name not in names) or "none"

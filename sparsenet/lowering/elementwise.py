@@ -1,9 +1,10 @@
 """Lowering what is computed element by element."""
 
 from sparsenet.lowering.draft import View, emit
+from sparsenet.lowering.quantization import as_floats
 from sparsenet.lowering.step_work import StepCosts
 from sparsenet.lowering.task import Lowering, Task
-from sparsenet.lowering.tensor import LOGICAL, Tensor, dense_buffer, in_one_order
+from sparsenet.lowering.tensor import Tensor, dense_buffer, in_one_order, in_order
 
 __all__ = ["LOWERINGS", "STEP_COSTS"]
 
@@ -28,17 +29,22 @@ def _add(task: Task) -> Tensor:
 
 
 def _cast(task: Task) -> Tensor:
+    """Turn whole numbers into floats."""
     draft, x = task.draft, task.x
-    dense, out = dense_buffer(draft, x), draft.buffer(x.size)
-    name = "cast_i32" if x.dtype == "int32" else "cast_u8"
-    emit(draft, name, {"x": View(dense, (x.size,)), "out": View(out, (x.size,))})
-    return Tensor(task.dtype, x.shape, x.layout, out)
+    out = draft.buffer(x.size)
+    emit(draft, "cast_i32", {"x": View(dense_buffer(draft, x), (x.size,)), "out": View(out, (x.size,))})
+    return in_order(draft, Tensor("float32", x.shape, x.layout, out), task.order)
+
+
+def _cast_bool(task: Task) -> Tensor:
+    """Turn truth values, which lie in bytes, into floats."""
+    return in_order(task.draft, as_floats(task.draft, task.x), task.order)
 
 
 LOWERINGS = {
     "ReLU": (Lowering(_relu),),
     "Add": (Lowering(_add),),
-    "Cast": (Lowering(_cast, "int32", reads=LOGICAL), Lowering(_cast, "bool", reads=LOGICAL)),
+    "Cast": (Lowering(_cast, "int32"), Lowering(_cast_bool, "bool")),
 }
 
 STEP_COSTS: StepCosts = {}

@@ -1,4 +1,4 @@
-"""What a float32 kernel with weights will take, and how much memory its form of the weights takes, before it is packed.
+"""Predict the time of float32 kernels with weights, and the memory of their weights before they are packed.
 
 Rates as in :mod:`sparsenet.lowering.cost`, in nanoseconds.
 """
@@ -101,12 +101,12 @@ def predict(costs: FloatCosts, work: WeightedWork, machine: Machine, pools: bool
 
 
 def _looked_up(vectors: float, each_ns: float, width: float, besides_ns: float = 0.0) -> Parts:
-    """Part the time of vectors of 16: what they take in a tile of sums is arithmetic, the rest is for addresses."""
+    """Divide the time of vectors of 16: time in a tile of accumulators is arithmetic, the rest is for addresses."""
     return vectors * VECTOR_NS * width, vectors * (each_ns - VECTOR_NS) * width + besides_ns
 
 
 def _scattered(products: float, each_ns: float, besides_ns: float = 0.0) -> Parts:
-    """Part the time of single products, of which 16 could be a vector."""
+    """Divide the time of scalar products; 16 of them could be one vector."""
     return products * VECTOR_NS / 16, products * (each_ns - VECTOR_NS / 16) + besides_ns
 
 
@@ -171,7 +171,7 @@ def _complementary_active(work: WeightedWork, width: float) -> Parts:
 
 
 def _traffic_ns(costs: FloatCosts, work: WeightedWork, machine: Machine) -> float:
-    """Charge the weights that must come from beyond the first-level cache, once for every sample or tile of samples."""
+    """Add the time for weights from beyond the first-level cache, once for every sample or tile of samples."""
     share = min(1.0, work.active / work.channels if costs.skips_inputs else 1.0)
     shared_by = 1 if costs.skips_inputs else min(work.batch, costs.shared_by)
     return reading_ns(costs.read_bytes(work), machine) * share / shared_by

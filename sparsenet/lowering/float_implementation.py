@@ -1,4 +1,4 @@
-"""What the implementations of layers of floats have in common: their cost follows from counts, before packing."""
+"""Make implementations of float layers; their cost is predicted from counts, before weights are packed."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -50,6 +50,6 @@ def float_implementation(
 
 
 def counts_weights(problem: Any) -> str:
-    """Raise IndexRangeError unless the layer's weights can be counted in 32 bits; a reason not to run it is none."""
+    """Raise IndexRangeError unless the layer's weights can be counted in 32 bits; give no other reason against it."""
     check_weight_count(problem.task.layer.weight.size)
     return ""

@@ -1,4 +1,4 @@
-"""What a float32 layer with weights has to do, whichever kernel does it."""
+"""The work of a float32 layer with weights, for any kernel."""
 
 from dataclasses import dataclass
 from math import ceil
@@ -15,7 +15,7 @@ Floats = npt.NDArray[np.float32]
 
 @dataclass(frozen=True)
 class WeightedWork:
-    """What a convolution or a linear layer has to do for one sample; a linear layer has one position and tap.
+    """The work of a convolution or a linear layer for one sample; a linear layer has one position and one tap.
 
     Attributes
     ----------
@@ -84,5 +84,5 @@ def bias_of(bias: Floats | None, N: int) -> Floats:
 
 
 def share_kept(layer: Conv2d | Linear, stored: Floats) -> float:
-    """Return the kept weights over all places that a dense format stores."""
+    """Return the share of a dense format's places that hold a kept weight."""
     return kept_count(layer) / stored.size

@@ -1,7 +1,7 @@
-"""How much memory a layer's weights take in the form that a kernel reads, before they are packed.
+"""Predict the memory that a layer's weights take in a kernel's format, before they are packed.
 
-Formats pad: a layer of one output takes 16 times its weights where outputs lie 16 side by side. That is nothing for
-small layers, and all of the memory for large ones, so what is out of proportion is no candidate.
+Formats pad: where 16 outputs lie side by side, a layer with one output takes 16 times the memory of its weights. This
+does not matter for small layers, but large ones could fill the memory. Such formats are not candidates then.
 """
 
 from sparsenet.errors import CompileError

@@ -10,11 +10,11 @@ from sparsenet.lowering.predicted import Cost
 from sparsenet.lowering.task import Task
 from sparsenet_kernels.registry import Kernel, base_name
 
-__all__ = ["Bound", "Candidate", "Implementation", "Problem", "candidates_of"]
+__all__ = ["Bound", "Candidate", "Implementation", "WeightedTask", "candidates_of"]
 
 
-class Problem(Protocol):
-    """A layer with weights that is being lowered, with what its implementations ask about it."""
+class WeightedTask(Protocol):
+    """A layer with weights that is being lowered, with the facts that its implementations need."""
 
     @property
     def task(self) -> Task:
@@ -35,7 +35,7 @@ class Problem(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class Bound:
-    """What a kernel is given, save for its output, and how full the format of its weights is."""
+    """The arguments of a kernel, without its output, and the fill of its weight format."""
 
     arguments: Arguments
     fill: float
@@ -47,7 +47,7 @@ def _fits(problem: Any) -> str:
 
 @dataclass(frozen=True, eq=False)
 class Implementation:
-    """One way to run a layer with weights. Its functions take a :class:`Problem`.
+    """One way to run a layer with weights. Its functions take a :class:`WeightedTask`.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""Lowering linear layers, of floats and of bytes."""
+"""Lower linear layers, of floats and of bytes."""
 
 from typing import Any, TypeVar
 
@@ -44,7 +44,7 @@ def _in_order_of_memory(layer: Linear, x: Tensor) -> Linear:
 
 
 def _turned_columns(matrix: npt.NDArray[Number], x: Tensor) -> npt.NDArray[Number]:
-    """Reorder columns from the (C, H, W) order of meaning to the (H, W, C) order of memory."""
+    """Reorder columns from the network's (C, H, W) order to the (H, W, C) order in memory."""
     assert x.layout.image is not None
     rows, channels = x.layout.image
     columns = matrix.reshape(len(matrix), channels, rows)

@@ -35,7 +35,7 @@ Array = npt.NDArray[Any]
 
 @dataclass(frozen=True, eq=False)
 class ByteLinear:
-    """A linear layer of bytes that is being lowered; see :class:`~sparsenet.lowering.implementation.Problem`.
+    """A linear layer of bytes that is being lowered; see :class:`~sparsenet.lowering.implementation.WeightedTask`.
 
     ``weight`` and ``mask`` have their columns where the bytes of the input lie, those of padding zero.
     """
@@ -85,8 +85,7 @@ def _lookup(problem: ByteLinear) -> Lookup:
 
 def _bind_lookup(problem: ByteLinear, kernel: Kernel) -> Bound:
     packed = _lookup(problem)
-    places: Arguments = {"indptr": packed.indptr, "offsets": packed.offsets, "indices": packed.indices}
-    return Bound({**places, "weights": packed.weights, **problem.floats}, packed.fill)
+    return Bound({**packed.arrays(), **problem.floats}, packed.fill)
 
 
 def _lookup_cost(problem: ByteLinear) -> Cost:
@@ -99,10 +98,9 @@ def _blocks(problem: ByteLinear) -> Blocks4x16:
 
 def _bind_blocks(problem: ByteLinear, kernel: Kernel) -> Bound:
     draft, packed, floats = problem.task.draft, _blocks(problem), problem.floats
-    weights: Arguments = {"indptr": packed.indptr, "starts": packed.starts, "weights": packed.weights}
     groups = scratch(draft, problem.weight.shape[1] // 4)
     totals = scratch(draft, -(-problem.outputs // 16) * 16)
-    return Bound({**weights, **floats, "groups": groups, "totals": totals}, packed.fill)
+    return Bound({**packed.arrays(), **floats, "groups": groups, "totals": totals}, packed.fill)
 
 
 def _blocks_cost(problem: ByteLinear) -> Cost:
@@ -120,8 +118,7 @@ def _tiles(problem: ByteLinear, depth: int) -> Tiles:
 
 def _bind_tiles(problem: ByteLinear, kernel: Kernel, depth: int, sums: int) -> Bound:
     packed = _tiles(problem, depth)
-    weights: Arguments = {"indptr": packed.indptr, "columns": packed.columns, "weights": packed.weights}
-    return Bound({**weights, **problem.floats, "sums": scratch(problem.task.draft, sums)}, packed.fill)
+    return Bound({**packed.arrays(), **problem.floats, "sums": scratch(problem.task.draft, sums)}, packed.fill)
 
 
 def _fours_cost(problem: ByteLinear) -> Cost:

@@ -1,4 +1,4 @@
-"""The implementations of linear layers of floats: how each kernel's weights are packed, and what it is given."""
+"""Implementations of float linear layers: how each kernel's weights are packed, and its arguments."""
 
 from dataclasses import dataclass
 from functools import partial
@@ -21,7 +21,7 @@ __all__ = ["FLOAT_IMPLEMENTATIONS", "FloatLinear"]
 
 @dataclass(frozen=True, eq=False)
 class FloatLinear:
-    """A linear layer of floats that is being lowered; see :class:`~sparsenet.lowering.implementation.Problem`.
+    """A linear layer of floats that is being lowered; see :class:`~sparsenet.lowering.implementation.WeightedTask`.
 
     ``layer`` has its columns in the order in which the inputs lie.
     """
@@ -57,9 +57,9 @@ def _bias(problem: FloatLinear, padding: int = 0) -> Arguments:
 
 
 def _panels(problem: FloatLinear, kernel: Kernel, x: Arguments) -> Bound:
-    layer, vectors = problem.layer, kernel.packing.get("vectors", 2)  # kernels from elsewhere take any
-    panels, bias = problem.task.draft.once(pack_panels, layer.weight[None], layer.bias, vectors=vectors)
-    return Bound({**x, "weights": panels[0], "bias": bias[0]}, share_kept(layer, panels))
+    layer = problem.layer
+    panels = problem.task.draft.once(pack_panels, layer.weight[None], layer.bias, **kernel.packing)
+    return Bound({**x, **panels.arrays(group=0)}, share_kept(layer, panels.weights))
 
 
 def _dense_dense(problem: FloatLinear, kernel: Kernel) -> Bound:
@@ -73,15 +73,14 @@ def _dense_active(problem: FloatLinear, kernel: Kernel) -> Bound:
 def _csr_dense(problem: FloatLinear, kernel: Kernel) -> Bound:
     draft, layer, x = problem.task.draft, problem.layer, _dense(problem)
     csr = draft.once(pack_csr, layer.weight, layer.mask)
-    weights: Arguments = {"indptr": csr.indptr, "columns": csr.columns, "weights": csr.values, **_bias(problem)}
+    weights: Arguments = {**csr.arrays(), **_bias(problem)}
     room = {"turned": scratch(draft, layer.weight.shape[1], 16), "lanes": scratch(draft, 16)}
     return Bound({**x, **weights, **room}, csr.fill)
 
 
 def _csc(problem: FloatLinear, x: Arguments) -> Bound:
     csc = problem.task.draft.once(pack_csc, problem.layer.weight, problem.layer.mask)
-    weights: Arguments = {"indptr": csc.indptr, "rows": csc.rows, "weights": csc.values}
-    return Bound({**x, **weights, **_bias(problem)}, csc.fill)
+    return Bound({**x, **csc.arrays(), **_bias(problem)}, csc.fill)
 
 
 def _csc_dense(problem: FloatLinear, kernel: Kernel) -> Bound:
@@ -103,14 +102,13 @@ def _blocks_dense(problem: FloatLinear, kernel: Kernel) -> Bound:
 def _blocks_active(problem: FloatLinear, kernel: Kernel) -> Bound:
     draft, layer, x = problem.task.draft, problem.layer, _lists(problem)
     blocks = draft.once(pack_blocks, layer.weight, layer.mask)
-    weights: Arguments = {"indptr": blocks.indptr, "tiles": blocks.tiles, "weights": blocks.values, **_bias(problem)}
     sums = scratch(draft, -(-problem.outputs // 16) * 16)
-    return Bound({**x, **weights, "sums": sums}, blocks.fill)
+    return Bound({**x, **blocks.arrays(), **_bias(problem), "sums": sums}, blocks.fill)
 
 
 def _sets(problem: FloatLinear, x: Arguments) -> Bound:
     packed = problem.task.draft.once(pack_complementary, problem.layer.weight, mask=problem.layer.mask)
-    return Bound({**x, "outputs": packed.outputs, "weights": packed.values, **_bias(problem)}, packed.fill)
+    return Bound({**x, **packed.arrays(), **_bias(problem)}, packed.fill)
 
 
 def _complementary_dense(problem: FloatLinear, kernel: Kernel) -> Bound:

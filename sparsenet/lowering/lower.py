@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from sparsenet.errors import CompileError
-from sparsenet.graph.network import Input, Network, Node
+from sparsenet.graph.network import Network, Node
 from sparsenet.lowering.arena import Buffer
 from sparsenet.lowering.draft import Arguments, Draft, View, emit
 from sparsenet.lowering.fusion import epilogues, pooled_at_once
@@ -92,10 +92,15 @@ def lower(
     weighted = sum(operation_of(node.layer).stored.weighted for node in net.nodes)
     draft, plan = Draft(batch, {} if packs is None else packs), Plan(machine, forced, weighted)
     ranges = draft.once(ranges_of, net)
-    sources = {name: _source(draft, one) for name, one in net.inputs.items()}
+    sources = {
+        name: draft.buffer(prod(given.shape), item_bytes=ITEM_BYTES[given.dtype]) for name, given in net.inputs.items()
+    }
     trips = draft.buffer(len(ranges.watched)) if ranges.watched else None
     behind = epilogues(net, ranges.watched)
-    values = {name: _given(draft, net, name, source) for name, source in sources.items()}
+    values = {
+        name: from_logical(draft, sources[name], given.shape, given.dtype, _order_of(net, name))
+        for name, given in net.inputs.items()
+    }
     for node in net.nodes:
         if node.name not in values:
             draft.layer = node.name
@@ -104,20 +109,9 @@ def lower(
             if trips is not None and name in ranges.watched and tensor.dtype == "float32":
                 _watch(draft, tensor, ranges, name, trips)
     results = {name: _result(draft, values[name]) for name in net.outputs}
-    for kept in [*results.values(), *([] if trips is None else [trips])]:
-        kept.last = len(draft.steps)
+    for buffer in (*results.values(), *([] if trips is None else [trips])):
+        buffer.last = len(draft.steps)
     return Lowered(draft, plan, sources, results, ranges, trips)
-
-
-def _source(draft: Draft, given: Input) -> Buffer:
-    return draft.buffer(prod(given.shape), item_bytes=ITEM_BYTES[given.dtype])
-
-
-def _given(draft: Draft, net: Network, name: str, source: Buffer) -> Tensor:
-    """Return an input as its readers want it; whole numbers and truth values come in the order of their axes."""
-    given = net.inputs[name]
-    order = _order_read(net, name) if given.dtype == "float32" else LOGICAL
-    return from_logical(draft, source, given.shape, given.dtype, order)
 
 
 def _result(draft: Draft, last: Tensor) -> Buffer:
@@ -144,8 +138,8 @@ def _lower_node(
 ) -> tuple[str, Tensor]:
     """Emit a layer, and what is behind it where one kernel computes both; say which of them gave the tensor."""
     inputs = tuple(values[name] for name in node.inputs)
-    order = _order_read(net, node.name)
-    task = Task(draft, plan, node.layer, inputs, net.shapes[node.name], net.dtypes[node.name], order, epilogue)
+    dtype, order = "uint8" if node.name in net.byte_valued else "float32", _order_read(net, node.name)
+    task = Task(draft, plan, node.layer, inputs, net.shapes[node.name], dtype, order, epilogue)
     before = len(plan.choices)
     try:
         tensor = _lower_task(task)
@@ -175,6 +169,11 @@ def _fitting(known: tuple[Lowering, ...], task: Task) -> Lowering | None:
     """Return the first way to lower a layer on what its inputs are."""
     dtypes = {x.dtype for x in task.inputs}
     return next((how for how in known if dtypes == {how.dtype} and how.fits(task)), None)
+
+
+def _order_of(net: Network, name: str) -> str:
+    """Return the order that an input is turned to: whole numbers and truth values stay as they come."""
+    return _order_read(net, name) if net.inputs[name].dtype == "float32" else LOGICAL
 
 
 def _order_read(net: Network, name: str) -> str:

@@ -1,7 +1,7 @@
-"""Asking the machine: the few kernels that might be best for a layer run in the whole network, and are timed.
+"""Choose by measuring: the few kernels that might be the best for a layer are timed in the whole network.
 
-Whole networks are timed, never kernels by themselves: what surrounds a kernel decides what is in the caches and how
-fast the clock runs.
+Whole networks are timed, not single kernels: the steps around a kernel decide what is in the caches and how fast the
+clock runs.
 """
 
 import time
@@ -105,7 +105,7 @@ def _doing(alike: Sequence[Choice]) -> str:
 
 
 class Budget:
-    """What timing may take: a network of thousands of layers would be written, and run, for each of them."""
+    """The budget of timing: without it, a network of thousands of layers would be lowered and run for each of them."""
 
     def __init__(self, first: Lowered) -> None:
         self.steps, self.call_s = len(first.draft.steps), call_s(first)

@@ -1,4 +1,4 @@
-"""Lowering scaling by statistics, and softmax."""
+"""Lower batch norms and softmax."""
 
 import numpy as np
 import numpy.typing as npt
@@ -37,7 +37,7 @@ def _batch_norm(task: Task) -> Tensor:
 
 
 def _affine_steps(name: str, layer: BatchNorm) -> list[tuple[Floats, Floats]]:
-    """Return what to scale by and to add: once, or twice where float32 would lose digits of so small a scale."""
+    """Return scales and shifts: one pair, or two where float32 would lose digits of a very small scale."""
     scale, shift = batch_norm_affine(layer)
     largest = max(np.abs(scale).max(), np.abs(shift).max())
     if largest >= LEAVES_FLOAT32:

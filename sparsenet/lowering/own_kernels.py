@@ -1,4 +1,4 @@
-"""Kernels that somebody else registered: which of them can stand in for one of this package's."""
+"""Find kernels registered outside of this package that can replace one of its kernels."""
 
 from collections.abc import Iterable
 
@@ -20,7 +20,7 @@ def is_own(name: str) -> bool:
 
 
 def own_kernels_registered() -> bool:
-    """Tell whether anybody registered a kernel outside of this package; mostly not, and then nobody need look for it.
+    """Tell whether any kernel was registered outside of this package; mostly none was, and the search is skipped.
 
     Examples
     --------
@@ -79,7 +79,7 @@ def _example_of(name: str) -> Kernel | None:
 
 
 def _taken(kernel: Kernel) -> list[tuple[str, str, int]]:
-    """Give the arguments without their letters, which are but names."""
+    """Give the arguments without the letters of their axes, which are only names."""
     return [(argument.name, argument.dtype, len(argument.axes)) for argument in kernel.arguments]
 
 

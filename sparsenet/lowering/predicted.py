@@ -1,4 +1,4 @@
-"""What a predicted time is made of: the part that is largest is what binds the kernel."""
+"""The parts of a predicted time; the largest part is the bottleneck."""
 
 from dataclasses import dataclass
 

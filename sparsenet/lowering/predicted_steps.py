@@ -1,4 +1,4 @@
-"""What the cost model says that a lowered network takes, step by step."""
+"""Predict the time of a lowered network, step by step."""
 
 from typing import Any
 

@@ -22,7 +22,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from sparsenet.graph.network import Network, Node
-from sparsenet.layers import Flatten, KWinners, Reshape
+from sparsenet.lowering.table import LOWERINGS
 from sparsenet.ops import operation_of
 from sparsenet.ops.growth import UNCHANGED, Growth
 
@@ -32,9 +32,6 @@ LARGEST = float(np.finfo(np.float32).max)
 
 SAFE = 2.0**127
 """Bounds stay below this, half of what float32 can hold."""
-
-LARGEST_INT32 = 2.0**31
-"""No whole number or truth value that a network is given is larger."""
 
 LIMITS = (LARGEST, *(2.0**exponent for exponent in range(120, 39, -10)))
 """What inputs and watched values may be at most, the best first. Values beyond 2**40 = 1e12 are not met in networks
@@ -86,8 +83,8 @@ def ranges_of(net: Network) -> Ranges:
 
 def _watched(net: Network, growths: dict[str, Growth], limit: float) -> tuple[str, ...]:
     """List the layers to watch so that no bound that begins at ``limit``, there and behind them, leaves float32."""
-    given = {name: limit if one.dtype == "float32" else LARGEST_INT32 for name, one in net.inputs.items()}
-    walk = _Walk(net.nodes, growths, limit, given, {node.name: place for place, node in enumerate(net.nodes)})
+    places = {node.name: place for place, node in enumerate(net.nodes)}
+    walk = _Walk(net.nodes, growths, limit, places, dict.fromkeys(net.inputs, limit))
     narrow, place = _narrow_places(net, walk.places), 0
     while place < len(net.nodes):
         node = net.nodes[place]
@@ -106,7 +103,7 @@ def _watched(net: Network, growths: dict[str, Growth], limit: float) -> tuple[st
 def _narrow_places(net: Network, places: dict[str, int]) -> list[bool]:
     """Mark the layers that everything behind them depends on alone, such as a residual network's sums."""
     last_read = {source: places[node.name] for node in net.nodes for source in node.inputs}
-    furthest = max(last_read[name] for name in net.inputs)
+    furthest = max(last_read.get(name, 0) for name in net.inputs)
     narrow = []
     for place, node in enumerate(net.nodes):
         narrow.append(furthest <= place)
@@ -121,8 +118,8 @@ class _Walk:
     nodes: Sequence[Node]
     growths: dict[str, Growth]
     limit: float
-    bounds: dict[str, float]
     places: dict[str, int]
+    bounds: dict[str, float]
     watched: set[str] = field(default_factory=set)
 
     def reach(self, node: Node, bounds: Mapping[str, float]) -> tuple[float, bool]:
@@ -149,7 +146,7 @@ class _Walk:
 
     def _lies_dense(self, place: int) -> bool:
         """Tell whether a layer writes all its values: winners may lie in lists."""
-        return not isinstance(self.nodes[place].layer, KWinners | Flatten | Reshape)
+        return all(how.dense for how in LOWERINGS.get(type(self.nodes[place].layer).__name__, ()))
 
     def _suffices(self, begin: int, end: int) -> bool:
         """Tell whether watching a layer makes the bounds behind it, up to another, small enough."""

@@ -1,4 +1,4 @@
-"""The JSON document of a file: what it says of a network besides the nodes, in either of two formats.
+"""The JSON document of a file: everything about a network except its nodes, in either of two formats.
 
 Format 1 is that of version 0.1.0, and is still written for networks of one float32 input, called "input", and one
 output. Format 2 holds any inputs and outputs.

@@ -1,4 +1,4 @@
-"""A weight in as few bytes as its zeros allow, and back.
+"""Encode a weight in as few bytes as its zeros allow, and decode it.
 
 A weight (N, ...) is stored as a matrix (N, D). The kept places are encoded in the smallest of three ways: all places, a
 bit for each place, or a column index for each kept place. The kept places are those of the layer's mask or, without a
@@ -39,7 +39,7 @@ TENSORS = {"all": ("",), "bits": (".values", ".bits"), "columns": (".values", ".
 
 @dataclass(frozen=True)
 class WeightRecord:
-    """What a file says of a weight, besides its tensors."""
+    """The part of a weight that is JSON, without its tensors."""
 
     shape: tuple[int, ...]
     places: str

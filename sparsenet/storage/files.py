@@ -1,4 +1,4 @@
-"""Networks to bytes and files, and back."""
+"""Save networks to bytes and files, and load them."""
 
 import json
 import os

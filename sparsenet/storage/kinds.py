@@ -1,4 +1,4 @@
-"""The kinds of layer a file may name, and what each is made of. Nothing else can be built from a file."""
+"""Write and read the layers of a file. Only the kinds in the table of operations can be built from a file."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ __all__ = ["NodeRecord", "build_node", "describe_node", "read_node_record"]
 
 @dataclass(frozen=True)
 class NodeRecord:
-    """What a file says of a node, besides its tensors."""
+    """The part of a node that is JSON, without its tensors."""
 
     name: str
     kind: str

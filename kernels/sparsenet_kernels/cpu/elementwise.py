@@ -19,30 +19,6 @@ def relu_f32(x, out):
             out[b, j] = max(x[b, j], np.float32(0.0))
 
 
-@kernel("cast", dtype="i32", arguments="in x i32[B, N]; out out f32[B, N]", reference="cast")
-def cast_i32(x, out):
-    """Compute ``out = x``; numbers beyond 2**24 are rounded.
-
-    x    (B, N)  i32
-    out  (B, N)  f32  overwritten
-    """
-    for b in range(x.shape[0]):
-        for j in range(x.shape[1]):
-            out[b, j] = np.float32(x[b, j])
-
-
-@kernel("cast", dtype="u8", arguments="in x u8[B, N]; out out f32[B, N]", reference="cast")
-def cast_u8(x, out):
-    """Compute ``out = x``; truth values are bytes that are 0 or 1.
-
-    x    (B, N)  u8
-    out  (B, N)  f32  overwritten
-    """
-    for b in range(x.shape[0]):
-        for j in range(x.shape[1]):
-            out[b, j] = np.float32(x[b, j])
-
-
 @kernel("add", arguments="in x f32[B, N]; in y f32[B, N]; out out f32[B, N]")
 def add_f32(x, y, out):
     """Compute ``out = x + y``.
@@ -53,6 +29,18 @@ def add_f32(x, y, out):
     for b in range(x.shape[0]):
         for j in range(x.shape[1]):
             out[b, j] = x[b, j] + y[b, j]
+
+
+@kernel("cast", dtype="i32", arguments="in x i32[B, N]; out out f32[B, N]")
+def cast_i32(x, out):
+    """Round whole numbers to float32, to the nearest: up to 2**24 in size they are exact.
+
+    x    (B, N)  i32
+    out  (B, N)  f32  overwritten
+    """
+    for b in range(x.shape[0]):
+        for j in range(x.shape[1]):
+            out[b, j] = np.float32(x[b, j])
 
 
 @kernel("affine", arguments="in x f32[B, R, C]; constant scale f32[C]; constant shift f32[C]; out out f32[B, R, C]")

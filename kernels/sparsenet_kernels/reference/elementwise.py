@@ -23,19 +23,19 @@ def relu(x: ArrayLike) -> NDArray[np.float64]:
 
 
 def cast(x: ArrayLike) -> NDArray[np.float64]:
-    """Turn whole numbers or truth values into real numbers. This is the specification.
+    """Turn whole numbers or truth values into floats. This is the specification.
 
         out = x
 
-    x    any shape  whole numbers, or truth values, of which true becomes 1
+    x    any shape  int32 or bool
     out  same       float64
 
     Examples
     --------
-    >>> cast([3, -2])
-    array([ 3., -2.])
+    >>> cast([True, False])
+    array([1., 0.])
     """
-    return np.asarray(x).astype(np.float64)
+    return np.asarray(x, np.float64)
 
 
 def add(*inputs: ArrayLike) -> NDArray[np.float64]:
