@@ -8,7 +8,7 @@ import typer
 
 from sparsenet import __version__
 from sparsenet.command_line import SETTINGS, Json, run
-from sparsenet.commands.options import Model, Models, Plot, Record, Use, Watts, writable
+from sparsenet.commands.options import Again, Anew, Model, Models, Plot, Record, Use, Watts, writable
 
 __all__ = ["app", "main"]
 
@@ -48,7 +48,7 @@ def recognize(
 
 @app.command(epilog="Example: sparsenet inspect spoken-digits")
 def inspect(
-    model: Annotated[str, typer.Argument(help="Name of a bundled network, or path of a file.", metavar="MODEL")],
+    model: Model = "spoken-digits",
     json: Json = False,
 ) -> None:
     """Show a network's layers, and how much there is to multiply in it."""
@@ -134,7 +134,7 @@ def gpu_study(
 
 @app.command(epilog="Example: sparsenet profile spoken-digits")
 def profile(
-    model: Annotated[str, typer.Argument(help="Name of a bundled network, or path of a file.", metavar="MODEL")],
+    model: Model = "spoken-digits",
     batch: Annotated[int, typer.Option(min=1, max=4096, help="Samples of one call.")] = 1,
     json: Json = False,
 ) -> None:
@@ -148,14 +148,15 @@ def profile(
 def roofline(
     model: Model = "spoken-digits",
     batch: Annotated[int, typer.Option(min=1, max=4096, help="Samples of one call.")] = 1,
-    anew: Annotated[bool, typer.Option("--anew", help="Measure the core's limits again.")] = False,
+    again: Again = False,
+    anew: Anew = False,
     plot: Plot = None,
     json: Json = False,
 ) -> None:
     """Measure what one core can do at most, and hold every layer against it."""
     from sparsenet.commands.roofline_command import roofline_of
 
-    roofline_of(model, batch, anew, plot, json)
+    roofline_of(model, batch, again or anew, plot, json)
 
 
 @app.command(epilog="Example: sparsenet residency spoken-digits spoken-digits-dense")
@@ -212,7 +213,7 @@ def kernels(
 
 @app.command(epilog="Example: sparsenet explain spoken-digits")
 def explain(
-    model: Annotated[str, typer.Argument(help="Name of a bundled network, or path of a file.", metavar="MODEL")],
+    model: Model = "spoken-digits",
     batch: Annotated[int, typer.Option(min=1, max=4096, help="Samples of one call.")] = 1,
     measure: Annotated[bool, typer.Option(help="Time every layer, or only predict.")] = True,
     json: Json = False,
@@ -225,7 +226,7 @@ def explain(
 
 @app.command("what-if", epilog="Example: sparsenet what-if spoken-digits --density 0.05 --active 0.1 --measure")
 def what_if(
-    model: Annotated[str, typer.Argument(help="Name of a bundled network, or path of a file.", metavar="MODEL")],
+    model: Model = "spoken-digits",
     density: Annotated[
         float | None, typer.Option(help="Fraction of weights kept; each layer's own when left out.", show_default=False)
     ] = None,
@@ -254,14 +255,15 @@ def crossover(
     family: Annotated[str, typer.Option(help="Masks of this family.")] = "uniform",
     dtype: Annotated[str, typer.Option(help="float32 or int8.")] = "float32",
     measure: Annotated[bool, typer.Option(help="Time kernels, or only predict.")] = True,
-    again: Annotated[bool, typer.Option("--again", help="Measure anew what was measured before.")] = False,
+    again: Again = False,
+    anew: Anew = False,
     json: Json = False,
     plot: Plot = None,
 ) -> None:
     """Map where each kernel and the dense one win on this machine, over density, active inputs, size and batch."""
     from sparsenet.commands.crossover_command import Axes, map_crossover
 
-    map_crossover(Axes(sizes, densities, active, batches), family, dtype, measure, again, json, plot)
+    map_crossover(Axes(sizes, densities, active, batches), family, dtype, measure, again or anew, json, plot)
 
 
 @app.command(epilog="Example: sparsenet info --json")

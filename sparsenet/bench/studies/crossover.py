@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from itertools import product
 from os import PathLike
 from pathlib import Path
@@ -16,6 +16,7 @@ from sparsenet.errors import SparsenetError, did_you_mean
 from sparsenet.machine.facts import machine
 from sparsenet.packing import FAMILIES
 from sparsenet.progress import tracked
+from sparsenet.renderer import as_record
 from sparsenet.whole_files import write_whole
 
 if TYPE_CHECKING:
@@ -92,11 +93,7 @@ class Crossover:
 
     def to_dict(self) -> dict[str, Any]:
         """Give everything by its name, ready for JSON."""
-        cells = [
-            asdict(cell) | {"times_us": dict(cell.times_us), "winner": cell.winner, "speedup": cell.speedup}
-            for cell in self.cells
-        ]
-        return asdict(self) | {"cells": cells}
+        return as_record(self) | {"cells": [as_record(cell, "winner", "speedup") for cell in self.cells]}
 
     def save(self, path: str | PathLike[str]) -> None:
         """Write the map as JSON."""

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from sparsenet.bench.studies.crossover import Crossover, CrossoverCell
 from sparsenet.bench.studies.crossover_cells import DENSE
-from sparsenet.table_style import ruled
+from sparsenet.renderer import Column, laid_out
 from sparsenet.tables import as_share, plain
 
 if TYPE_CHECKING:
@@ -59,13 +59,14 @@ def _style(letters: dict[str, str], name: str) -> str:
 
 
 def _panel(title: str, cells: Sequence[CrossoverCell], letters: dict[str, str]) -> "Table":
-    from rich.text import Text
-
     densities = list(dict.fromkeys(cell.density for cell in cells))
-    table = ruled(title, right=("active\\kept", *map(as_share, densities)))
     by_place = {(cell.active, cell.density): cell for cell in cells}
-    for active in dict.fromkeys(cell.active for cell in cells):
-        row = [by_place[active, density] for density in densities]
-        marks = [(letters[cell.winner], cell.speedup, _style(letters, cell.winner)) for cell in row]
-        table.add_row(as_share(active), *(Text(f"{letter} {times:,.1f}", style) for letter, times, style in marks))
-    return table
+    rows = [
+        [as_share(active), *(_mark(by_place[active, density], letters) for density in densities)]
+        for active in dict.fromkeys(cell.active for cell in cells)
+    ]
+    return laid_out(title, [Column("active\\kept"), *map(Column, map(as_share, densities))], rows, None)
+
+
+def _mark(cell: CrossoverCell, letters: dict[str, str]) -> str:
+    return f"[{_style(letters, cell.winner)}]{letters[cell.winner]} {cell.speedup:,.1f}[/]"

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +13,7 @@ import numpy.typing as npt
 from sparsenet.bench.studies.published import DAY_S, LIFETIME_S
 from sparsenet.bench.studies.rapl import POWERCAP, Counters, find_counters
 from sparsenet.errors import SparsenetError
+from sparsenet.renderer import as_record
 from sparsenet.timing import Clock, repeat_until
 
 if TYPE_CHECKING:
@@ -115,7 +116,7 @@ class Energy:
             *("words_per_s", "days_per_s", "joules_per_word", "joules_per_word_above_idle"),
             *("lifetime_s", "lifetime_wh"),
         )
-        return asdict(self) | {"zones": list(self.zones)} | {name: getattr(self, name) for name in derived}
+        return as_record(self, *derived)
 
     def __repr__(self) -> str:
         each = self.joules_per_word

@@ -5,7 +5,7 @@ one core, all cores    x    hot, L2 displaced, L3 displaced, flushed    x    net
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import partial
 from math import inf
 from typing import TYPE_CHECKING, Any
@@ -21,6 +21,7 @@ from sparsenet.machine.facts import Machine, machine
 from sparsenet.machine.memory import Memory, memory
 from sparsenet.packing.arguments import whole
 from sparsenet.progress import telling
+from sparsenet.renderer import as_record
 from sparsenet.timing import Clock
 
 if TYPE_CHECKING:
@@ -94,9 +95,7 @@ class Residency:
 
     def to_dict(self) -> dict[str, Any]:
         """Give everything by its name, ready for JSON."""
-        own = {"machine": self.machine.to_dict(), "memory": self.memory.to_dict()}
-        lists = {"rows": [asdict(row) for row in self.rows], "conditions": [asdict(one) for one in self.conditions]}
-        return lists | own | {"usable_cores": self.usable_cores}
+        return as_record(self)
 
     def __repr__(self) -> str:
         what = dict.fromkeys(f"{row.what} ({row.kind})" for row in self.rows)

@@ -1,12 +1,12 @@
 """What caches are worth, as tables and in words."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from math import ceil, sqrt
 from typing import TYPE_CHECKING
 
 from sparsenet.bench.studies.residency import Residency, ResidencyRow
 from sparsenet.machine.summary import hardware_line
-from sparsenet.table_style import fitted, ruled
+from sparsenet.renderer import Column, laid_out
 from sparsenet.tables import HTML_WIDTH, as_size, printable
 
 if TYPE_CHECKING:
@@ -38,12 +38,13 @@ def residency_table(found: Residency, columns: int = HTML_WIDTH) -> "Table":
     """
     wide = columns >= WIDE
     text = _time_and_ratio if wide else _time
-    table = _table("µs a word, median" + "; x: times the hot one" * wide, found, right=["weights"] * wide)
+    rows = []
     for (what, kind), by_cores in _subjects(found).items():
         size_bytes = next(iter(by_cores[min(by_cores)].values())).weight_bytes
         weights = [f"{as_size(size_bytes)}\n{_home(found, size_bytes)}"] * wide
-        table.add_row(_name(what, kind), *weights, *_cells(found, by_cores, text))
-    return fitted(table, columns, _middle(found))
+        rows.append([_name(what, kind), *weights, *_cells(found, by_cores, text)])
+    title = "µs a sample, median" + "; x: times the hot one" * wide
+    return laid_out(title, _columns(found, Column("weights"), shown=wide), rows, columns)
 
 
 def gains_table(found: Residency, columns: int = HTML_WIDTH) -> "Table | None":
@@ -60,11 +61,13 @@ def gains_table(found: Residency, columns: int = HTML_WIDTH) -> "Table | None":
     rich.table.Table or None
         None where nothing can be compared.
     """
-    table = _table("Times faster under the same condition: what is only cache would vanish when cold", found, ["than"])
+    rows = []
     for own, slower, by_cores in _comparisons(_subjects(found)):
         than = "dense" if slower[1] == "dense" else _name(*slower)
-        table.add_row(_name(*own), than, *_cells(found, by_cores, lambda gain, _: f"{gain:,.{int(gain < 100)}f}"))
-    return fitted(table, columns, _middle(found)) if table.row_count else None
+        gains = _cells(found, by_cores, lambda gain, _: f"{gain:,.{int(gain < 100)}f}")
+        rows.append([_name(*own), than, *gains])
+    title = "Times faster under the same condition: what is only cache would vanish when cold"
+    return laid_out(title, _columns(found, Column("than", words=True)), rows, columns) if rows else None
 
 
 def residency_lines(found: Residency) -> Iterator[str]:
@@ -83,17 +86,14 @@ def residency_lines(found: Residency) -> Iterator[str]:
     yield f"Measured on {hardware_line(found.machine, found.usable_cores, found.memory)}."
 
 
-def _table(title: str, found: Residency, left: Sequence[str] = (), right: Sequence[str] = ()) -> "Table":
-    return ruled(title, ("network or layer", *left), (*right, "cores", *_headings(found)))
-
-
-def _headings(found: Residency) -> list[str]:
-    return [condition.name.replace(" ", "\n") for condition in found.conditions]
-
-
-def _middle(found: Residency) -> list[str]:
-    """Name the conditions that can be spared: those between the hottest and the coldest."""
-    return _headings(found)[1:-1]
+def _columns(found: Residency, second: Column, shown: bool = True) -> list[Column]:
+    """Describe the columns; conditions between the hottest and the coldest can be spared."""
+    last = len(found.conditions) - 1
+    conditions = [
+        Column(condition.name.replace(" ", "\n"), spare=place if 0 < place < last else 0)
+        for place, condition in enumerate(found.conditions)
+    ]
+    return [Column("network or layer", words=True), *[second] * shown, Column("cores"), *conditions]
 
 
 def _cells(found: Residency, by_cores: Mapping[int, Mapping[str, object]], text: Callable[..., str]) -> Iterator[str]:
