@@ -41,7 +41,9 @@ Record = Annotated[
     Path | None,
     typer.Option(help="Write the JSON to a file, too.", metavar="FILE", callback=writable, show_default=False),
 ]
-Model = Annotated[str, typer.Argument(help="Name of a bundled network, or path of a file.", metavar="MODEL")]
+Model = Annotated[
+    str, typer.Argument(help="Name of a bundled network, or path of a .safetensors or .onnx file.", metavar="MODEL")
+]
 Again = Annotated[bool, typer.Option("--again", help="Measure again what was measured before.")]
 Anew = Annotated[bool, typer.Option("--anew", hidden=True)]
 """What ``--again`` was called in one command."""

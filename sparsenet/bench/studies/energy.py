@@ -10,15 +10,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from sparsenet.bench.studies.published import DAY_S, LIFETIME_S
+from sparsenet.bench.studies.energy_table import energy_parts
+from sparsenet.bench.studies.published import COUNTED, DAY_S, ESTIMATED, LIFETIME_S, UNKNOWN
 from sparsenet.bench.studies.rapl import POWERCAP, Counters, find_counters
 from sparsenet.errors import SparsenetError
-from sparsenet.renderer import as_record
+from sparsenet.renderer import as_record, printing
 from sparsenet.timing import Clock, repeat_until
 
 if TYPE_CHECKING:
-    from rich.console import Console, ConsoleOptions, RenderResult
-
     from sparsenet.engine.engine import Engine
 
 __all__ = ["Energy", "energy"]
@@ -26,7 +25,6 @@ __all__ = ["Energy", "energy"]
 FloatArray = npt.NDArray[np.float32]
 Sleep = Callable[[float], object]
 
-COUNTED, ESTIMATED, UNKNOWN = "counted", "estimated", "unknown"
 CHECKED_EVERY_S = 0.002
 """About how often the clock is asked whether the run is over."""
 
@@ -123,17 +121,7 @@ class Energy:
         joules = "joules unknown" if each is None else f"{each * 1e6:,.1f} µJ a word"
         return f"<Energy: {self.words_per_s:,.0f} words a second, {joules}>"
 
-    def __rich_console__(self, console: "Console", options: "ConsoleOptions") -> "RenderResult":
-        from sparsenet.bench.studies.energy_table import energy_lines, energy_table
-        from sparsenet.tables import printable
-
-        yield energy_table([self], options.max_width)
-        yield "\n".join(map(printable, energy_lines([self])))
-
-    def _repr_html_(self) -> str:
-        from sparsenet.tables import as_html
-
-        return as_html(self)
+    __rich_console__, _repr_html_ = printing(energy_parts)
 
 
 def energy(
