@@ -5,8 +5,9 @@ import numpy.typing as npt
 
 from sparsenet.lowering.arena import Buffer
 from sparsenet.lowering.draft import Draft, View, emit
+from sparsenet.lowering.layout import Layout
 from sparsenet.lowering.task import Task
-from sparsenet.lowering.tensor import Layout, Tensor
+from sparsenet.lowering.tensor import Tensor
 from sparsenet.ops.geometry import Shape
 from sparsenet_kernels.indices import check_index
 

@@ -13,9 +13,10 @@ from sparsenet.lowering.conv2d_vectors import VECTOR_IMPLEMENTATIONS
 from sparsenet.lowering.draft import View, emit
 from sparsenet.lowering.float_work import WeightedWork, block_count
 from sparsenet.lowering.footprint import refuse_padding
+from sparsenet.lowering.layout import Layout, layout_of
 from sparsenet.lowering.step_work import StepCosts
 from sparsenet.lowering.task import Lowering, Task
-from sparsenet.lowering.tensor import Layout, Tensor, channels_last, layout_of
+from sparsenet.lowering.tensor import Tensor, channels_last
 from sparsenet.ops.geometry import Shape
 
 __all__ = ["IMPLEMENTATIONS", "LOWERINGS", "STEP_COSTS"]

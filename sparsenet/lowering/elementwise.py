@@ -1,6 +1,7 @@
 """Lowering what is computed element by element."""
 
 from sparsenet.lowering.draft import View, emit
+from sparsenet.lowering.layout import SAME
 from sparsenet.lowering.quantization import as_floats
 from sparsenet.lowering.step_work import StepCosts
 from sparsenet.lowering.task import Lowering, Task
@@ -42,8 +43,8 @@ def _cast_bool(task: Task) -> Tensor:
 
 
 LOWERINGS = {
-    "ReLU": (Lowering(_relu),),
-    "Add": (Lowering(_add),),
+    "ReLU": (Lowering(_relu, reads=SAME),),
+    "Add": (Lowering(_add, reads=SAME),),
     "Cast": (Lowering(_cast, "int32"), Lowering(_cast_bool, "bool")),
 }
 

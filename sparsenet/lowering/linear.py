@@ -11,11 +11,12 @@ from sparsenet.lowering.choose import choose, note
 from sparsenet.lowering.draft import View, emit
 from sparsenet.lowering.float_work import WeightedWork, block_count
 from sparsenet.lowering.footprint import refuse_padding
+from sparsenet.lowering.layout import layout_of
 from sparsenet.lowering.linear_bytes import BYTE_IMPLEMENTATIONS, ByteLinear
 from sparsenet.lowering.linear_floats import FLOAT_IMPLEMENTATIONS, FloatLinear
 from sparsenet.lowering.step_work import StepCosts
 from sparsenet.lowering.task import Lowering, Task
-from sparsenet.lowering.tensor import Tensor, layout_of
+from sparsenet.lowering.tensor import Tensor
 
 __all__ = ["IMPLEMENTATIONS", "LOWERINGS", "STEP_COSTS"]
 

@@ -12,11 +12,12 @@ from sparsenet.graph.network import Network, Node
 from sparsenet.lowering.arena import Buffer
 from sparsenet.lowering.draft import Arguments, Draft, View, emit
 from sparsenet.lowering.fusion import epilogues, pooled_at_once
+from sparsenet.lowering.orders import orders_read
 from sparsenet.lowering.quantization import as_bytes, as_floats
 from sparsenet.lowering.ranges import Ranges, ranges_of
 from sparsenet.lowering.table import LOWERINGS
 from sparsenet.lowering.task import Epilogue, Lowering, Plan, Task
-from sparsenet.lowering.tensor import CHANNELS_LAST, ITEM_BYTES, LOGICAL, Tensor, dense_buffer, from_logical, logical
+from sparsenet.lowering.tensor import ITEM_BYTES, Tensor, dense_buffer, from_logical, logical
 from sparsenet.machine.facts import Machine
 from sparsenet.ops import operation_of
 from sparsenet_kernels.indices import IndexRangeError
@@ -96,15 +97,15 @@ def lower(
         name: draft.buffer(prod(given.shape), item_bytes=ITEM_BYTES[given.dtype]) for name, given in net.inputs.items()
     }
     trips = draft.buffer(len(ranges.watched)) if ranges.watched else None
-    behind = epilogues(net, ranges.watched)
+    behind, orders = epilogues(net, ranges.watched), orders_read(net)
     values = {
-        name: from_logical(draft, sources[name], given.shape, given.dtype, _order_of(net, name))
+        name: from_logical(draft, sources[name], given.shape, given.dtype, orders[name])
         for name, given in net.inputs.items()
     }
     for node in net.nodes:
         if node.name not in values:
             draft.layer = node.name
-            name, tensor = _lower_node(draft, plan, net, node, values, behind.get(node.name))
+            name, tensor = _lower_node(draft, plan, net, node, values, orders[node.name], behind.get(node.name))
             values[name] = tensor
             if trips is not None and name in ranges.watched and tensor.dtype == "float32":
                 _watch(draft, tensor, ranges, name, trips)
@@ -134,11 +135,17 @@ def _watch(draft: Draft, tensor: Tensor, ranges: Ranges, name: str, trips: Buffe
 
 
 def _lower_node(
-    draft: Draft, plan: Plan, net: Network, node: Node, values: Mapping[str, Tensor], epilogue: Epilogue | None
+    draft: Draft,
+    plan: Plan,
+    net: Network,
+    node: Node,
+    values: Mapping[str, Tensor],
+    order: str,
+    epilogue: Epilogue | None,
 ) -> tuple[str, Tensor]:
     """Emit a layer, and what is behind it where one kernel computes both; say which of them gave the tensor."""
     inputs = tuple(values[name] for name in node.inputs)
-    dtype, order = "uint8" if node.name in net.byte_valued else "float32", _order_read(net, node.name)
+    dtype = "uint8" if node.name in net.byte_valued else "float32"
     task = Task(draft, plan, node.layer, inputs, net.shapes[node.name], dtype, order, epilogue)
     before = len(plan.choices)
     try:
@@ -169,14 +176,3 @@ def _fitting(known: tuple[Lowering, ...], task: Task) -> Lowering | None:
     """Return the first way to lower a layer on what its inputs are."""
     dtypes = {x.dtype for x in task.inputs}
     return next((how for how in known if dtypes == {how.dtype} and how.fits(task)), None)
-
-
-def _order_of(net: Network, name: str) -> str:
-    """Return the order that an input is turned to: whole numbers and truth values stay as they come."""
-    return _order_read(net, name) if net.inputs[name].dtype == "float32" else LOGICAL
-
-
-def _order_read(net: Network, name: str) -> str:
-    """Return the order of elements that the readers of a value ask for: channels last, unless none of them does."""
-    reads = {how.reads for node in net.readers.get(name, ()) for how in LOWERINGS.get(type(node.layer).__name__, ())}
-    return LOGICAL if reads == {LOGICAL} else CHANNELS_LAST

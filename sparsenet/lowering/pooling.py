@@ -7,9 +7,10 @@ from sparsenet.layers import as_pair
 from sparsenet.lowering.bytes import byte_buffer, whole_vectors
 from sparsenet.lowering.cost import VECTOR_NS
 from sparsenet.lowering.draft import View, emit
+from sparsenet.lowering.layout import Layout, layout_of
 from sparsenet.lowering.step_work import Shapes, StepCosts, StepWork
 from sparsenet.lowering.task import Lowering, Task
-from sparsenet.lowering.tensor import Layout, Tensor, channels_last, dense_buffer, layout_of
+from sparsenet.lowering.tensor import Tensor, channels_last, dense_buffer
 
 __all__ = ["LOWERINGS", "STEP_COSTS"]
 

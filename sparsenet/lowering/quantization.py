@@ -4,9 +4,10 @@ import numpy as np
 
 from sparsenet.lowering.bytes import byte_buffer, padded_layout
 from sparsenet.lowering.draft import Arguments, Draft, View, emit
+from sparsenet.lowering.layout import CHANNELS_LAST, Layout, layout_of
 from sparsenet.lowering.step_work import Shapes, StepCosts, StepWork, vectors_in
 from sparsenet.lowering.task import Lowering, Task
-from sparsenet.lowering.tensor import CHANNELS_LAST, Layout, Tensor, channels_last, dense_buffer, layout_of
+from sparsenet.lowering.tensor import Tensor, channels_last, dense_buffer
 
 __all__ = ["LOWERINGS", "STEP_COSTS", "as_bytes", "as_floats"]
 

@@ -2,18 +2,10 @@
 
 from sparsenet.lowering.bytes import as_padded_vector, is_whole_vectors
 from sparsenet.lowering.draft import Arguments, View, emit
+from sparsenet.lowering.layout import LOGICAL, Layout, layout_of
 from sparsenet.lowering.step_work import StepCosts
 from sparsenet.lowering.task import Lowering, Task
-from sparsenet.lowering.tensor import (
-    LOGICAL,
-    Layout,
-    Tensor,
-    channels_last,
-    dense_buffer,
-    from_logical,
-    layout_of,
-    logical,
-)
+from sparsenet.lowering.tensor import Tensor, channels_last, dense_buffer, from_logical, logical
 
 __all__ = ["LOWERINGS", "STEP_COSTS"]
 

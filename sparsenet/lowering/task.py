@@ -7,8 +7,9 @@ from typing import Any
 
 from sparsenet.lowering.choice import Choice
 from sparsenet.lowering.draft import Draft
+from sparsenet.lowering.layout import CHANNELS_LAST
 from sparsenet.lowering.own_kernels import own_kernels_registered
-from sparsenet.lowering.tensor import CHANNELS_LAST, Tensor
+from sparsenet.lowering.tensor import Tensor
 from sparsenet.machine.facts import Machine
 from sparsenet.ops.geometry import Shape
 
@@ -101,7 +102,7 @@ class Lowering:
     fits : callable (Task) -> bool
         Whether it can lower this very layer. What no lowering on bytes fits goes through float32.
     reads : str
-        The order of elements that it asks for; what gives its inputs is free to choose that order.
+        The order of elements that it asks for, so that what gives its inputs may choose it; "same" for either one.
     fuses : tuple of str
         What its kernels may compute besides; see :class:`Epilogue`.
     dense : bool

@@ -4,21 +4,21 @@ import numpy as np
 import pytest
 
 import sparsenet as sn
+from sparsenet.lowering import lower as walk
+from sparsenet.lowering import orders
 from sparsenet.lowering.draft import Draft
 from sparsenet.lowering.elementwise import LOWERINGS
+from sparsenet.lowering.layout import CHANNELS_LAST, LOGICAL, layout_of
 from sparsenet.lowering.lower import lower
 from sparsenet.lowering.table import LOWERINGS as ALL
-from sparsenet.lowering.task import Plan, Task
+from sparsenet.lowering.task import Lowering, Plan, Task
 from sparsenet.lowering.tensor import (
-    CHANNELS_LAST,
-    LOGICAL,
     Tensor,
     active_lists,
     channels_last,
     dense_buffer,
     from_logical,
     in_one_order,
-    layout_of,
     logical,
 )
 from sparsenet.machine.facts import machine
@@ -100,3 +100,17 @@ def test_an_image_that_is_given_is_turned_once():
     net = sn.Network.sequential((3, 4, 4), [sn.MaxPool2d(2), sn.AvgPool2d(2), sn.Flatten()])
     lowered = lower(net, 1, machine(), {})
     assert kernels_of(lowered.draft) == ["swap_axes_f32", "max_pool2d_f32", "avg_pool2d_f32"]
+
+
+def test_what_takes_either_order_asks_for_that_of_its_readers(monkeypatch):
+    tokenwise = {**ALL, "Softmax": (Lowering(lambda task: logical(task.draft, task.x), reads=LOGICAL),)}
+    for module in (orders, walk):
+        monkeypatch.setattr(module, "LOWERINGS", tokenwise)
+    nodes = [
+        sn.Node("positive", sn.ReLU(), ("input",)),
+        sn.Node("sum", sn.Add(), ("input", "positive")),
+        sn.Node("classes", sn.Softmax(), ("sum",)),
+    ]
+    net = sn.Network((7, 5), nodes, "classes")
+    assert set(orders.orders_read(net).values()) == {LOGICAL, CHANNELS_LAST}  # nothing reads the classes
+    assert kernels_of(lower(net, 1, machine(), {}).draft) == ["relu_f32", "add_f32"]
