@@ -1,9 +1,10 @@
 """Lowering what is computed element by element."""
 
 from sparsenet.lowering.draft import View, emit
+from sparsenet.lowering.quantization import as_floats
 from sparsenet.lowering.step_work import StepCosts
 from sparsenet.lowering.task import Lowering, Task
-from sparsenet.lowering.tensor import Tensor, dense_buffer, in_one_order
+from sparsenet.lowering.tensor import Tensor, dense_buffer, in_one_order, in_order
 
 __all__ = ["LOWERINGS", "STEP_COSTS"]
 
@@ -27,6 +28,23 @@ def _add(task: Task) -> Tensor:
     return first.like(out)
 
 
-LOWERINGS = {"ReLU": (Lowering(_relu),), "Add": (Lowering(_add),)}
+def _cast(task: Task) -> Tensor:
+    """Turn whole numbers into floats."""
+    draft, x = task.draft, task.x
+    out = draft.buffer(x.size)
+    emit(draft, "cast_i32", {"x": View(dense_buffer(draft, x), (x.size,)), "out": View(out, (x.size,))})
+    return in_order(draft, Tensor("float32", x.shape, x.layout, out), task.order)
+
+
+def _cast_bool(task: Task) -> Tensor:
+    """Turn truth values, which lie in bytes, into floats."""
+    return in_order(task.draft, as_floats(task.draft, task.x), task.order)
+
+
+LOWERINGS = {
+    "ReLU": (Lowering(_relu),),
+    "Add": (Lowering(_add),),
+    "Cast": (Lowering(_cast, "int32"), Lowering(_cast_bool, "bool")),
+}
 
 STEP_COSTS: StepCosts = {}

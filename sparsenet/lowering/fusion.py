@@ -53,7 +53,7 @@ def epilogues(net: Network, watched: Collection[str] = ()) -> Mapping[str, Epilo
     found = {}
     for node in net.nodes:
         readers = net.readers.get(node.name, ())
-        alone = len(readers) == 1 and node.name not in watched and node.name != net.output
+        alone = len(readers) == 1 and node.name not in watched and node.name not in net.outputs
         pattern = _pattern(node, readers[0]) if alone else None
         if pattern is not None:
             found[node.name] = Epilogue(pattern.fused, readers[0].name, net.shapes[readers[0].name])

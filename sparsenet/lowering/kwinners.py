@@ -91,7 +91,7 @@ def _local_without_factor(task: Task) -> bool:
 
 LOWERINGS = {
     "KWinners": (
-        Lowering(_k_winners),
+        Lowering(_k_winners, dense=False),
         Lowering(_winners_among_bytes, "uint8", _local_without_factor),
     )
 }

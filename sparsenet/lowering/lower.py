@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from sparsenet.errors import CompileError
-from sparsenet.graph.network import INPUT, Network, Node
+from sparsenet.graph.network import Network, Node
 from sparsenet.lowering.arena import Buffer
 from sparsenet.lowering.draft import Arguments, Draft, View, emit
 from sparsenet.lowering.fusion import epilogues, pooled_at_once
@@ -16,7 +16,7 @@ from sparsenet.lowering.quantization import as_bytes, as_floats
 from sparsenet.lowering.ranges import Ranges, ranges_of
 from sparsenet.lowering.table import LOWERINGS
 from sparsenet.lowering.task import Epilogue, Lowering, Plan, Task
-from sparsenet.lowering.tensor import CHANNELS_LAST, LOGICAL, Tensor, dense_buffer, from_logical, logical
+from sparsenet.lowering.tensor import CHANNELS_LAST, ITEM_BYTES, LOGICAL, Tensor, dense_buffer, from_logical, logical
 from sparsenet.machine.facts import Machine
 from sparsenet.ops import operation_of
 from sparsenet_kernels.indices import IndexRangeError
@@ -92,10 +92,15 @@ def lower(
     weighted = sum(operation_of(node.layer).stored.weighted for node in net.nodes)
     draft, plan = Draft(batch, {} if packs is None else packs), Plan(machine, forced, weighted)
     ranges = draft.once(ranges_of, net)
-    source = draft.buffer(prod(net.input_shape))
+    sources = {
+        name: draft.buffer(prod(given.shape), item_bytes=ITEM_BYTES[given.dtype]) for name, given in net.inputs.items()
+    }
     trips = draft.buffer(len(ranges.watched)) if ranges.watched else None
     behind = epilogues(net, ranges.watched)
-    values = {INPUT: from_logical(draft, source, net.input_shape, order=_order_read(net, INPUT))}
+    values = {
+        name: from_logical(draft, sources[name], given.shape, given.dtype, _order_of(net, name))
+        for name, given in net.inputs.items()
+    }
     for node in net.nodes:
         if node.name not in values:
             draft.layer = node.name
@@ -103,17 +108,16 @@ def lower(
             values[name] = tensor
             if trips is not None and name in ranges.watched and tensor.dtype == "float32":
                 _watch(draft, tensor, ranges, name, trips)
-    result = _result(draft, values[net.output])
-    if trips is not None:
-        trips.last = len(draft.steps)
-    return Lowered(draft, plan, {INPUT: source}, {net.output: result}, ranges, trips)
+    results = {name: _result(draft, values[name]) for name in net.outputs}
+    for buffer in (*results.values(), *([] if trips is None else [trips])):
+        buffer.last = len(draft.steps)
+    return Lowered(draft, plan, sources, results, ranges, trips)
 
 
 def _result(draft: Draft, last: Tensor) -> Buffer:
     """Return an output as floats in the order of their axes."""
     tensor = logical(draft, as_floats(draft, last) if last.dtype == "uint8" else last)
     result = dense_buffer(draft, tensor)
-    result.last = len(draft.steps)
     assert result.sample_bytes == 4 * tensor.size  # as far apart as the driver takes samples out
     return result
 
@@ -165,6 +169,11 @@ def _fitting(known: tuple[Lowering, ...], task: Task) -> Lowering | None:
     """Return the first way to lower a layer on what its inputs are."""
     dtypes = {x.dtype for x in task.inputs}
     return next((how for how in known if dtypes == {how.dtype} and how.fits(task)), None)
+
+
+def _order_of(net: Network, name: str) -> str:
+    """Return the order that an input is turned to: whole numbers and truth values stay as they come."""
+    return _order_read(net, name) if net.inputs[name].dtype == "float32" else LOGICAL
 
 
 def _order_read(net: Network, name: str) -> str:

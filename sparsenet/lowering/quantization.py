@@ -38,7 +38,8 @@ def as_floats(draft: Draft, x: Tensor, scale: float = 1.0, zero: int = 0) -> Ten
     out = draft.buffer(R, C)
     settings: Arguments = {"scale": np.array([scale], np.float32), "zero": zero}
     emit(draft, "dequantize_i8", {"x": x.view, **settings, "out": View(out, (R, C))})
-    layout = layout_of(x.shape) if x.layout.image is None else Layout(1, x.size, x.size, image=x.layout.image)
+    image, order = x.layout.image, x.layout.order
+    layout = layout_of(x.shape, order) if image is None else Layout(1, x.size, x.size, image=image)
     return Tensor("float32", x.shape, layout, out)
 
 

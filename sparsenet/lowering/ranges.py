@@ -21,8 +21,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from sparsenet.graph.network import INPUT, Network, Node
-from sparsenet.layers import Flatten, KWinners, Reshape
+from sparsenet.graph.network import Network, Node
+from sparsenet.lowering.table import LOWERINGS
 from sparsenet.ops import operation_of
 from sparsenet.ops.growth import UNCHANGED, Growth
 
@@ -83,7 +83,8 @@ def ranges_of(net: Network) -> Ranges:
 
 def _watched(net: Network, growths: dict[str, Growth], limit: float) -> tuple[str, ...]:
     """List the layers to watch so that no bound that begins at ``limit``, there and behind them, leaves float32."""
-    walk = _Walk(net.nodes, growths, limit, {node.name: place for place, node in enumerate(net.nodes)})
+    places = {node.name: place for place, node in enumerate(net.nodes)}
+    walk = _Walk(net.nodes, growths, limit, places, dict.fromkeys(net.inputs, limit))
     narrow, place = _narrow_places(net, walk.places), 0
     while place < len(net.nodes):
         node = net.nodes[place]
@@ -102,7 +103,7 @@ def _watched(net: Network, growths: dict[str, Growth], limit: float) -> tuple[st
 def _narrow_places(net: Network, places: dict[str, int]) -> list[bool]:
     """Mark the layers that everything behind them depends on alone, such as a residual network's sums."""
     last_read = {source: places[node.name] for node in net.nodes for source in node.inputs}
-    furthest = last_read.get(INPUT, 0)
+    furthest = max(last_read.get(name, 0) for name in net.inputs)
     narrow = []
     for place, node in enumerate(net.nodes):
         narrow.append(furthest <= place)
@@ -118,11 +119,8 @@ class _Walk:
     growths: dict[str, Growth]
     limit: float
     places: dict[str, int]
-    bounds: dict[str, float] = field(init=False)
+    bounds: dict[str, float]
     watched: set[str] = field(default_factory=set)
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "bounds", {INPUT: self.limit})
 
     def reach(self, node: Node, bounds: Mapping[str, float]) -> tuple[float, bool]:
         """Bound a layer's values; tell whether they, and all sums on the way to them, stay within float32."""
@@ -139,7 +137,7 @@ class _Walk:
         place = self.places[node.name]
         near = range(place - 1, max(-1, place - 1 - NEAR), -1)
         before = next((at for at in near if narrow[at] and self._lies_dense(at)), None)
-        sources = [self.places[source] for source in node.inputs if source != INPUT]
+        sources = [self.places[source] for source in node.inputs if source in self.places]
         for begin in [] if before is None else [before], [at for at in sources if at in near and self._lies_dense(at)]:
             for at in begin:
                 if self._suffices(at, place):
@@ -148,7 +146,7 @@ class _Walk:
 
     def _lies_dense(self, place: int) -> bool:
         """Tell whether a layer writes all its values: winners may lie in lists."""
-        return not isinstance(self.nodes[place].layer, KWinners | Flatten | Reshape)
+        return all(how.dense for how in LOWERINGS.get(type(self.nodes[place].layer).__name__, ()))
 
     def _suffices(self, begin: int, end: int) -> bool:
         """Tell whether watching a layer makes the bounds behind it, up to another, small enough."""

@@ -64,7 +64,7 @@ def _concat(task: Task) -> Tensor:
     return Tensor(inputs[0].dtype, task.shape, layout_of(task.shape), out, expected=expected)
 
 
-_TO_A_SHAPE = Lowering(_reshape), Lowering(_flatten_bytes, "uint8", _flattens)
+_TO_A_SHAPE = Lowering(_reshape, dense=False), Lowering(_flatten_bytes, "uint8", _flattens)
 
 LOWERINGS = {"Flatten": _TO_A_SHAPE, "Reshape": _TO_A_SHAPE, "Concat": (Lowering(_concat),)}
 

@@ -104,6 +104,8 @@ class Lowering:
         The order of elements that it asks for; what gives its inputs is free to choose that order.
     fuses : tuple of str
         What its kernels may compute besides; see :class:`Epilogue`.
+    dense : bool
+        Whether its steps write all its values: winners may lie in lists, and other shapes of a tensor are not written.
     """
 
     emit: Callable[[Task], Tensor]
@@ -111,3 +113,4 @@ class Lowering:
     fits: Callable[[Task], bool] = _always
     reads: str = CHANNELS_LAST
     fuses: tuple[str, ...] = ()
+    dense: bool = True

@@ -15,6 +15,7 @@ from sparsenet.ops.geometry import Shape
 
 __all__ = [
     "CHANNELS_LAST",
+    "ITEM_BYTES",
     "LOGICAL",
     "Layout",
     "Lists",
@@ -24,6 +25,7 @@ __all__ = [
     "dense_buffer",
     "from_logical",
     "in_one_order",
+    "in_order",
     "layout_of",
     "listed",
     "logical",
@@ -161,8 +163,12 @@ class Tensor:
 
 def from_logical(draft: Draft, given: Buffer, shape: Shape, dtype: str = "float32", order: str = LOGICAL) -> Tensor:
     """Return the tensor whose elements lie in the order of their axes, or the same in the order that is asked for."""
-    tensor = Tensor(dtype, shape, layout_of(shape, LOGICAL), given)
-    return tensor if order == LOGICAL else channels_last(draft, tensor)
+    return in_order(draft, Tensor(dtype, shape, layout_of(shape, LOGICAL), given), order)
+
+
+def in_order(draft: Draft, tensor: Tensor, order: str) -> Tensor:
+    """Return the tensor in an order of elements."""
+    return logical(draft, tensor) if order == LOGICAL else channels_last(draft, tensor)
 
 
 def channels_last(draft: Draft, tensor: Tensor) -> Tensor:

@@ -31,6 +31,18 @@ def add_f32(x, y, out):
             out[b, j] = x[b, j] + y[b, j]
 
 
+@kernel("cast", dtype="i32", arguments="in x i32[B, N]; out out f32[B, N]")
+def cast_i32(x, out):
+    """Round whole numbers to float32, to the nearest: up to 2**24 in size they are exact.
+
+    x    (B, N)  i32
+    out  (B, N)  f32  overwritten
+    """
+    for b in range(x.shape[0]):
+        for j in range(x.shape[1]):
+            out[b, j] = np.float32(x[b, j])
+
+
 @kernel("affine", arguments="in x f32[B, R, C]; constant scale f32[C]; constant shift f32[C]; out out f32[B, R, C]")
 def affine_f32(x, scale, shift, out):
     """out[b, r, c] = x[b, r, c] * scale[c] + shift[c].

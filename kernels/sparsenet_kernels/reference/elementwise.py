@@ -22,6 +22,22 @@ def relu(x: ArrayLike) -> NDArray[np.float64]:
     return np.maximum(np.asarray(x, np.float64), 0.0)
 
 
+def cast(x: ArrayLike) -> NDArray[np.float64]:
+    """Turn whole numbers or truth values into floats. This is the specification.
+
+        out = x
+
+    x    any shape  int32 or bool
+    out  same       float64
+
+    Examples
+    --------
+    >>> cast([True, False])
+    array([1., 0.])
+    """
+    return np.asarray(x, np.float64)
+
+
 def add(*inputs: ArrayLike) -> NDArray[np.float64]:
     """Add two or more arrays of one shape, from left to right. This is the specification.
 

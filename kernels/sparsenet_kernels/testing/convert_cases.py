@@ -100,6 +100,15 @@ def dequantize_case(kernel: Kernel, problem: ConvertProblem) -> Case:
     return Case(arguments, {"out": Expected(out)})
 
 
+def cast_case(kernel: Kernel, problem: ConvertProblem) -> Case:
+    """Build the arguments of a conversion from whole numbers, the largest among them: one rounding."""
+    rng, (samples, rows, channels) = np.random.default_rng(problem.seed), _rows(problem)
+    x = rng.integers(-(2**31), 2**31, (samples, rows * channels)).astype(np.int32)
+    x[rng.random(x.shape) < 0.3] //= 2**16
+    x[:, 0] = rng.choice(np.int32([-(2**31), 2**31 - 1, 2**24 + 1, 0, -1]), samples)
+    return Case({"x": x, "out": leftovers(x.shape)}, {"out": Expected(reference.cast(x).astype(np.float32))})
+
+
 def spread_channels_case(kernel: Kernel, problem: ConvertProblem) -> Case:
     """Build the arguments of a copy to padded positions."""
     x = byte_numbers(np.random.default_rng(problem.seed), _rows(problem), problem.bytes_content)

@@ -94,7 +94,7 @@ SUITES: Mapping[str, Suite] = {
         convert_cases,
         "convert",
         "BWC",
-        _by_name("dequantize_i8", "quantize_rows_i8", "spread_channels_i8"),
+        _by_name("cast_i32", "dequantize_i8", "quantize_rows_i8", "spread_channels_i8"),
     ),
     **_suites(convert_cases, "convert", "BHWC", {"pad2d_i8": "byte_pad2d_case"}),
     **_suites(kwta_cases, "k_winners", "BRCK", _by_name("kwta_f32", "kwta_map_f32")),
