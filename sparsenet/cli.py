@@ -8,7 +8,22 @@ import typer
 
 from sparsenet import __version__
 from sparsenet.command_line import SETTINGS, Json, run
-from sparsenet.commands.options import Model, Models, Plot, Record, Use, Watts, writable
+from sparsenet.commands.bench_options import (
+    Actives,
+    Batches,
+    Benched,
+    Densities,
+    Masks,
+    Mlperf,
+    Page,
+    Rounds,
+    SecondsOfRun,
+    SingleLayers,
+    StudyRecord,
+    StudySeconds,
+    Threads,
+)
+from sparsenet.commands.options import Again, Anew, Model, Models, Plot, Record, Use, Watts
 
 __all__ = ["app", "main"]
 
@@ -48,7 +63,7 @@ def recognize(
 
 @app.command(epilog="Example: sparsenet inspect spoken-digits")
 def inspect(
-    model: Annotated[str, typer.Argument(help="Name of a bundled network, or path of a file.", metavar="MODEL")],
+    model: Model = "spoken-digits",
     json: Json = False,
 ) -> None:
     """Show a network's layers, and how much there is to multiply in it."""
@@ -59,38 +74,22 @@ def inspect(
 
 @app.command(epilog="Example: sparsenet bench --layers resnet50 --density 0.05,0.2")
 def bench(
-    model: Annotated[
-        str | None,
-        typer.Argument(
-            help="Name of a bundled network, or path of a file; with --layers linear, conv3x3, resnet50, bert, or a "
-            "file of shapes, one a line.",
-            metavar="MODEL|FILE",
-            show_default=False,
-        ),
-    ] = None,
-    batch: Annotated[str, typer.Option(help="Batch sizes, with commas between.", show_default=False)] = "",
-    threads: Annotated[str, typer.Option(help="Numbers of threads, with commas between; N for all cores.")] = "1,N",
-    rounds: Annotated[int, typer.Option(min=1, max=100_000, help="Rounds of each interleaved run, at most.")] = 50,
-    seconds: Annotated[
-        float, typer.Option(min=0.01, max=86_400, help="Time for each run, at most; one round is always made.")
-    ] = 20.0,
-    layers: Annotated[
-        bool, typer.Option("--layers", help="Time single layers four ways instead of a network.")
-    ] = False,
-    density: Annotated[str, typer.Option(help="With --layers: fractions of weights kept.")] = "0.05",
-    active: Annotated[str, typer.Option(help="With --layers: fractions of inputs active.")] = "0.1",
-    mask: Annotated[
-        str, typer.Option(help="With --layers: whether weights are kept in blocks, or scattered.")
-    ] = "blocks,scattered",
-    mlperf: Annotated[
-        bool, typer.Option("--mlperf", help="Run MLPerf's single stream and offline, 60 s each, in this engine.")
-    ] = False,
+    model: Benched = None,
+    batch: Batches = "",
+    threads: Threads = "1,N",
+    rounds: Rounds = 50,
+    seconds: SecondsOfRun = 20.0,
+    layers: SingleLayers = False,
+    density: Densities = "0.05",
+    active: Actives = "0.1",
+    mask: Masks = "blocks,scattered",
+    mlperf: Mlperf = False,
     json: Json = False,
     record: Record = None,
     plot: Plot = None,
     use: Use = None,
 ) -> None:
-    """Race this engine and its peers on the same network, in turn; whatever is installed takes part."""
+    """Compare this engine and its peers on the same network, in turn; whatever is installed takes part."""
     from sparsenet.commands.bench_command import Wishes, bench_layers, bench_mlperf, bench_network
     from sparsenet.commands.kernels_command import use_file
 
@@ -108,23 +107,11 @@ def bench(
 
 @app.command("gpu-study", epilog="Example: sparsenet gpu-study --record h100.json --page h100.md --plot h100.svg")
 def gpu_study(
-    record: Annotated[
-        Path,
-        typer.Option(
-            help="A file for the JSON; a study that it holds already is continued.", metavar="FILE", callback=writable
-        ),
-    ] = Path("gpu-study.json"),
-    page: Annotated[
-        Path | None,
-        typer.Option(
-            help="Write the page, as Markdown, to a file.", metavar="FILE", callback=writable, show_default=False
-        ),
-    ] = None,
+    record: StudyRecord = Path("gpu-study.json"),
+    page: Page = None,
     plot: Plot = None,
     json: Json = False,
-    seconds: Annotated[
-        float, typer.Option(min=0, max=86_400, help="After so many seconds no further point of the map is begun.")
-    ] = 420.0,
+    seconds: StudySeconds = 420.0,
 ) -> None:
     """Ask this GPU whether the overlap works on it; in Numba's simulator, check and count without times."""
     from sparsenet.commands.gpu_command import study_gpu
@@ -134,7 +121,7 @@ def gpu_study(
 
 @app.command(epilog="Example: sparsenet profile spoken-digits")
 def profile(
-    model: Annotated[str, typer.Argument(help="Name of a bundled network, or path of a file.", metavar="MODEL")],
+    model: Model = "spoken-digits",
     batch: Annotated[int, typer.Option(min=1, max=4096, help="Samples of one call.")] = 1,
     json: Json = False,
 ) -> None:
@@ -148,14 +135,15 @@ def profile(
 def roofline(
     model: Model = "spoken-digits",
     batch: Annotated[int, typer.Option(min=1, max=4096, help="Samples of one call.")] = 1,
-    anew: Annotated[bool, typer.Option("--anew", help="Measure the core's limits again.")] = False,
+    again: Again = False,
+    anew: Anew = False,
     plot: Plot = None,
     json: Json = False,
 ) -> None:
     """Measure what one core can do at most, and hold every layer against it."""
     from sparsenet.commands.roofline_command import roofline_of
 
-    roofline_of(model, batch, anew, plot, json)
+    roofline_of(model, batch, again or anew, plot, json)
 
 
 @app.command(epilog="Example: sparsenet residency spoken-digits spoken-digits-dense")
@@ -212,7 +200,7 @@ def kernels(
 
 @app.command(epilog="Example: sparsenet explain spoken-digits")
 def explain(
-    model: Annotated[str, typer.Argument(help="Name of a bundled network, or path of a file.", metavar="MODEL")],
+    model: Model = "spoken-digits",
     batch: Annotated[int, typer.Option(min=1, max=4096, help="Samples of one call.")] = 1,
     measure: Annotated[bool, typer.Option(help="Time every layer, or only predict.")] = True,
     json: Json = False,
@@ -225,7 +213,7 @@ def explain(
 
 @app.command("what-if", epilog="Example: sparsenet what-if spoken-digits --density 0.05 --active 0.1 --measure")
 def what_if(
-    model: Annotated[str, typer.Argument(help="Name of a bundled network, or path of a file.", metavar="MODEL")],
+    model: Model = "spoken-digits",
     density: Annotated[
         float | None, typer.Option(help="Fraction of weights kept; each layer's own when left out.", show_default=False)
     ] = None,
@@ -254,14 +242,15 @@ def crossover(
     family: Annotated[str, typer.Option(help="Masks of this family.")] = "uniform",
     dtype: Annotated[str, typer.Option(help="float32 or int8.")] = "float32",
     measure: Annotated[bool, typer.Option(help="Time kernels, or only predict.")] = True,
-    again: Annotated[bool, typer.Option("--again", help="Measure anew what was measured before.")] = False,
+    again: Again = False,
+    anew: Anew = False,
     json: Json = False,
     plot: Plot = None,
 ) -> None:
     """Map where each kernel and the dense one win on this machine, over density, active inputs, size and batch."""
     from sparsenet.commands.crossover_command import Axes, map_crossover
 
-    map_crossover(Axes(sizes, densities, active, batches), family, dtype, measure, again, json, plot)
+    map_crossover(Axes(sizes, densities, active, batches), family, dtype, measure, again or anew, json, plot)
 
 
 @app.command(epilog="Example: sparsenet info --json")

@@ -4,7 +4,7 @@ from hypothesis import strategies as st
 
 import sparsenet as sn
 from sparsenet.layers import Conv2d, Linear
-from sparsenet_kernels.registry import kernels
+from sparsenet_kernels.registry import kernels_for
 
 
 @st.composite
@@ -15,8 +15,13 @@ def forced_kernels(draw, net):
         if isinstance(node.layer, Conv2d | Linear):
             operation = "conv2d" if isinstance(node.layer, Conv2d) else "linear"
             grouped = isinstance(node.layer, Conv2d) and node.layer.groups > 1
-            names = {name.partition("__")[0] for name in kernels() if name.startswith(f"{operation}_f32")}
-            possible = sorted(name for name in names if not (grouped and name.endswith("dense_active")))
+            possible = sorted(
+                {
+                    kernel.base
+                    for kernel in kernels_for(operation)
+                    if not (grouped and (kernel.weights, kernel.inputs) == ("dense", "active"))
+                }
+            )
             kernel = draw(st.sampled_from([None, *possible]))
             if kernel is not None:
                 chosen[node.name] = kernel

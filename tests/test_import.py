@@ -8,6 +8,7 @@ import textwrap
 import pytest
 
 UNUSED = tuple(f"sparsenet.{room}" for room in ("bench", "nn", "packing", "speech", "recipes", "explain", "commands"))
+KERNELS = "sparsenet_kernels.cpu", "sparsenet_kernels.cuda"
 OPTIONAL = ("torch", "onnx", "onnxruntime", "soundfile", "matplotlib", "ray", "rich", "typer", "scipy.signal")
 
 SCRIPT = """
@@ -25,7 +26,9 @@ SCRIPT = """
 def test_importing_does_nothing(tmp_path):
     cache = tmp_path / "cache"
     environment = {**os.environ, "SPARSENET_CACHE_DIR": str(cache)}
-    subprocess.run([sys.executable, "-c", textwrap.dedent(SCRIPT), *OPTIONAL, *UNUSED], env=environment, check=True)
+    subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(SCRIPT), *OPTIONAL, *UNUSED, *KERNELS], env=environment, check=True
+    )
     assert not cache.exists()
 
 

@@ -14,14 +14,14 @@ from sparsenet.bench.layer_shapes import LayerShape
 from sparsenet.bench.peers.in_onnxruntime import has_onnxruntime, in_onnxruntime
 from sparsenet.bench.peers.in_scipy import load_scipy, windows_as_columns
 from sparsenet.errors import SparsenetError
-from sparsenet.explain.steps import Steps
+from sparsenet.explain.steps import StepRunner
 from sparsenet.graph.network import Network
 from sparsenet.layers import Conv2d, KWinners, Linear
 from sparsenet.lowering.own_kernels import is_own
 from sparsenet.timing import Call
 from sparsenet_kernels.registry import find_kernel, kernels_for
 
-__all__ = ["CASES", "LIBRARIES", "NUMPY", "ONNX", "SCIPY", "Cell", "Way", "ways_to_compute"]
+__all__ = ["CASES", "LIBRARIES", "NUMPY", "ONNX", "SCIPY", "LayerCase", "Way", "ways_to_compute"]
 
 FloatArray = npt.NDArray[np.float32]
 Tell = Callable[[str], object]
@@ -35,7 +35,7 @@ NUMPY, ONNX, SCIPY = LIBRARIES = "numpy, dense", "onnxruntime, dense", "scipy, C
 
 
 @dataclass(frozen=True)
-class Cell:
+class LayerCase:
     """One case: a shape, a mask, a density of weights, a share of active inputs, a batch size."""
 
     shape: LayerShape
@@ -58,7 +58,7 @@ class Way:
 
 
 def ways_to_compute(
-    cell: Cell, too_late: Callable[[], bool], left_out: dict[str, LeftOut], tell: Tell
+    cell: LayerCase, too_late: Callable[[], bool], left_out: dict[str, LeftOut], tell: Tell
 ) -> Iterator[Way]:
     """Prepare every kernel that can run a cell, and the libraries.
 
@@ -66,7 +66,7 @@ def ways_to_compute(
 
     Parameters
     ----------
-    cell : Cell
+    cell : LayerCase
     too_late : callable
         Tells whether the time to prepare more is over.
     left_out : dict
@@ -101,7 +101,7 @@ def ways_to_compute(
                 yield way
 
 
-def _network(cell: Cell, weight: FloatArray, winners: bool) -> Network:
+def _network(cell: LayerCase, weight: FloatArray, winners: bool) -> Network:
     from sparsenet.graph.network import INPUT, Node
 
     shape = cell.shape
@@ -113,7 +113,7 @@ def _network(cell: Cell, weight: FloatArray, winners: bool) -> Network:
     return Network(shape.sample_shape, nodes, LAYER)
 
 
-def _kernels_for(cell: Cell, case: str) -> list[str]:
+def _kernels_for(cell: LayerCase, case: str) -> list[str]:
     """List the float32 kernels that skip the zeros of a case, those last that may be late.
 
     Without their variants, save for those registered elsewhere.
@@ -138,7 +138,7 @@ def _kernel_way(case: str, kernel: str, net: Network, x: FloatArray, wanted: npt
     except SparsenetError as error:
         return LeftOut(kernel, str(error))
     given = engine(x[0, :1]).reshape(1, -1)
-    steps = Steps(engine)
+    steps = StepRunner(engine)
     samples = min(steps.chunk, x.shape[1])
     operation = find_kernel(kernel).operation
     names = [step.layer for step in steps.steps]

@@ -9,7 +9,7 @@ import itertools
 import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import Any
 
@@ -19,10 +19,11 @@ from sparsenet.bench.compare import LeftOut
 from sparsenet.bench.interleave import interleave
 from sparsenet.bench.layer_masks import MASKS
 from sparsenet.bench.layer_shapes import LayerShape
-from sparsenet.bench.layer_ways import LIBRARIES, Cell, Tell, Way, ways_to_compute
+from sparsenet.bench.layer_ways import LIBRARIES, LayerCase, Tell, Way, ways_to_compute
 from sparsenet.bench.surroundings import Surroundings, surroundings
 from sparsenet.errors import SparsenetError
 from sparsenet.progress import telling
+from sparsenet.renderer import as_record
 from sparsenet.timing import Timing
 
 __all__ = ["LayerRow", "Sweep", "best_row", "cells_of", "sweep_layers"]
@@ -73,8 +74,7 @@ class Sweep:
 
     def to_dict(self) -> dict[str, Any]:
         """Give everything by its name, ready for JSON."""
-        plain = {name: list(value) for name, value in asdict(self).items() if isinstance(value, tuple)}
-        return asdict(self) | plain | {"info": self.info.to_dict()}
+        return as_record(self)
 
 
 def sweep_layers(
@@ -126,7 +126,7 @@ def sweep_layers(
         raise SparsenetError(f"expected batches of at least 1, got {list(batches)}")
     if not masks or not set(masks) <= set(MASKS):
         raise SparsenetError(f"expected masks among {', '.join(MASKS)}, got {list(masks)}")
-    cells = [Cell(*values) for values in itertools.product(shapes, masks, densities, actives, batches)]
+    cells = [LayerCase(*values) for values in itertools.product(shapes, masks, densities, actives, batches)]
     rows: list[LayerRow] = []
     left_out: dict[str, LeftOut] = {}
     steps = itertools.count()
@@ -165,7 +165,7 @@ def _one_blas_thread() -> AbstractContextManager[object]:
 
 
 def _measured(
-    cell: Cell, seconds: float, left_out: dict[str, LeftOut], tell: Tell, clock: Callable[[], float]
+    cell: LayerCase, seconds: float, left_out: dict[str, LeftOut], tell: Tell, clock: Callable[[], float]
 ) -> list[LayerRow]:
     tell(f"preparing {cell.shape}")
     until_s = clock() + seconds / 2
@@ -175,7 +175,7 @@ def _measured(
     return [_row(cell, way, timing) for way, timing in zip(ways, timings.values(), strict=True)]
 
 
-def _row(cell: Cell, way: Way, timing: Timing) -> LayerRow:
+def _row(cell: LayerCase, way: Way, timing: Timing) -> LayerRow:
     largest = max(float(np.abs(way.wanted).max()), 1e-30)
     return LayerRow(
         shape=str(cell.shape),

@@ -8,13 +8,14 @@ These are the rules of timing only: data, accuracy targets and audits of a submi
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from sparsenet.errors import SparsenetError
+from sparsenet.renderer import as_record
 from sparsenet.timing import Clock, reading_us, repeat_until, timing_of
 
 __all__ = ["LEAST_S", "OFFLINE_SAMPLES", "STREAM_QUERIES", "Offline", "SingleStream", "offline", "single_stream"]
@@ -54,7 +55,7 @@ class SingleStream:
 
     def to_dict(self) -> dict[str, Any]:
         """Give everything by its name, ready for JSON."""
-        return asdict(self)
+        return as_record(self)
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,7 @@ class Offline:
 
     def to_dict(self) -> dict[str, Any]:
         """Give everything by its name, ready for JSON."""
-        return asdict(self)
+        return as_record(self)
 
 
 def single_stream(

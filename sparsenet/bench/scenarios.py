@@ -16,6 +16,8 @@ from sparsenet.bench.mlperf import (
 )
 from sparsenet.bench.surroundings import Surroundings, surroundings
 from sparsenet.graph.network import Network
+from sparsenet.renderer import Column, as_record, laid_out
+from sparsenet.tables import printable
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -23,6 +25,11 @@ if TYPE_CHECKING:
 __all__ = ["Scenarios", "run_scenarios", "scenario_lines", "scenario_table"]
 
 Tell = Callable[[str, float], object]
+
+COLUMNS = (
+    *(Column("scenario", words=True), Column("result", words=True)),
+    *(Column(heading) for heading in ("queries", "samples", "seconds", "by the rules")),
+)
 
 
 @dataclass(frozen=True)
@@ -38,14 +45,7 @@ class Scenarios:
 
     def to_dict(self) -> dict[str, Any]:
         """Give everything by its name, ready for JSON."""
-        return {
-            "model": self.model,
-            "single_stream": self.single_stream.to_dict(),
-            "offline": self.offline.to_dict(),
-            "threads": self.threads,
-            "inputs": self.inputs,
-            "info": self.info.to_dict(),
-        }
+        return as_record(self)
 
 
 def run_scenarios(
@@ -84,19 +84,16 @@ def run_scenarios(
 
 def scenario_table(found: Scenarios) -> "Table":
     """Lay both scenarios out as a table."""
-    from rich.table import Table
-
-    table = Table("scenario", "result", title=f"MLPerf's scenarios, {found.model} in sparsenet", title_justify="left")
-    for heading in ("queries", "samples", "seconds", "by the rules"):
-        table.add_column(heading, justify="right")
     stream, bulk = found.single_stream, found.offline
-    result = f"p90 {stream.p90_us:,.1f} µs (median {stream.median_us:,.1f}, p99 {stream.p99_us:,.1f})"
-    counts = f"{stream.queries:,}", f"{stream.queries:,}", f"{stream.duration_s:.1f}"
-    table.add_row("single stream", result, *counts, _yes(stream.by_the_rules))
-    result = f"{bulk.samples_per_s:,.0f} samples/s (batch {bulk.batch}, threads {found.threads})"
-    counts = f"{bulk.samples // bulk.batch:,}", f"{bulk.samples:,}", f"{bulk.duration_s:.1f}"
-    table.add_row("offline", result, *counts, _yes(bulk.by_the_rules))
-    return table
+    p90 = f"p90 {stream.p90_us:,.1f} µs (median {stream.median_us:,.1f}, p99 {stream.p99_us:,.1f})"
+    rate = f"{bulk.samples_per_s:,.0f} samples/s (batch {bulk.batch}, threads {found.threads})"
+    queries = f"{stream.queries:,}", f"{stream.queries:,}", f"{stream.duration_s:.1f}"
+    calls = f"{bulk.samples // bulk.batch:,}", f"{bulk.samples:,}", f"{bulk.duration_s:.1f}"
+    rows = [
+        ["single stream", p90, *queries, _yes(stream.by_the_rules)],
+        ["offline", rate, *calls, _yes(bulk.by_the_rules)],
+    ]
+    return laid_out(f"MLPerf's scenarios, {printable(found.model)} in sparsenet", COLUMNS, rows, None)
 
 
 def scenario_lines(found: Scenarios) -> list[str]:

@@ -86,7 +86,7 @@ def comparison_footnotes(found: Comparison) -> list[str]:
     ]
 
 
-Cell = tuple[tuple[str, str, float, float, int], Sequence[LayerRow]]
+Together = tuple[tuple[str, str, float, float, int], Sequence[LayerRow]]
 """What was measured together, and its rows."""
 
 WHO = "numpy, onnxr(untime), dense, csr, csc, block(s), compl(ementary): who computes, or how the weights lie in memory"
@@ -147,7 +147,7 @@ def _case_column(case: str) -> Column:
     return Column(case.replace(" ", "\n"), lambda cell: _time_and_name(best_row(cell[1], case)), spare=spare)
 
 
-def _kept(cell: Cell) -> str:
+def _kept(cell: Together) -> str:
     _, _, density, active, _ = cell[0]
     return f"{density:g} x {active:g}"
 

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-__all__ = ["Model", "Models", "Plot", "Record", "Use", "Watts", "writable"]
+__all__ = ["Again", "Anew", "Model", "Models", "Plot", "Record", "Use", "Watts", "writable"]
 
 
 def writable(path: Path | None) -> Path | None:
@@ -41,7 +41,12 @@ Record = Annotated[
     Path | None,
     typer.Option(help="Write the JSON to a file, too.", metavar="FILE", callback=writable, show_default=False),
 ]
-Model = Annotated[str, typer.Argument(help="Name of a bundled network, or path of a file.", metavar="MODEL")]
+Model = Annotated[
+    str, typer.Argument(help="Name of a bundled network, or path of a .safetensors or .onnx file.", metavar="MODEL")
+]
+Again = Annotated[bool, typer.Option("--again", help="Measure again what was measured before.")]
+Anew = Annotated[bool, typer.Option("--anew", hidden=True)]
+"""What ``--again`` was called in one command."""
 Models = Annotated[
     list[str] | None,
     typer.Argument(help="Names of bundled networks, or paths of files.", metavar="[MODEL]...", show_default=False),

@@ -14,12 +14,12 @@ from sparsenet.tables import printable
 __all__ = ["roofline_of"]
 
 
-def roofline_of(model: str, batch: int, anew: bool, plot: Path | None, as_json: bool) -> None:
+def roofline_of(model: str, batch: int, again: bool, plot: Path | None, as_json: bool) -> None:
     """Print the core's limits and every step of a network against them."""
     import sparsenet
 
     net = load(model)
-    (limits_anew if anew else limits)()  # shown before something else is
+    (limits_anew if again else limits)()  # shown before something else is
     with spinner(f"compiling {printable(model)}") as status:
         inputs = inputs_for(net, batch)
         engine = sparsenet.compile(net, batch=batch, threads=1, examples=inputs.calibration, progress=False)

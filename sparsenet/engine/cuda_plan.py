@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from sparsenet.errors import CompileError, did_you_mean
-from sparsenet.graph.network import INPUT, Network, Node
+from sparsenet.graph.network import Network, Node
 from sparsenet.layers import Conv2d, Flatten, KWinners, Layer, Linear, Reshape
 from sparsenet.lowering.choose import Choice
 from sparsenet.lowering.draft import Argument, Step
@@ -98,6 +98,11 @@ def _twin(step: Step, named: Mapping[str, Argument], chosen: Mapping[str, str]) 
     if step.kernel.weights:
         return chosen[step.layer]
     twins = {kernel.variant: kernel.name for kernel in variants_of(step.kernel.base, "cuda")}
+    if not twins:
+        raise CompileError(
+            f"layer {step.layer!r}: expected operations that have a kernel for CUDA, got {step.kernel.base}; "
+            "compile the network for the CPU"
+        )
     factor = named.get("factor")
     few = not isinstance(factor, int | None) and factor.shape[-1] <= FEW_CHANNELS
     return twins["ranked"] if "ranked" in twins and few else twins[""]
@@ -134,9 +139,9 @@ def _set_count(layer: Conv2d | Linear) -> int:
 def _comes_as_lists(net: Network, by_name: Mapping[str, Node], node: Node) -> bool:
     """Tell whether k-winners gave a node's input, and wrote it as lists of what is active."""
     source = node.inputs[0]
-    while source != INPUT and _keeps_lists(by_name[source].layer, net, source):
+    while source in by_name and _keeps_lists(by_name[source].layer, net, source):
         source = by_name[source].inputs[0]
-    if source == INPUT:
+    if source not in by_name:
         return False
     layer = by_name[source].layer
     return isinstance(layer, KWinners) and (layer.scope == "channels" or len(net.shapes[source]) == 1)

@@ -12,10 +12,20 @@ from sparsenet.errors import UnsupportedLayerError
 from sparsenet.exchange.call import Layers
 from sparsenet.exchange.problems import Problem
 from sparsenet.exchange.report import DETAIL, Note, as_details
-from sparsenet.graph.network import INPUT, Network, Node
+from sparsenet.graph.network import Input, Network, Node
 from sparsenet.ops.shapes import Shape, infer_dtype, infer_shape
 
-__all__ = ["LONGEST_PATH", "GraphBuilder", "add_layers", "add_unknown", "finished", "fitting", "note", "unused"]
+__all__ = [
+    "LONGEST_PATH",
+    "GraphBuilder",
+    "add_layers",
+    "add_unknown",
+    "begun",
+    "finished",
+    "fitting",
+    "note",
+    "unused",
+]
 
 LONGEST_PATH = 170
 """A longer path is shortened in its middle: with what is put behind it, a name stays below 200 characters."""
@@ -31,10 +41,12 @@ class GraphBuilder:
 
     Attributes
     ----------
+    inputs : tuple of str
+        Names of the network's inputs.
     shapes : dict of str to tuple of int
         Of a sample of every value by its name here: the inputs, then layers.
     dtypes : dict of str to str
-        "float32" or "uint8", by the same names.
+        "float32", "uint8", "int32" or "bool", by the same names.
     values : dict
         By the framework's own name, or identity, of a value: its name here.
     constants : dict
@@ -47,14 +59,21 @@ class GraphBuilder:
     notes : list of Note
     """
 
+    inputs: tuple[str, ...]
     shapes: dict[str, Shape]
-    dtypes: dict[str, str] = field(default_factory=lambda: {INPUT: FLOAT})
+    dtypes: dict[str, str]
     values: dict[Hashable, str] = field(default_factory=dict)
     constants: dict[str, Any] = field(default_factory=dict)
     nodes: list[Node] = field(default_factory=list)
     unknown: set[str] = field(default_factory=set)
     problems: list[Problem] = field(default_factory=list)
     notes: list[Note] = field(default_factory=list)
+
+
+def begun(inputs: Mapping[str, Input]) -> GraphBuilder:
+    """Begin a network with its inputs."""
+    shapes = {name: one.shape for name, one in inputs.items()}
+    return GraphBuilder(tuple(inputs), shapes, {name: one.dtype for name, one in inputs.items()})
 
 
 def note(builder: GraphBuilder, layer: str, text: str, kind: str = "decided") -> None:
@@ -76,7 +95,7 @@ def fitting(builder: GraphBuilder, path: str, longest: int = LONGEST_PATH) -> st
 
     Examples
     --------
-    >>> fitting(GraphBuilder({"input": (3,), "relu": (3,)}), "relu")
+    >>> fitting(begun({"input": Input((3,)), "relu": Input((3,))}), "relu")
     'relu:2'
     """
     printable = "".join(one if one.isprintable() else "?" for one in path)
@@ -115,27 +134,28 @@ def add_unknown(builder: GraphBuilder, name: str, shape: Shape) -> str:
 
 
 def finished(
-    builder: GraphBuilder, output: str, labels: Sequence[str], details: Mapping[str, Any] | None = None
+    builder: GraphBuilder, outputs: Sequence[str], labels: Sequence[str], details: Mapping[str, Any] | None = None
 ) -> Network:
-    """Make the network from the layers that lead to the output, and report the others."""
-    needed = _leading_to(builder, output)
-    if not needed:
-        raise UnsupportedLayerError("expected something that is computed, got the input itself")
-    for node in builder.nodes:
-        if node.name not in needed:
-            note(builder, node.name, "left out: the output does not depend on it")
+    """Make the network from the layers that lead to the outputs, and report the others."""
+    needed = _leading_to(builder, outputs)
     nodes = [node for node in builder.nodes if node.name in needed]
+    if not nodes:
+        raise UnsupportedLayerError("expected something that is computed, got the input itself")
+    for name in (*builder.inputs, *(node.name for node in builder.nodes)):
+        if name not in needed:
+            note(builder, name, "left out: the output does not depend on it")
+    inputs = {name: Input(builder.shapes[name], builder.dtypes[name]) for name in builder.inputs if name in needed}
     kept = dict(details or {})
     kept[DETAIL] = [*kept.get(DETAIL, []), *as_details(builder.notes)]
-    return Network(builder.shapes[INPUT], nodes, output, labels, kept)
+    return Network(inputs, nodes, outputs, labels, kept)
 
 
-def _leading_to(builder: GraphBuilder, output: str) -> set[str]:
-    readable = {node.name: node for node in builder.nodes}
+def _leading_to(builder: GraphBuilder, outputs: Sequence[str]) -> set[str]:
+    readable = {node.name: node.inputs for node in builder.nodes}
     needed: set[str] = set()
-    waiting = [output]
+    waiting = list(outputs)
     while waiting:
-        if (name := waiting.pop()) in readable and name not in needed:
+        if (name := waiting.pop()) not in needed:
             needed.add(name)
-            waiting.extend(readable[name].inputs)
+            waiting.extend(readable.get(name, ()))
     return needed

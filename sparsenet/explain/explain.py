@@ -12,7 +12,7 @@ from sparsenet.explain.explanation import Explanation, LayerExplanation
 from sparsenet.explain.predictions import DensePlan, Forecast, Packs, dense_plan, forecast
 from sparsenet.explain.step_limits import StepLimits, steps_limits
 from sparsenet.explain.step_timing import LayerTimes, chunks_of, refuse_beyond_float32, time_layers
-from sparsenet.explain.steps import Steps
+from sparsenet.explain.steps import StepRunner
 from sparsenet.explain.work import LayerWork, work
 from sparsenet.graph.network import INPUT, Network, Node
 from sparsenet.layers import KWinners, Weighted
@@ -135,7 +135,7 @@ def _limits(measure: bool) -> Limits:
 
 def _counted(engine: "Engine", x: npt.ArrayLike, core: Limits) -> dict[str, StepLimits]:
     """Hold each layer's main step against the limits: the one with its weights, or else the longest."""
-    steps = Steps(engine)
+    steps = StepRunner(engine)
     by_layer: dict[str, list[StepLimits]] = {}
     for step in steps_limits(engine, steps, chunks_of(engine, x, steps.chunk), core):
         by_layer.setdefault(step.layer, []).append(step)

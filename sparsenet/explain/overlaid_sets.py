@@ -15,17 +15,7 @@ def overlaid_sets_notes(net: Network, layers: Sequence[str], now: Forecast, batc
     """Say of each layer what its complementary sets would take in their own kernel, packed to count them.
 
     The planner never chooses that kernel by itself: csc keeps the same weights without empty places.
-
-    Parameters
-    ----------
-    net : Network
-    layers : sequence of str
-        With complementary masks.
-    now : Forecast
-        With the kernels that the planner chooses.
-    batch : int
-    packs : dict
-        Weights that were packed; sets are added.
+    The layers have complementary masks; the forecast is that with the kernels that the planner chooses.
     """
     in_bytes = [name for name in layers if isinstance(net[name], QuantizedConv2d | QuantizedLinear)]
     for name in in_bytes:

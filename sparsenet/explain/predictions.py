@@ -84,20 +84,7 @@ def forecast(
 
 
 def predicted_choices(net: Network, batch: int = 1, packs: Packs | None = None) -> dict[str, Choice]:
-    """Let the planner choose for every layer with weights, by prediction alone.
-
-    Parameters
-    ----------
-    net : Network
-    batch : int
-        Samples that go through the layers together.
-    packs : dict, optional
-        Weights packed before; those packed now are added.
-
-    Returns
-    -------
-    dict of str to Choice
-        By layer.
+    """Let the planner choose for every layer with weights, by prediction alone; see :func:`forecast`.
 
     Examples
     --------

@@ -17,7 +17,7 @@ from sparsenet.explain.step_timing import (
     timed_steps,
     timed_whole,
 )
-from sparsenet.explain.steps import Steps
+from sparsenet.explain.steps import StepRunner
 from sparsenet.machine.limits import Limits, limits
 from sparsenet.packing.arguments import whole
 from sparsenet.renderer import as_record, printing
@@ -186,7 +186,7 @@ def profile(
     >>> [step.layer for step in found.steps]
     ['kwinners1', 'linear1']
     """
-    steps = Steps(engine)
+    steps = StepRunner(engine)
     chunks = chunks_of(engine, x, steps.chunk)
     refuse_beyond_float32(engine, chunks)
     samples = len(chunks[0])

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from sparsenet.explain.bottleneck import ADDRESSES, ARITHMETIC, CALLS, binding, bytes_from
 from sparsenet.explain.roof import roof
 from sparsenet.explain.step_work import activation_bytes, arithmetic_unit, multiplications, weight_bytes
-from sparsenet.explain.steps import OneStep, Steps
+from sparsenet.explain.steps import OneStep, StepRunner
 from sparsenet.explain.work import work
 from sparsenet.graph.network import INPUT
 from sparsenet.lowering.cost import CALL_NS
@@ -70,24 +70,9 @@ class StepLimits:
 
 
 def steps_limits(
-    engine: "Engine", steps: Steps, chunks: Sequence[npt.NDArray[np.float32]], limits: Limits
+    engine: "Engine", steps: StepRunner, chunks: Sequence[npt.NDArray[np.float32]], limits: Limits
 ) -> tuple[StepLimits, ...]:
-    """Count the work of every step on inputs, and hold it against the limits of a core.
-
-    Parameters
-    ----------
-    engine : Engine
-    steps : Steps
-        Its own.
-    chunks : sequence of array (B, *input_shape)
-        The inputs of calls, as many samples in each.
-    limits : Limits
-
-    Returns
-    -------
-    tuple of StepLimits
-        In the order of the program.
-    """
+    """Count the work of every step of an engine on the inputs of calls, and hold it against the limits of a core."""
     layers = {row.name: row for row in work(engine.network)}
     resident, samples = steps.resident_bytes, len(chunks[0])
     found = []
@@ -131,7 +116,9 @@ def _cost(engine: "Engine", step: OneStep, samples: int) -> Cost:
     return next(of_weights, None) or step_cost(step.kernel.base, step.shapes, machine(), samples)
 
 
-def _active_shares(engine: "Engine", steps: Steps, chunks: Sequence[npt.NDArray[np.float32]]) -> list[float | None]:
+def _active_shares(
+    engine: "Engine", steps: StepRunner, chunks: Sequence[npt.NDArray[np.float32]]
+) -> list[float | None]:
     """Find, for each step that skips inactive inputs, the share of active ones, on average over the inputs."""
     net = engine.network
     channels = {node.name: net.shapes[node.inputs[0]][0] for node in net.nodes}

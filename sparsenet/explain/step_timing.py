@@ -1,4 +1,4 @@
-"""Steps, layers and whole networks, timed on live data; engines that are compared take turns."""
+"""StepRunner, layers and whole networks, timed on live data; engines that are compared take turns."""
 
 import time
 from collections import defaultdict
@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from sparsenet.engine.engine import converted
 from sparsenet.errors import SparsenetError
-from sparsenet.explain.steps import Steps
+from sparsenet.explain.steps import StepRunner
 from sparsenet.graph.network import INPUT
 from sparsenet.lowering.arena import aligned_scratch
 from sparsenet.progress import tracked
@@ -68,25 +68,9 @@ def time_layers(
     clock: Clock = time.perf_counter_ns,
     progress: bool | None = None,
 ) -> list[LayerTimes]:
-    """Time every layer of engines that take turns.
+    """Time every layer of engines of networks with the same input, which take turns as the inputs do.
 
-    Parameters
-    ----------
-    engines : sequence of Engine
-        Of networks with the same input.
-    x : array (n, *input_shape)
-        Inputs that take turns.
-    rounds : int, optional
-        How often every step is timed each time that its engine has its turn.
-    clock : callable
-        Gives nanoseconds.
-    progress : bool or None
-        As for :func:`sparsenet.progress.tracked`.
-
-    Returns
-    -------
-    list of LayerTimes
-        One for each engine.
+    ``rounds`` says how often every step is timed each time that its engine has its turn.
     """
     found = [LayerTimes({}, np.inf) for _ in engines]
     for turn in tracked(range(TURNS * len(engines)), "timing every layer", progress, TURNS * len(engines)):
@@ -96,7 +80,7 @@ def time_layers(
 
 
 def _one_turn(engine: "Engine", x: npt.ArrayLike, rounds: int | None, clock: Clock) -> LayerTimes:
-    steps = Steps(engine)
+    steps = StepRunner(engine)
     chunks = chunks_of(engine, x, steps.chunk)
     turns = rounds or max(FEWEST_ROUNDS, rounds_that_fit(steps, chunks, clock) // (2 * TURNS))
     samples = len(chunks[0])
@@ -129,7 +113,7 @@ def refuse_beyond_float32(engine: "Engine", chunks: Sequence[FloatArray]) -> Non
         engine(chunk)
 
 
-def rounds_that_fit(steps: Steps, chunks: Sequence[FloatArray], clock: Clock) -> int:
+def rounds_that_fit(steps: StepRunner, chunks: Sequence[FloatArray], clock: Clock) -> int:
     """Find how often all steps can be timed in a second or two."""
     lasted_us = [reading_us(_run_all, steps, chunk, clock=clock) for chunk in chunks[:2]][
         -1
@@ -137,13 +121,13 @@ def rounds_that_fit(steps: Steps, chunks: Sequence[FloatArray], clock: Clock) ->
     return int(min(MOST_ROUNDS, max(FEWEST_ROUNDS, LONGEST_US / 2 / max(lasted_us, 1e-3))))
 
 
-def _run_all(steps: Steps, chunk: FloatArray) -> None:
+def _run_all(steps: StepRunner, chunk: FloatArray) -> None:
     steps.load(chunk)
     for index in range(len(steps.steps)):
         steps.call(index, len(chunk))
 
 
-def timed_steps(steps: Steps, chunks: Sequence[FloatArray], rounds: int, clock: Clock) -> tuple[Times, float]:
+def timed_steps(steps: StepRunner, chunks: Sequence[FloatArray], rounds: int, clock: Clock) -> tuple[Times, float]:
     """Time each step in the program's order: (rounds, steps) microseconds, less those of a call without samples."""
     count = len(steps.steps)
     readings, idle = np.empty((rounds, count)), np.empty((rounds, count))

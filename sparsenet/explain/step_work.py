@@ -23,15 +23,8 @@ def multiplications(step: OneStep, layer: LayerWork | None, active: float | None
     """Count the multiplications of one call.
 
     Formats of bytes hold vectors and tiles, which multiply zeros along with the weights that were kept; those count.
-
-    Parameters
-    ----------
-    step : OneStep
-    layer : LayerWork or None
-        The work of the step's layer for one sample.
-    active : float or None
-        The share of inputs that were active, where the kernel skips the others.
-    samples : int
+    ``layer`` is the work of the step's layer for one sample; ``active`` the share of inputs that were active, where the
+    kernel skips the others.
     """
     if layer is None or not step.kernel.weights:
         return 0

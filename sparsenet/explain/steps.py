@@ -20,7 +20,7 @@ from sparsenet_kernels.step_abi import SAMPLES, address_of
 if TYPE_CHECKING:
     from sparsenet.engine.engine import Engine
 
-__all__ = ["OneStep", "Place", "Steps"]
+__all__ = ["OneStep", "Place", "StepRunner"]
 
 FloatArray = npt.NDArray[np.float32]
 RAN = 1
@@ -83,7 +83,7 @@ class OneStep:
         return arrays | {name: (number,) for name, number in self.numbers.items()}
 
 
-class Steps:
+class StepRunner:
     """An engine's steps with scratch memory for one chunk of samples.
 
     Parameters

@@ -1,4 +1,4 @@
-"""The implementations of convolutions of bytes on AMX tiles."""
+"""Implementations of convolutions of bytes on AMX tiles. Modules of kernels are imported when a layer is lowered."""
 
 from math import ceil
 from typing import Any
@@ -13,10 +13,6 @@ from sparsenet.lowering.conv2d_bytes import ByteConv2d, after_sums, in_steps, pa
 from sparsenet.lowering.draft import Arguments, scratch
 from sparsenet.lowering.implementation import Bound, Implementation
 from sparsenet.lowering.predicted import Cost
-from sparsenet_kernels.cpu.conv2d_i8_amx import fits_tiles
-from sparsenet_kernels.cpu.conv2d_i8_amx_pixels import PIXEL_SUMS, fits_pixels
-from sparsenet_kernels.cpu.conv2d_i8_octets import fits_octets
-from sparsenet_kernels.cpu.tile_sums import TILE_SUMS
 from sparsenet_kernels.formats import Octets, Tiles, output_blocks, pack_octets, pack_slots, pack_tiles_conv2d
 from sparsenet_kernels.formats.octets import OCTET, check_sets
 from sparsenet_kernels.formats.pixels import SLOT_BYTES, slot_rows
@@ -30,6 +26,8 @@ def _slots(problem: ByteConv2d) -> npt.NDArray[np.int8]:
 
 
 def _bind_pixels(problem: ByteConv2d, kernel: Kernel) -> Bound:
+    from sparsenet_kernels.cpu.conv2d_i8_amx_pixels import PIXEL_SUMS
+
     draft, layer, packed = problem.task.draft, problem.layer, _slots(problem)
     (height, width), kernel_height = problem.padded, problem.kernel[0]
     sums = scratch(draft, PIXEL_SUMS)
@@ -44,6 +42,8 @@ def _bind_pixels(problem: ByteConv2d, kernel: Kernel) -> Bound:
 
 
 def _fits_pixels(problem: ByteConv2d) -> str:
+    from sparsenet_kernels.cpu.conv2d_i8_amx_pixels import fits_pixels
+
     layer = problem.layer
     stride, dilation = as_pair(layer.stride), as_pair(layer.dilation)
     if problem.stride != 1 or not fits_pixels(problem.kernel, problem.out, stride, dilation, 1, layer.groups):
@@ -64,6 +64,8 @@ def _tiles(problem: ByteConv2d) -> Tiles:
 
 
 def _bind_tiles(problem: ByteConv2d, kernel: Kernel) -> Bound:
+    from sparsenet_kernels.cpu.tile_sums import TILE_SUMS
+
     layer, packed = problem.layer, _tiles(problem)
     weights = packed_arrays(problem, packed)
     sums = scratch(problem.task.draft, TILE_SUMS)
@@ -71,6 +73,8 @@ def _bind_tiles(problem: ByteConv2d, kernel: Kernel) -> Bound:
 
 
 def _fits_tiles(problem: ByteConv2d) -> str:
+    from sparsenet_kernels.cpu.conv2d_i8_amx import fits_tiles
+
     if why := no_tiles(problem.task):
         return why
     if not fits_tiles(problem.out, problem.stride):
@@ -89,6 +93,8 @@ def _octets(problem: ByteConv2d) -> Octets:
 
 
 def _bind_octets(problem: ByteConv2d, kernel: Kernel) -> Bound:
+    from sparsenet_kernels.cpu.tile_sums import TILE_SUMS
+
     draft, layer, packed, image = problem.task.draft, problem.layer, _octets(problem), problem.padded
     given: Arguments = {
         **packed.arrays(image, as_pair(layer.dilation)[0]),
@@ -101,6 +107,8 @@ def _bind_octets(problem: ByteConv2d, kernel: Kernel) -> Bound:
 
 
 def _fits_octets(problem: ByteConv2d) -> str:
+    from sparsenet_kernels.cpu.conv2d_i8_octets import fits_octets
+
     if why := no_tiles(problem.task):
         return why
     dilation = as_pair(problem.layer.dilation)

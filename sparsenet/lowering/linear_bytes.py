@@ -14,8 +14,6 @@ from sparsenet.lowering.draft import Arguments, scratch
 from sparsenet.lowering.implementation import Bound, Implementation
 from sparsenet.lowering.predicted import Cost
 from sparsenet.lowering.task import Task
-from sparsenet_kernels.cpu.linear_i8_tiles import TOTALS
-from sparsenet_kernels.cpu.tile_sums import TILE_SUMS
 from sparsenet_kernels.formats import (
     Blocks4x16,
     Lookup,
@@ -116,9 +114,21 @@ def _tiles(problem: ByteLinear, depth: int) -> Tiles:
     return problem.task.draft.once(pack_tiles, problem.weight, depth=depth)
 
 
-def _bind_tiles(problem: ByteLinear, kernel: Kernel, depth: int, sums: int) -> Bound:
+def _bind_tiles(problem: ByteLinear, sums: int, depth: int) -> Bound:
     packed = _tiles(problem, depth)
     return Bound({**packed.arrays(), **problem.floats, "sums": scratch(problem.task.draft, sums)}, packed.fill)
+
+
+def _bind_fours(problem: ByteLinear, kernel: Kernel) -> Bound:
+    from sparsenet_kernels.cpu.linear_i8_tiles import TOTALS  # modules of kernels are not imported beforehand
+
+    return _bind_tiles(problem, TOTALS, depth=4)
+
+
+def _bind_whole_tiles(problem: ByteLinear, kernel: Kernel) -> Bound:
+    from sparsenet_kernels.cpu.tile_sums import TILE_SUMS
+
+    return _bind_tiles(problem, TILE_SUMS, depth=64)
 
 
 def _fours_cost(problem: ByteLinear) -> Cost:
@@ -146,8 +156,6 @@ def _implementation(
     return Implementation("linear", "i8", weights, inputs, uses, cost, bind, **others)
 
 
-_BIND_FOURS = partial(_bind_tiles, depth=4, sums=TOTALS)
-_BIND_WHOLE = partial(_bind_tiles, depth=64, sums=TILE_SUMS)
 _LEAVES_OUT = "leaves out tiles without a weight"
 
 BYTE_IMPLEMENTATIONS = (
@@ -157,7 +165,7 @@ BYTE_IMPLEMENTATIONS = (
             "dense",
             _LEAVES_OUT,
             _fours_cost,
-            _BIND_FOURS,
+            _bind_fours,
             fits=partial(_suits, width),
             variant=width,
             split="outputs",
@@ -165,7 +173,14 @@ BYTE_IMPLEMENTATIONS = (
         for width in ("wide", "narrow")
     ),
     _implementation(
-        "tiles", "dense", _LEAVES_OUT, _whole_tiles_cost, _BIND_WHOLE, fits=_needs_tiles, variant="amx", split="outputs"
+        "tiles",
+        "dense",
+        _LEAVES_OUT,
+        _whole_tiles_cost,
+        _bind_whole_tiles,
+        fits=_needs_tiles,
+        variant="amx",
+        split="outputs",
     ),
     _implementation("dense", "dense", "no zeros worth skipping", _dense_cost, _bind_dense, split="outputs"),
     _implementation(

@@ -15,13 +15,14 @@ BUNDLED = ("spoken-digits", "spoken-digits-float32", "spoken-digits-dense")
 
 
 def load(name_or_path: "str | os.PathLike[str] | bytes | IO[bytes]") -> Network:
-    """Load a bundled network by its name, or any network by the path of its ``.safetensors`` file.
+    """Load a bundled network by its name, or any network by the path of its file, ``.safetensors`` or ``.onnx``.
 
     Parameters
     ----------
     name_or_path : str, path, bytes or open binary file
         A bundled name goes before a file of that name; write ``"./spoken-digits"`` for the file. What a file holds
-        may also be given as bytes, or as an open file, which is read to its end.
+        may also be given as bytes, or as an open file, which is read to its end. A path that ends with ``.onnx`` is
+        read by :func:`sparsenet.from_onnx`; a model whose sizes are open is to be read by that, with ``shapes=``.
 
     Raises
     ------
@@ -30,6 +31,10 @@ def load(name_or_path: "str | os.PathLike[str] | bytes | IO[bytes]") -> Network:
     ModelFormatError
         When the file does not hold a valid network. Where it is a file of another tool (torch, ONNX, TensorFlow
         Lite, Keras), the error says so, and what to do.
+    UnsupportedLayerError
+        When an ONNX model computes something that no layer here can.
+    ModuleNotFoundError
+        When it is an ONNX model, and onnx is not installed (the extra ``onnx``).
 
     Examples
     --------
@@ -38,6 +43,10 @@ def load(name_or_path: "str | os.PathLike[str] | bytes | IO[bytes]") -> Network:
     """
     if isinstance(name_or_path, str) and name_or_path in BUNDLED:
         return storage.from_bytes(files(__name__).joinpath(f"{name_or_path}.safetensors").read_bytes())
+    if isinstance(name_or_path, str | os.PathLike) and os.fspath(name_or_path).lower().endswith(".onnx"):
+        from sparsenet.exchange import from_onnx
+
+        return from_onnx(name_or_path)
     try:
         return storage.load(name_or_path)
     except FileNotFoundError:

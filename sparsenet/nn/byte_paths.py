@@ -2,7 +2,7 @@
 
 from torch import fx
 
-from sparsenet.nn.graph import kind_of, readers_of
+from sparsenet.nn.calls import kind_of, readers_of
 
 __all__ = ["loses_negatives", "tail_of", "works_on_bytes"]
 

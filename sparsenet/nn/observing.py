@@ -10,7 +10,7 @@ import torch
 from torch import fx
 
 from sparsenet.errors import SparsenetError
-from sparsenet.nn.graph import kind_of
+from sparsenet.nn.calls import kind_of
 from sparsenet.passes.batches import no_samples
 from sparsenet.passes.calibration import MOST_SAMPLES, Reservoir
 from sparsenet.passes.extents import Extent, Extremes

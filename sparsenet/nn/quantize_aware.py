@@ -11,8 +11,9 @@ from torch import fx, nn
 
 from sparsenet.errors import QuantizationWarning
 from sparsenet.nn.byte_paths import loses_negatives, tail_of, works_on_bytes
+from sparsenet.nn.calls import kind_of, module_of, readers_of
 from sparsenet.nn.fake_quantize import ByteSteps, FakeQuantizedConv2d, FakeQuantizedLinear
-from sparsenet.nn.graph import fold_norms, kind_of, module_of, readers_of
+from sparsenet.nn.folding import fold_norms
 from sparsenet.nn.observing import ObservedActivity, batches_of, observe, ranks_of
 from sparsenet.nn.tracing import traced
 from sparsenet.passes.extents import told_of

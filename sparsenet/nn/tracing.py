@@ -1,6 +1,5 @@
 """Trace a module's forward pass as a graph that may be rewritten, or list every reason why it cannot be rounded."""
 
-import copy
 import operator
 from typing import Any
 
@@ -11,7 +10,8 @@ from torch.nn.parameter import is_lazy
 from torch.nn.utils import prune
 
 from sparsenet.errors import SparsenetError
-from sparsenet.nn.graph import kind_of, module_of, plain_kind
+from sparsenet.exchange.torch.copy import copied, eager
+from sparsenet.nn.calls import kind_of, module_of, plain_kind
 
 __all__ = ["traced"]
 
@@ -38,10 +38,10 @@ def traced(module: nn.Module) -> fx.GraphModule:
     SparsenetError
         When the forward pass cannot be traced, or has parts that cannot be rounded; it names all of them.
     """
-    module = getattr(module, "_orig_mod", module)  # what torch.compile was given
+    module = eager(module)
     problems = _hooks(module)
     try:
-        graph = _graph(_copied(module).eval())
+        graph = _graph(copied(module).eval())
     except Exception as error:  # whatever a forward pass may do with a stand-in for its input
         problems.append(
             f"a forward pass that is not the same for every input, or a module that cannot be copied: tracing it "
@@ -56,12 +56,6 @@ def traced(module: nn.Module) -> fx.GraphModule:
     _read_results_of_changes(graph)
     _leave_out_dropout(graph)
     return graph
-
-
-def _copied(module: nn.Module) -> nn.Module:
-    """Copy a module; torch refuses to copy tensors with a history, which pruning leaves in place of weights."""
-    values = [value for part in module.modules() for value in vars(part).values() if isinstance(value, torch.Tensor)]
-    return copy.deepcopy(module, {id(value): value.detach().clone() for value in values if not value.is_leaf})
 
 
 def _graph(module: nn.Module) -> fx.GraphModule:

@@ -6,7 +6,7 @@ IMPORT = "sn.from_torch(module, example)"
 NOT_YET = f"sparsenet cannot read these yet; rebuild the model in torch and import it with {IMPORT}"
 
 TORCH = f"a file of torch.save; load it with torch and import the module with {IMPORT}"
-ONNX = f"an ONNX model; {NOT_YET}"
+ONNX = "an ONNX model; read it with sn.from_onnx(path)"
 TFLITE = f"a TensorFlow Lite model; {NOT_YET}"
 KERAS = f"a Keras model; {NOT_YET}"
 ARRAYS = "NumPy arrays; load them with numpy.load and give them to the layers of a sn.Network"

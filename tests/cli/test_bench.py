@@ -102,7 +102,6 @@ def test_profile(run, model):
         (("bench", "--layers", "--density", "5"), "percentage"),
         (("bench", "--layers", "--active", "few"), "--active"),
         (("bench", "--layers", "--mask", "round"), "blocks, scattered"),
-        (("profile",), "MODEL"),
         (("profile", "nobody"), "nobody"),
         (("profile", "spoken-digits", "--batch", "0"), "batch"),
     ],

@@ -35,7 +35,6 @@ def assert_sorry(outcome, *said):
         (("recognize", ONE, "--model", "nobody"), "spoken-digits"),
         (("recognize",), "FILE|DIR"),
         (("recognize", ONE, "--nonsense"), "--nonsense"),
-        (("inspect",), "MODEL"),
         (("inspect", "nobody"), "expected the path of a network or one of spoken-digits"),
         (("inspect", "a", "b"), "b"),
         (("demo", "--rounds", "0"), "rounds"),

@@ -43,8 +43,9 @@ def test_roofline_measures_again_when_asked(run, model, monkeypatch):
     monkeypatch.setattr(roofline_command, "limits_anew", lambda: asked.append(True))
     assert run("roofline", model).code == 0
     assert not asked
-    assert run("roofline", model, "--anew").code == 0
-    assert asked == [True]
+    assert run("roofline", model, "--again").code == 0
+    assert run("roofline", model, "--anew").code == 0  # as it was called before
+    assert asked == [True, True]
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import sparsenet
 from sparsenet.errors import SparsenetError
 from sparsenet.explain.explain import explain
 from sparsenet.explain.profile import SHORTEST_US, profile
-from sparsenet.explain.steps import Steps
+from sparsenet.explain.steps import StepRunner
 from sparsenet.graph.network import Network
 from sparsenet.layers import Conv2d, Flatten, KWinners, Linear, MaxPool2d
 
@@ -46,7 +46,7 @@ def found(engine, inputs):
 
 
 def test_steps_one_at_a_time_give_what_the_engine_gives(engine, inputs):
-    steps = Steps(engine)
+    steps = StepRunner(engine)
     x = inputs[: steps.chunk]
     for _ in range(2):  # the scratch of the first run must not matter to the second
         steps.load(x)

@@ -4,6 +4,7 @@
   ``error_bound`` derives.
 * An error is right only where the value of a layer leaves float32, or comes as near to that as rounding errors reach,
   or where a constant of a batch norm does.
+* The program that the engine runs obeys the rules of ``lowering.rules``.
 * A batch has the same answer however it is split, a network that was saved and loaded gives it too, and so do all
   kernels for bytes.
 """
@@ -14,6 +15,8 @@ from error_bound import bounded_output
 import sparsenet as sn
 from fuzz_networks.networks import case_of
 from sparsenet.graph.reference import evaluate
+from sparsenet.lowering.lower import lower
+from sparsenet.lowering.rules import check_program
 from sparsenet.machine.facts import machine
 from sparsenet.ops.normalization import batch_norm_affine
 from sparsenet.storage import from_bytes, to_bytes
@@ -32,6 +35,7 @@ def failure_of(seed):
     try:
         engine = sn.compile(case.net, **case.settings, progress=False)
         engine = with_other_kernels(case, engine)
+        check_program(lower(sn.fold_batchnorm(case.net), 3, machine(), engine.kernels))
         y = engine(case.x)
     except sn.SparsenetError as error:
         return ("raised", "") if leaves else ("failed", f"nothing leaves float32, but: {error}")

@@ -14,7 +14,7 @@ import sparsenet as sn
 from sparsenet.lowering.draft import View
 from sparsenet.lowering.lower import lower
 from sparsenet.machine.facts import machine
-from sparsenet_kernels.registry import kernels
+from sparsenet_kernels.registry import kernels_for
 from sparsenet_kernels.simd.amx import amx_available
 
 MOST_NUMBERS = 2**28
@@ -98,7 +98,7 @@ def float_convolutions(draw):
     return sn.Network.sequential((channels, height, width), layers), {} if chosen is None else {"conv2d1": chosen}
 
 
-CONVOLUTIONS = sorted({name.partition("__")[0] for name in kernels() if name.startswith("conv2d_f32")})
+CONVOLUTIONS = sorted({kernel.base for kernel in kernels_for("conv2d")})
 
 
 @given(float_convolutions())

@@ -1,5 +1,7 @@
 """Every registered kernel has an implementation and a cost, and what is chosen is the fastest by prediction."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -93,3 +95,31 @@ def test_a_kernel_that_cannot_run_a_layer_says_why():
     net = sn.Network.sequential((4, 3, 3), [sn.Conv2d(np.ones((4, 2, 1, 1)), groups=2)])
     with pytest.raises(sn.CompileError, match="layer 'conv2d1': conv2d_f32_dense_active cannot run it: it takes all"):
         choice_of(net, {"conv2d1": "conv2d_f32_dense_active"})
+
+
+def processor(*features, vector_bits=256):
+    return replace(
+        machine(), features=("sse4.1", "avx", "avx2", "fma", "f16c", "bmi2", *features), vector_bits=vector_bits
+    )
+
+
+def predicted_on(here, kind="linear"):
+    (choice,) = lower(network(kind, quantized=True), 1, here, {}).plan.choices
+    return choice.predicted_us
+
+
+def test_products_of_bytes_are_as_fast_with_either_instruction():
+    without, avx, avx512 = (predicted_on(processor(*has)) for has in ((), ("avxvnni",), ("avx512vnni",)))
+    assert avx == avx512
+    assert avx["linear_i8_tiles_dense__narrow"] < without["linear_i8_tiles_dense__narrow"]
+
+
+@pytest.mark.parametrize("kind", SHAPES)
+def test_tiles_are_candidates_only_where_the_processor_has_them(kind):
+    assert not any(kernels()[name].variant == "amx" for name in predicted_on(processor("avx512vnni"), kind))
+
+
+def test_kernels_on_bytes_are_those_of_the_width_of_its_vectors():
+    wide = processor("avx512f", "avx512bw", "avx512vnni", "avx512vbmi", vector_bits=512)
+    for here, variant in ((processor(), "narrow"), (wide, "wide")):
+        assert {kernels()[name].variant for name in predicted_on(here, "conv2d")} == {variant}

@@ -73,7 +73,7 @@ def torch_zip():
 
 ONNX = b"\x08\x07\x12\x07pytorch\x1a\x052.1.0"
 FOREIGN = [
-    ("m.onnx", ONNX, "an ONNX model; sparsenet cannot read these yet; .*from_torch"),
+    ("m.onnx", ONNX, r"an ONNX model; read it with sn.from_onnx\("),
     ("m.ONNX", ONNX, "an ONNX model"),
     ("m.pt", torch_zip(), r"a file of torch.save; load it with torch and import the module with sn.from_torch\("),
     ("m.pth", pickle.dumps({}, protocol=2), "a file of torch.save"),
@@ -92,9 +92,11 @@ FOREIGN = [
     ("name", "data", "message"), FOREIGN, ids=[f"{name}-{i}" for i, (name, *_) in enumerate(FOREIGN)]
 )
 def test_files_of_other_tools_say_what_they_are(tmp_path, name, data, message):
+    from sparsenet.storage import load
+
     (tmp_path / name).write_bytes(data)
     with pytest.raises(ModelFormatError, match=f"{name}: expected a network of sparsenet, got {message}"):
-        sn.load(tmp_path / name)
+        load(tmp_path / name)
 
 
 def test_a_damaged_network_is_not_called_something_else(tmp_path):

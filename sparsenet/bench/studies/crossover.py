@@ -2,24 +2,23 @@
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from itertools import product
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from sparsenet.bench.studies.crossover_cells import DENSE, PlannedCell, cell_times
 from sparsenet.bench.studies.crossover_store import keep_map, kept_map
+from sparsenet.bench.studies.crossover_table import crossover_parts
 from sparsenet.errors import SparsenetError, did_you_mean
 from sparsenet.machine.facts import machine
 from sparsenet.packing import FAMILIES
 from sparsenet.progress import tracked
+from sparsenet.renderer import as_record, printing
 from sparsenet.whole_files import write_whole
-
-if TYPE_CHECKING:
-    from rich.console import Console, ConsoleOptions, RenderResult
 
 __all__ = ["Crossover", "CrossoverCell", "crossover"]
 
@@ -92,11 +91,7 @@ class Crossover:
 
     def to_dict(self) -> dict[str, Any]:
         """Give everything by its name, ready for JSON."""
-        cells = [
-            asdict(cell) | {"times_us": dict(cell.times_us), "winner": cell.winner, "speedup": cell.speedup}
-            for cell in self.cells
-        ]
-        return asdict(self) | {"cells": cells}
+        return as_record(self) | {"cells": [as_record(cell, "winner", "speedup") for cell in self.cells]}
 
     def save(self, path: str | PathLike[str]) -> None:
         """Write the map as JSON."""
@@ -144,15 +139,7 @@ class Crossover:
         how = "measured" if self.measured else "predicted"
         return f"<Crossover of {len(self.cells)} cells: {self.dtype}, {self.family} masks, {how}>"
 
-    def __rich_console__(self, console: "Console", options: "ConsoleOptions") -> "RenderResult":
-        from sparsenet.bench.studies.crossover_table import crossover_parts
-
-        yield from crossover_parts(self)
-
-    def _repr_html_(self) -> str:
-        from sparsenet.tables import as_html
-
-        return as_html(self)
+    __rich_console__, _repr_html_ = printing(crossover_parts)
 
 
 def crossover(

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from sparsenet.bench.studies.published import DAY_S, LIFETIME_S
+from sparsenet.bench.studies.energy_table import energy_parts
+from sparsenet.bench.studies.published import COUNTED, DAY_S, ESTIMATED, LIFETIME_S, UNKNOWN
 from sparsenet.bench.studies.rapl import POWERCAP, Counters, find_counters
 from sparsenet.errors import SparsenetError
+from sparsenet.renderer import as_record, printing
 from sparsenet.timing import Clock, repeat_until
 
 if TYPE_CHECKING:
-    from rich.console import Console, ConsoleOptions, RenderResult
-
     from sparsenet.engine.engine import Engine
 
 __all__ = ["Energy", "energy"]
@@ -25,7 +25,6 @@ __all__ = ["Energy", "energy"]
 FloatArray = npt.NDArray[np.float32]
 Sleep = Callable[[float], object]
 
-COUNTED, ESTIMATED, UNKNOWN = "counted", "estimated", "unknown"
 CHECKED_EVERY_S = 0.002
 """About how often the clock is asked whether the run is over."""
 
@@ -115,24 +114,14 @@ class Energy:
             *("words_per_s", "days_per_s", "joules_per_word", "joules_per_word_above_idle"),
             *("lifetime_s", "lifetime_wh"),
         )
-        return asdict(self) | {"zones": list(self.zones)} | {name: getattr(self, name) for name in derived}
+        return as_record(self, *derived)
 
     def __repr__(self) -> str:
         each = self.joules_per_word
         joules = "joules unknown" if each is None else f"{each * 1e6:,.1f} µJ a word"
         return f"<Energy: {self.words_per_s:,.0f} words a second, {joules}>"
 
-    def __rich_console__(self, console: "Console", options: "ConsoleOptions") -> "RenderResult":
-        from sparsenet.bench.studies.energy_table import energy_lines, energy_table
-        from sparsenet.tables import printable
-
-        yield energy_table([self], options.max_width)
-        yield "\n".join(map(printable, energy_lines([self])))
-
-    def _repr_html_(self) -> str:
-        from sparsenet.tables import as_html
-
-        return as_html(self)
+    __rich_console__, _repr_html_ = printing(energy_parts)
 
 
 def energy(

@@ -3,21 +3,35 @@
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from sparsenet.bench.studies.energy import COUNTED, ESTIMATED, Energy
-from sparsenet.bench.studies.published import DAY_S, FIGURES, LIFETIME_S, Figure
+from sparsenet.bench.studies.published import COUNTED, DAY_S, ESTIMATED, FIGURES, LIFETIME_S, Figure
 from sparsenet.machine.summary import here_line
-from sparsenet.table_style import fitted, ruled
+from sparsenet.renderer import Column, laid_out
 from sparsenet.tables import HTML_WIDTH, printable
 
 if TYPE_CHECKING:
+    from rich.console import RenderableType
     from rich.table import Table
 
-__all__ = ["energy_lines", "energy_table"]
+    from sparsenet.bench.studies.energy import Energy
 
-HEADINGS = ("words/s", "days/s", "µJ\na word", "lifetime\nin s", "lifetime\nin Wh")
+__all__ = ["energy_lines", "energy_parts", "energy_table"]
+
+COLUMNS = (
+    *(Column("where", words=True), Column("words/s"), Column("days/s", note="days of sound heard in a second")),
+    *(Column("µJ\na word"), Column("lifetime\nin s", spare=2), Column("lifetime\nin Wh", spare=1)),
+    Column("standing", words=True),
+)
+LEAST_CORE = 0.9
+"""A run on one core that had less of it than this was disturbed."""
 
 
-def energy_table(found: Sequence[Energy], columns: int = HTML_WIDTH) -> "Table":
+def energy_parts(found: "Energy", width: int) -> "Iterator[RenderableType]":
+    """Give what is printed of one run: the table, and where its joules come from."""
+    yield energy_table([found], width)
+    yield "\n".join(map(printable, energy_lines([found])))
+
+
+def energy_table(found: Sequence["Energy"], columns: int = HTML_WIDTH) -> "Table":
     """Lay out runs of this machine, and below them the figures of others.
 
     Parameters
@@ -30,21 +44,14 @@ def energy_table(found: Sequence[Energy], columns: int = HTML_WIDTH) -> "Table":
     -------
     rich.table.Table
     """
-    table = ruled("What a word costs", ("where",), HEADINGS)
-    table.add_column("standing", no_wrap=True)
-    for i, one in enumerate(found):
-        table.add_row(*_cells(one), end_section=i == len(found) - 1)
-    for figure in FIGURES:
-        table.add_row(*_figure_cells(figure))
-    return fitted(table, columns, HEADINGS[:2:-1])
+    rows = [_cells(one) for one in found] + [_figure_cells(figure) for figure in FIGURES]
+    return laid_out("What a word costs", COLUMNS, rows, columns, ends=lambda row, _: row is rows[len(found) - 1])
 
 
-def energy_lines(found: Sequence[Energy]) -> Iterator[str]:
+def energy_lines(found: Sequence["Energy"]) -> Iterator[str]:
     """Say where the joules come from and what cannot be compared."""
-    yield (
-        "days/s: days of sound heard in a second. lifetime: what somebody hears in 80 years of 12 hours a day, "
-        f"{LIFETIME_S:,.0f} seconds of sound."
-    )
+    yield f"lifetime: what somebody hears in 80 years of 12 hours a day, {LIFETIME_S:,.0f} seconds of sound."
+    yield from _disturbed(found)
     yield from _ratios(found)
     yield from dict.fromkeys(line for one in found for line in _origin(one))
     yield "Published, source: " + "; ".join(figure.source for figure in FIGURES) + "."
@@ -52,7 +59,18 @@ def energy_lines(found: Sequence[Energy]) -> Iterator[str]:
     yield f"Measured on {here_line()}."
 
 
-def _ratios(found: Sequence[Energy]) -> Iterator[str]:
+def _disturbed(found: Sequence["Energy"]) -> Iterator[str]:
+    """Say which runs had less than the core that they asked for: their words a second are too few."""
+    for one in found:
+        cores = one.cpu_s / max(one.wall_s, 1e-9)
+        if one.threads == 1 and cores < LEAST_CORE:
+            yield (
+                f"The machine was busy with something else: {one.name or 'the network'}, batch {one.batch}, had "
+                f"{cores:.1f} of a core, so its words a second are too few."
+            )
+
+
+def _ratios(found: Sequence["Energy"]) -> Iterator[str]:
     """Compare the first network with each other one, called alike: words a second, and joules where they are known."""
     first = [one for one in found if one.name == found[0].name]
     for other in found:
@@ -66,7 +84,7 @@ def _ratios(found: Sequence[Energy]) -> Iterator[str]:
         yield f"{own.name} beside {other.name}, batch {own.batch}, {_cores(own)}: {more}."
 
 
-def _origin(one: Energy) -> Iterator[str]:
+def _origin(one: "Energy") -> Iterator[str]:
     if one.standing == COUNTED:
         above = one.joules_per_word_above_idle or 0.0
         yield (
@@ -84,25 +102,25 @@ def _origin(one: Energy) -> Iterator[str]:
         yield "Joules are unknown; say what one busy core draws (--watts, watts=) for an estimate."
 
 
-def _cells(one: Energy) -> tuple[str, ...]:
+def _cells(one: "Energy") -> list[str]:
     where = f"{printable(one.name) or 'here'}\nbatch {one.batch}, {_cores(one)}"
     each, lifetime_wh = one.joules_per_word, one.lifetime_wh
     rates = f"{one.words_per_s:,.0f}", f"{one.days_per_s:,.2f}"
-    return where, *rates, _micro(each), f"{one.lifetime_s:,.0f}", _amount(lifetime_wh), one.standing
+    return [where, *rates, _micro(each), f"{one.lifetime_s:,.0f}", _amount(lifetime_wh), one.standing]
 
 
-def _cores(one: Energy) -> str:
+def _cores(one: "Energy") -> str:
     return f"{one.threads} core{'s' * (one.threads > 1)}"
 
 
-def _figure_cells(figure: Figure) -> tuple[str, ...]:
+def _figure_cells(figure: Figure) -> list[str]:
     each = figure.joules_per_word
     lifetime_wh = None if each is None else each * LIFETIME_S / 3_600
     numbers = (
         *(f"{figure.words_per_s:,.0f}", f"{figure.words_per_s / DAY_S:,.2f}", _micro(each)),
         *(f"{LIFETIME_S / figure.words_per_s:,.0f}", _amount(lifetime_wh)),
     )
-    return figure.what, *numbers, figure.standing
+    return [figure.what, *numbers, figure.standing]
 
 
 def _micro(joules: float | None) -> str:

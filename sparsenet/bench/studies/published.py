@@ -3,7 +3,10 @@
 from dataclasses import asdict, dataclass
 from typing import Any
 
-__all__ = ["DAY_S", "FIGURES", "LIFETIME_S", "Figure"]
+__all__ = ["COUNTED", "DAY_S", "ESTIMATED", "FIGURES", "LIFETIME_S", "UNKNOWN", "Figure"]
+
+COUNTED, ESTIMATED, UNKNOWN = "counted", "estimated", "unknown"
+"""Where the joules of a run come from."""
 
 DAY_S = 86_400
 LIFETIME_S = 80 * 365.25 * 12 * 3_600

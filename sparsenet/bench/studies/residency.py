@@ -5,7 +5,7 @@ one core, all cores    x    hot, L2 displaced, L3 displaced, flushed    x    net
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import partial
 from math import inf
 from typing import TYPE_CHECKING, Any
@@ -15,17 +15,17 @@ import numpy.typing as npt
 
 from sparsenet.bench.studies.cache_timing import Condition, FloatArray, Words, displacer, here_conditions, ticks_per_s
 from sparsenet.bench.studies.residency_layers import Subject, check_sizes, layers_of
+from sparsenet.bench.studies.residency_table import residency_parts
 from sparsenet.errors import SparsenetError
 from sparsenet.machine.cores import usable_cores
 from sparsenet.machine.facts import Machine, machine
 from sparsenet.machine.memory import Memory, memory
 from sparsenet.packing.arguments import whole
 from sparsenet.progress import telling
+from sparsenet.renderer import as_record, printing
 from sparsenet.timing import Clock
 
 if TYPE_CHECKING:
-    from rich.console import Console, ConsoleOptions, RenderResult
-
     from sparsenet.engine.engine import Engine
 
 __all__ = ["Residency", "ResidencyRow", "residency"]
@@ -94,26 +94,13 @@ class Residency:
 
     def to_dict(self) -> dict[str, Any]:
         """Give everything by its name, ready for JSON."""
-        own = {"machine": self.machine.to_dict(), "memory": self.memory.to_dict()}
-        lists = {"rows": [asdict(row) for row in self.rows], "conditions": [asdict(one) for one in self.conditions]}
-        return lists | own | {"usable_cores": self.usable_cores}
+        return as_record(self)
 
     def __repr__(self) -> str:
         what = dict.fromkeys(f"{row.what} ({row.kind})" for row in self.rows)
         return f"<Residency of {', '.join(what)}: {len(self.conditions)} conditions>"
 
-    def __rich_console__(self, console: "Console", options: "ConsoleOptions") -> "RenderResult":
-        from sparsenet.bench.studies.residency_table import gains_table, residency_lines, residency_table
-        from sparsenet.tables import printable
-
-        yield residency_table(self, options.max_width)
-        yield from [gains] if (gains := gains_table(self, options.max_width)) else []
-        yield "\n".join(map(printable, residency_lines(self)))
-
-    def _repr_html_(self) -> str:
-        from sparsenet.tables import as_html
-
-        return as_html(self)
+    __rich_console__, _repr_html_ = printing(residency_parts)
 
 
 def residency(

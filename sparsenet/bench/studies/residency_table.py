@@ -1,21 +1,23 @@
 """What caches are worth, as tables and in words."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from math import ceil, sqrt
 from typing import TYPE_CHECKING
 
-from sparsenet.bench.studies.residency import Residency, ResidencyRow
 from sparsenet.machine.summary import hardware_line
-from sparsenet.table_style import fitted, ruled
+from sparsenet.renderer import Column, laid_out
 from sparsenet.tables import HTML_WIDTH, as_size, printable
 
 if TYPE_CHECKING:
+    from rich.console import RenderableType
     from rich.table import Table
 
-__all__ = ["gains_table", "residency_lines", "residency_table"]
+    from sparsenet.bench.studies.residency import Residency, ResidencyRow
 
-Cells = Mapping[str, ResidencyRow]
-Subjects = dict[tuple[str, str], dict[int, dict[str, ResidencyRow]]]
+__all__ = ["gains_table", "residency_lines", "residency_parts", "residency_table"]
+
+Cells = Mapping[str, "ResidencyRow"]
+Subjects = dict[tuple[str, str], dict[int, dict[str, "ResidencyRow"]]]
 """Rows by network or layer and how it is computed, by cores, by condition."""
 
 
@@ -23,7 +25,14 @@ WIDE = 78
 """Columns of a terminal that has room for weights, and for ratios beside the times."""
 
 
-def residency_table(found: Residency, columns: int = HTML_WIDTH) -> "Table":
+def residency_parts(found: "Residency", width: int) -> "Iterator[RenderableType]":
+    """Give what is printed, from top to bottom: times, gains where there are some, what they mean."""
+    yield residency_table(found, width)
+    yield from [gains] if (gains := gains_table(found, width)) else []
+    yield "\n".join(map(printable, residency_lines(found)))
+
+
+def residency_table(found: "Residency", columns: int = HTML_WIDTH) -> "Table":
     """Lay out each network and layer: a line for one core and one for all, a column for each condition.
 
     Parameters
@@ -38,15 +47,16 @@ def residency_table(found: Residency, columns: int = HTML_WIDTH) -> "Table":
     """
     wide = columns >= WIDE
     text = _time_and_ratio if wide else _time
-    table = _table("µs a word, median" + "; x: times the hot one" * wide, found, right=["weights"] * wide)
+    rows = []
     for (what, kind), by_cores in _subjects(found).items():
         size_bytes = next(iter(by_cores[min(by_cores)].values())).weight_bytes
         weights = [f"{as_size(size_bytes)}\n{_home(found, size_bytes)}"] * wide
-        table.add_row(_name(what, kind), *weights, *_cells(found, by_cores, text))
-    return fitted(table, columns, _middle(found))
+        rows.append([_name(what, kind), *weights, *_cells(found, by_cores, text)])
+    title = "µs a sample, median" + "; x: times the hot one" * wide
+    return laid_out(title, _columns(found, Column("weights"), shown=wide), rows, columns)
 
 
-def gains_table(found: Residency, columns: int = HTML_WIDTH) -> "Table | None":
+def gains_table(found: "Residency", columns: int = HTML_WIDTH) -> "Table | None":
     """Lay out how many times slower the dense layers and the other networks are, under the same conditions.
 
     Parameters
@@ -60,14 +70,16 @@ def gains_table(found: Residency, columns: int = HTML_WIDTH) -> "Table | None":
     rich.table.Table or None
         None where nothing can be compared.
     """
-    table = _table("Times faster under the same condition: what is only cache would vanish when cold", found, ["than"])
+    rows = []
     for own, slower, by_cores in _comparisons(_subjects(found)):
         than = "dense" if slower[1] == "dense" else _name(*slower)
-        table.add_row(_name(*own), than, *_cells(found, by_cores, lambda gain, _: f"{gain:,.{int(gain < 100)}f}"))
-    return fitted(table, columns, _middle(found)) if table.row_count else None
+        gains = _cells(found, by_cores, lambda gain, _: f"{gain:,.{int(gain < 100)}f}")
+        rows.append([_name(*own), than, *gains])
+    title = "Times faster under the same condition: what is only cache would vanish when cold"
+    return laid_out(title, _columns(found, Column("than", words=True)), rows, columns) if rows else None
 
 
-def residency_lines(found: Residency) -> Iterator[str]:
+def residency_lines(found: "Residency") -> Iterator[str]:
     """Say what the conditions mean, how much of the speed is cache, and on what that was measured."""
     yield from (f"{condition.name}: {condition.text}." for condition in found.conditions)
     yield (
@@ -83,20 +95,17 @@ def residency_lines(found: Residency) -> Iterator[str]:
     yield f"Measured on {hardware_line(found.machine, found.usable_cores, found.memory)}."
 
 
-def _table(title: str, found: Residency, left: Sequence[str] = (), right: Sequence[str] = ()) -> "Table":
-    return ruled(title, ("network or layer", *left), (*right, "cores", *_headings(found)))
+def _columns(found: "Residency", second: Column, shown: bool = True) -> list[Column]:
+    """Describe the columns; conditions between the hottest and the coldest can be spared."""
+    last = len(found.conditions) - 1
+    conditions = [
+        Column(condition.name.replace(" ", "\n"), spare=place if 0 < place < last else 0)
+        for place, condition in enumerate(found.conditions)
+    ]
+    return [Column("network or layer", words=True), *[second] * shown, Column("cores"), *conditions]
 
 
-def _headings(found: Residency) -> list[str]:
-    return [condition.name.replace(" ", "\n") for condition in found.conditions]
-
-
-def _middle(found: Residency) -> list[str]:
-    """Name the conditions that can be spared: those between the hottest and the coldest."""
-    return _headings(found)[1:-1]
-
-
-def _cells(found: Residency, by_cores: Mapping[int, Mapping[str, object]], text: Callable[..., str]) -> Iterator[str]:
+def _cells(found: "Residency", by_cores: Mapping[int, Mapping[str, object]], text: Callable[..., str]) -> Iterator[str]:
     """Write a cell of a line for each number of cores: the cores, then one cell for each condition."""
     yield "\n".join(map(str, by_cores))
     for place, condition in enumerate(found.conditions):
@@ -104,11 +113,11 @@ def _cells(found: Residency, by_cores: Mapping[int, Mapping[str, object]], text:
         yield "\n".join("" if cell is None else text(cell, place) for cell in lines)
 
 
-def _time_and_ratio(row: ResidencyRow, place: int) -> str:
+def _time_and_ratio(row: "ResidencyRow", place: int) -> str:
     return _time(row, place) if place == 0 else f"{_time(row, place)} x{row.times_hot:.1f}"
 
 
-def _time(row: ResidencyRow, place: int) -> str:
+def _time(row: "ResidencyRow", place: int) -> str:
     if row.median_us >= 100_000:
         return f"{row.median_us / 1_000:,.0f} ms"
     return f"{row.median_us:,.{int(row.median_us < 100)}f}"
@@ -137,7 +146,7 @@ def _worth(what: str, by_cores: Mapping[int, Cells]) -> str:
     return f"{max(1.0, worst.times_hot):.1f} to {what} ({worst.condition})"
 
 
-def _larger(found: Residency) -> Iterator[str]:
+def _larger(found: "Residency") -> Iterator[str]:
     """Say so where no weights are larger than the last cache, and which layer's would be."""
     last_bytes = found.machine.last_cache_bytes
     if last_bytes and all(row.weight_bytes <= last_bytes for row in found.rows):
@@ -148,13 +157,13 @@ def _larger(found: Residency) -> Iterator[str]:
         )
 
 
-def _home(found: Residency, size_bytes: int) -> str:
+def _home(found: "Residency", size_bytes: int) -> str:
     here = found.machine
     caches = ("L1", here.l1d_bytes), ("L2", here.l2_bytes), ("L3", here.l3_bytes)
     return next((name for name, holds in caches if holds and size_bytes <= holds), "memory")
 
 
-def _subjects(found: Residency) -> Subjects:
+def _subjects(found: "Residency") -> Subjects:
     subjects: Subjects = {}
     for row in found.rows:
         subjects.setdefault((row.what, row.kind), {}).setdefault(row.cores, {})[row.condition] = row

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from sparsenet.exchange.call import Call, FloatArray, Layers, Line
 from sparsenet.exchange.onnx.writer import Writer
 from sparsenet.exchange.problems import unsupported
-from sparsenet.layers import Add, BatchNorm, ReLU
+from sparsenet.layers import Add, BatchNorm, Cast, Dequantize, ReLU
 
 __all__ = ["ONNX_IN", "ONNX_OUT", "REFUSED", "TORCH"]
 
@@ -121,6 +121,18 @@ def _clip(call: Call, input: Any, min: Any = None, max: Any = None) -> Layers:
     return _clamp(call, input, lowest, None if highest is not None and highest >= largest else highest)
 
 
+def _cast(call: Call, input: Any, *, to: int, saturate: int = 1, round_mode: str = "up") -> Layers:
+    if to in (6, 7) and call.dtypes == ("int32",):
+        return ()
+    if to not in (1, 10, 11, 16):
+        raise unsupported("values that become or stay floats", f"a cast to ONNX's type number {to}")
+    if call.dtypes != ("float32",):
+        return (Dequantize(1.0),) if call.dtypes == ("uint8",) else (Cast(),)
+    if to != 1:
+        call.note("left out: a cast to another float type; values stay float32 here", "differs")
+    return ()
+
+
 def _write_relu(layer: ReLU, writer: Writer) -> None:
     writer.operator("Relu", [writer.source])
 
@@ -128,6 +140,10 @@ def _write_relu(layer: ReLU, writer: Writer) -> None:
 def _write_add(layer: Add, writer: Writer) -> None:
     inputs: Sequence[str] = writer.sources
     writer.operator("Add" if len(inputs) == 2 else "Sum", inputs)
+
+
+def _write_cast(layer: Cast, writer: Writer) -> None:
+    writer.operator("Cast", [writer.source], to=1)
 
 
 AFFINE = ("BatchNorm",)
@@ -147,6 +163,7 @@ TORCH = {
 }
 ONNX_IN = {
     "Add": Line(_onnx_add, ("Add", *AFFINE), "several"),
+    "Cast": Line(_cast, ("Cast", "Dequantize")),
     "Clip": Line(_clip, ("ReLU",)),
     "Div": Line(lambda call, A, B: _div(call, A, B), AFFINE),
     "Mul": Line(lambda call, A, B: _mul(call, A, B), AFFINE, "either"),
@@ -155,5 +172,5 @@ ONNX_IN = {
     "Sub": Line(lambda call, A, B: _sub(call, A, B), AFFINE, "either"),
     "Sum": Line(_sum, ("Add", *AFFINE), "several"),
 }
-ONNX_OUT = {"Add": _write_add, "ReLU": _write_relu}
-REFUSED: dict[str, dict[str, str]] = {}
+ONNX_OUT = {"Add": _write_add, "Cast": _write_cast, "ReLU": _write_relu}
+REFUSED = {"Cast": {"torch": "modules are imported with one input, of float32"}}

@@ -8,8 +8,8 @@ always ``round(n * share * factor)``. In one dimension k is rounded first: ``int
 In ONNX, k-winners are these operators; those in brackets only where the scope is the whole sample, or ranks have
 factors. TopK lets the lowest index win a tie, as k-winners do.
 
-    x ─[Mul factor]─[Reshape]─▶ ranked ── TopK ──▶ who          [Cast] before and behind all of it on bytes
-    x ─[Reshape]─▶ row ── GatherElements(row, who) ──▶ values
+    x ─[Mul factor]─[Flatten]─▶ ranked ── TopK ──▶ who          [Cast] before and behind all of it on bytes
+    x ─[Flatten]─▶ row ── GatherElements(row, who) ──▶ values
     row ── Sub(row, row) ──▶ zeros ── ScatterElements(zeros, who, values) ─[Reshape]─▶ result
 """
 
@@ -109,15 +109,13 @@ def _boosts(call: Call, module: Any) -> FloatArray | None:
 
 
 def _fused(
-    call: Call, x: Any, *, k: int, scope: str, factor: Any, flat: Any, shape: Any, on: str = "float32"
+    call: Call, x: Any, *, k: int, scope: str, factor: Any, shape: list[int] | None, on: str = "float32"
 ) -> Layers:
     """Check that a recognised pattern chooses among a sample's elements or its channels, and does nothing else."""
     if call.dtypes != (on,):
         raise unsupported(f"k-winners of {on} values, as their casts have it", f"{call.dtypes[0]}")
-    if flat is not None:
-        sizes = ([0, prod(call.shape)], [-1, prod(call.shape)], [call.batch, prod(call.shape)])
-        if flat not in sizes or shape[1:] != list(call.shape) or shape[0] not in (0, -1, call.batch):
-            raise unsupported("a sample as one row, and its own shape behind", f"shapes {flat} and {shape}")
+    if shape is not None and (shape[1:] != list(call.shape) or shape[0] not in (0, -1, call.batch)):
+        raise unsupported(f"samples to get their own shape back, {call.shape}", f"shape {shape}")
     return (KWinners(k, scope, None if factor is None else _factors(call, np.asarray(factor))),)
 
 
@@ -144,9 +142,8 @@ def _write(layer: KWinners, writer: Writer) -> None:
     if layer.scope == "channels":
         kept = _keep_largest(writer, layer.k, x, ranked, end)
     else:
-        flat = writer.constant("flat", np.array([0, prod(writer.shape)], np.int64))
-        row = writer.operator("Reshape", [x, flat], "row")
-        ranked = row if ranked == x else writer.operator("Reshape", [ranked, flat], "ranked row")
+        row = writer.operator("Flatten", [x], "row")
+        ranked = row if ranked == x else writer.operator("Flatten", [ranked], "ranked row")
         kept = _keep_largest(writer, layer.k, row, ranked, "kept")
         back = writer.constant("shape", np.array([0, *writer.shape], np.int64))
         kept = writer.operator("Reshape", [kept, back], end)
@@ -183,11 +180,7 @@ def _among_channels(graph: Graph, last: Operator) -> Operator | None:
     if chosen is None:
         return None
     k, source, ranked = chosen
-    factor = _factor_between(graph, source, ranked) if k else _factor_before(graph, ranked)
-    if factor is False:
-        return None
-    source, factor = factor if isinstance(factor, tuple) else (source, None)
-    return fused("KWinners", last, source, k=k, scope="channels", factor=factor, flat=None, shape=None)
+    return _found(graph, last, source, ranked, k=k, scope="channels", shape=None)
 
 
 def _among_all(graph: Graph, last: Operator) -> Operator | None:
@@ -196,16 +189,22 @@ def _among_all(graph: Graph, last: Operator) -> Operator | None:
     if chosen is None:
         return None
     k, source, ranked = chosen
-    row, ranks = graph.made_by("Reshape", source), graph.made_by("Reshape", ranked)
-    if row is None or ranks is None or row.inputs[1] != ranks.inputs[1]:
+    row, ranks = graph.made_by("Flatten", source), graph.made_by("Flatten", ranked)
+    shape = graph.whole(last.inputs[1])
+    if row is None or ranks is None or shape is None:
         return None
-    flat, shape = graph.whole(row.inputs[1]), graph.whole(last.inputs[1])
-    x = row.inputs[0]
-    factor = _factor_between(graph, x, ranks.inputs[0]) if k else _factor_before(graph, ranks.inputs[0])
-    if factor is False or flat is None or shape is None:
+    if any(one.attributes.get("axis", 1) != 1 for one in (row, ranks)):
         return None
-    x, factor = factor if isinstance(factor, tuple) else (x, None)
-    return fused("KWinners", last, x, k=k, scope="all", factor=factor, flat=flat, shape=shape)
+    return _found(graph, last, row.inputs[0], ranks.inputs[0], k=k, scope="all", shape=shape)
+
+
+def _found(graph: Graph, last: Operator, x: str, ranked: str, k: int, **settings: Any) -> Operator | None:
+    """Put together what was found, if ranks are the values, or the values times constant factors."""
+    scaled = graph.made_by("Mul", ranked)
+    if scaled is not None and scaled.inputs[1] in graph.constants and (scaled.inputs[0] == x or k == 0):
+        factor = graph.constants[scaled.inputs[1]]
+        return fused("KWinners", last, scaled.inputs[0], k=k, factor=factor, **settings)
+    return fused("KWinners", last, x, k=k, factor=None, **settings) if ranked == x else None
 
 
 def _chosen(graph: Graph, last: Operator) -> tuple[int, str, str] | None:
@@ -234,22 +233,6 @@ def _count(graph: Graph, top: Operator) -> int | None:
     return given[0] if given is not None and len(given) == 1 else None
 
 
-def _factor_between(graph: Graph, source: str, ranked: str) -> Any:
-    """Return None where ranks are the values, (source, factors) where they are multiplied, False where else."""
-    if ranked == source:
-        return None
-    found = _factor_before(graph, ranked)
-    return found if isinstance(found, tuple) and found[0] == source else False
-
-
-def _factor_before(graph: Graph, ranked: str) -> Any:
-    scaled = graph.made_by("Mul", ranked)
-    if scaled is None or scaled.inputs[1] not in graph.constants:
-        return None
-    return scaled.inputs[0], graph.constants[scaled.inputs[1]]
-
-
-TORCH: dict[str, Line] = {}
 TORCH_MODULES = {"kwinners": (_is_k_winners, Line(_module, ("KWinners", "ReLU")))}
 ONNX_IN = {"sparsenet::KWinners": Line(_fused, ("KWinners",))}
 ONNX_PATTERNS = dict.fromkeys(("ScatterElements", "Reshape", "Sub", "Cast"), _pattern)

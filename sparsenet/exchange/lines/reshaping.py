@@ -9,7 +9,7 @@ import numpy as np
 from sparsenet.exchange.call import Call, Layers, Line, refuse_dependent
 from sparsenet.exchange.onnx.writer import Writer
 from sparsenet.exchange.problems import unsupported
-from sparsenet.layers import Concat, Dequantize, Flatten, Reshape
+from sparsenet.layers import Concat, Flatten, Reshape
 from sparsenet.ops.shapes import Shape
 
 __all__ = ["ONNX_IN", "ONNX_OUT", "REFUSED", "TORCH"]
@@ -127,16 +127,6 @@ def _onnx_dropout(call: Call, data: Any, ratio: Any = 0.5, training_mode: Any = 
     return _dropout(call, data, float(np.asarray(ratio).reshape(())), training)
 
 
-def _cast(call: Call, input: Any, *, to: int, saturate: int = 1, round_mode: str = "up") -> Layers:
-    if to not in (1, 10, 11, 16):
-        raise unsupported("values that become or stay floats", f"a cast to ONNX's type number {to}")
-    if call.dtypes == ("uint8",):
-        return (Dequantize(1.0),)
-    if to != 1:
-        call.note("left out: a cast to another float type; values stay float32 here", "differs")
-    return ()
-
-
 def _write_flatten(layer: Flatten, writer: Writer) -> None:
     shape = writer.constant("shape", np.array([-1, *writer.shape], np.int64))
     writer.operator("Reshape", [writer.source, shape])
@@ -167,7 +157,6 @@ TORCH = {
     ),
 }
 ONNX_IN = {
-    "Cast": Line(_cast, ("Dequantize",)),
     "Concat": Line(_concat, ("Concat",), "several"),
     "Dropout": Line(_onnx_dropout),
     "Flatten": Line(_onnx_flatten, ("Flatten",)),

@@ -7,10 +7,14 @@ from sparsenet.errors import GraphError, UnsupportedLayerError, did_you_mean
 from sparsenet.exchange.onnx.model import Model, Value
 from sparsenet.ops.shapes import Shape
 
-__all__ = ["sample_shapes"]
+__all__ = ["DTYPES", "sample_shapes"]
 
-FLOATS = {1: "float32", 10: "float16", 11: "float64", 16: "bfloat16"}
-"""By ONNX's numbers of types."""
+DTYPES = {
+    **dict.fromkeys((1, 10, 11, 16), "float32"),
+    **dict.fromkeys((3, 4, 5, 6, 7), "int32"),
+    9: "bool",
+}
+"""What values of ONNX's types are here, by their numbers: floats of other sizes, and whole numbers, change theirs."""
 
 
 def sample_shapes(read: Model, shapes: Mapping[str, Sequence[int]]) -> dict[str, Shape]:
@@ -21,7 +25,7 @@ def sample_shapes(read: Model, shapes: Mapping[str, Sequence[int]]) -> dict[str,
     GraphError
         When a shape is open, or contradicts what the model says.
     UnsupportedLayerError
-        When an input's values are no floats, or its samples have no axis.
+        When an input holds neither numbers nor truth values, or its samples have no axis.
     """
     names = [value.name for value in read.inputs]
     for name in shapes:
@@ -34,9 +38,9 @@ def sample_shapes(read: Model, shapes: Mapping[str, Sequence[int]]) -> dict[str,
 
 
 def _sample_shape(value: Value, given: Any) -> Shape:
-    if value.type not in FLOATS:
+    if value.type not in DTYPES:
         raise UnsupportedLayerError(
-            f"input {value.name!r}: expected float32 values, got those of ONNX's type number {value.type}"
+            f"input {value.name!r}: expected floats, whole numbers or truth values, got ONNX's type number {value.type}"
         )
     said = value.sizes[1:]
     if given is not None:

@@ -13,7 +13,7 @@ from sparsenet.errors import ModelFormatError, UnsupportedLayerError
 from sparsenet.exchange.onnx.graph import Operator
 from sparsenet.exchange.onnx.kept import KEY, Kept, read_text
 from sparsenet.exchange.onnx.package import onnx_package
-from sparsenet.exchange.onnx.tensors import array_of
+from sparsenet.exchange.onnx.tensors import array_of, text
 
 __all__ = ["Model", "Value", "read_model"]
 
@@ -44,6 +44,8 @@ class Model:
     operators: tuple[Operator, ...]
     constants: dict[str, npt.NDArray[Any]]
     kept: Kept
+    own: bool
+    """Whether :func:`sparsenet.to_onnx` wrote it."""
 
 
 def read_model(source: Any) -> Model:
@@ -65,12 +67,13 @@ def read_model(source: Any) -> Model:
         raise ModelFormatError(f"expected at most {MOST_OPERATORS} operators, got {len(graph.node)}")
     if graph.sparse_initializer:
         raise UnsupportedLayerError("expected weights as dense tensors, got sparse initializers")
-    constants = {tensor.name: array_of(tensor, folder) for tensor in graph.initializer}
+    constants = {text(tensor.name): array_of(tensor, folder) for tensor in graph.initializer}
     operators = tuple(_operators(proto, folder))
-    inputs = tuple(_value(one) for one in graph.input if one.name not in constants)
-    properties = {one.key: one.value for one in proto.metadata_props}
+    inputs = tuple(value for value in map(_value, graph.input) if value.name not in constants)
+    properties = {text(one.key): text(one.value) for one in proto.metadata_props}
     kept = read_text(properties.get(KEY, "{}"))
-    return Model(_version(proto), inputs, tuple(_value(one) for one in graph.output), operators, constants, kept)
+    outputs = tuple(_value(one) for one in graph.output)
+    return Model(_version(proto), inputs, outputs, operators, constants, kept, KEY in properties)
 
 
 def _proto(onnx: Any, source: Any) -> tuple[Any, Path | None]:
@@ -122,10 +125,11 @@ def _version(proto: Any) -> int:
 def _operators(proto: Any, folder: Path | None) -> Iterator[Operator]:
     """Read operators; graphs inside their attributes are not looked at: no operator is supported that has one."""
     for node in proto.graph.node:
-        domain = "" if node.domain in ("", "ai.onnx") else f"{node.domain}::"
-        name = node.name or next((output for output in node.output if output), node.op_type)
-        attributes = {one.name: _attribute(one, folder) for one in node.attribute}
-        yield Operator(name, f"{domain}{node.op_type}", tuple(node.input), tuple(node.output), attributes)
+        domain, kind = text(node.domain), text(node.op_type)
+        inputs, outputs = (tuple(text(one) for one in names) for names in (node.input, node.output))
+        name = text(node.name) or next((output for output in outputs if output), kind)
+        attributes = {text(one.name): _attribute(one, folder) for one in node.attribute}
+        yield Operator(name, kind if domain in ("", "ai.onnx") else f"{domain}::{kind}", inputs, outputs, attributes)
 
 
 READ = {1: "f", 2: "i", 3: "s", 4: "t", 6: "floats", 7: "ints", 8: "strings"}
@@ -138,15 +142,16 @@ def _attribute(attribute: Any, folder: Path | None) -> Any:
     if field == "t":
         return array_of(value, folder)
     if field == "s":
-        return value.decode(errors="replace")
+        return text(value)
     if field == "strings":
-        return [one.decode(errors="replace") for one in value]
+        return [text(one) for one in value]
     return list(value) if field in ("floats", "ints") else value
 
 
 def _value(info: Any) -> Value:
     tensor = info.type.tensor_type
     sizes = tuple(
-        (int(size.dim_value) if size.HasField("dim_value") else size.dim_param or None) for size in tensor.shape.dim
+        (int(size.dim_value) if size.HasField("dim_value") else text(size.dim_param) or None)
+        for size in tensor.shape.dim
     )
-    return Value(info.name, int(tensor.elem_type), sizes)
+    return Value(text(info.name), int(tensor.elem_type), sizes)

@@ -4,12 +4,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sparsenet.errors import GraphError, ModelFormatError, UnsupportedLayerError
-from sparsenet.exchange.builder import GraphBuilder, finished, note
+from sparsenet.exchange.builder import GraphBuilder, begun, finished, note
 from sparsenet.exchange.onnx.following import follow_all
-from sparsenet.exchange.onnx.inputs import sample_shapes
+from sparsenet.exchange.onnx.inputs import DTYPES, sample_shapes
 from sparsenet.exchange.onnx.model import Model, read_model
 from sparsenet.exchange.problems import refusal
-from sparsenet.graph.network import INPUT, Network
+from sparsenet.graph.network import INPUT, Input, Network
 
 __all__ = ["from_onnx"]
 
@@ -19,7 +19,7 @@ def from_onnx(model: Any, shapes: Mapping[str, Sequence[int]] | None = None, *, 
 
     What depends on no input is computed once, operators that together are one layer are recognised, and every other
     operator becomes the layers that compute the same. The first axis of an input is the batch, whatever the model says
-    of it, and is dropped.
+    of it, and is dropped. A model's only input is called ``"input"`` here; several keep their names.
 
     Understood are Conv (in two dimensions), Gemm, MatMul by a constant, BatchNormalization, Relu, Clip at zero,
     MaxPool, AveragePool and GlobalAveragePool, Add and Sum of values of one shape, constants added or multiplied for
@@ -73,7 +73,7 @@ def from_onnx(model: Any, shapes: Mapping[str, Sequence[int]] | None = None, *, 
         raise refusal(builder.problems, "operators", "uses")
     details = dict(read.kept.details)
     try:
-        return finished(builder, _output(builder, read), labels or read.kept.labels, details)
+        return finished(builder, _outputs(builder, read), labels or read.kept.labels, details)
     except GraphError as error:
         if labels and "label" in str(error):
             raise
@@ -81,28 +81,34 @@ def from_onnx(model: Any, shapes: Mapping[str, Sequence[int]] | None = None, *, 
 
 
 def _begun(read: Model, shapes: Mapping[str, Sequence[int]]) -> GraphBuilder:
-    """Begin a network with the model's one input."""
+    """Begin a network with the model's inputs: one alone is called "input", as everywhere here."""
     known = sample_shapes(read, shapes)
-    if len(known) != 1 or len(read.outputs) != 1:
-        raise UnsupportedLayerError(
-            f"expected a model of one input and one output, got inputs {', '.join(map(repr, known)) or 'none'} and "
-            f"outputs {', '.join(repr(one.name) for one in read.outputs) or 'none'}"
-        )
-    [(name, shape)] = known.items()
-    builder = GraphBuilder({INPUT: shape}, values={name: INPUT}, constants=dict(read.constants))
-    if read.inputs[0].type != FLOAT32:
-        note(builder, name, "its values become float32", "differs")
+    if not known or not read.outputs:
+        raise ModelFormatError("expected a model with inputs and outputs, got one without")
+    alone = len(known) == 1 and not read.own
+    names = {value.name: INPUT if alone else value.name for value in read.inputs}
+    builder = begun({names[one.name]: Input(known[one.name], DTYPES[one.type]) for one in read.inputs})
+    builder.values.update(names)
+    builder.constants.update(read.constants)
+    for one in read.inputs:
+        if one.type not in KEPT_TYPES:
+            note(builder, names[one.name], f"its values become {DTYPES[one.type]}", "differs")
     return builder
 
 
-FLOAT32 = 1
-"""ONNX's number of this type."""
+KEPT_TYPES = (1, 6, 9)
+"""ONNX's numbers of the types float32, int32 and bool."""
 
 
-def _output(builder: GraphBuilder, read: Model) -> str:
-    name = read.outputs[0].name
-    if name in builder.values:
-        return builder.values[name]
-    if name in builder.constants:
-        raise UnsupportedLayerError(f"output {name!r}: expected one that depends on the input, got a constant")
-    raise ModelFormatError(f"output {name[:200]!r}: expected the output of an operator, got none of that name")
+def _outputs(builder: GraphBuilder, read: Model) -> list[str]:
+    """Name the layers whose values are the outputs."""
+    found = []
+    for name in (value.name for value in read.outputs):
+        if name in builder.constants:
+            raise UnsupportedLayerError(f"output {name[:200]!r}: expected one that depends on an input, got a constant")
+        if name not in builder.values:
+            raise ModelFormatError(f"output {name[:200]!r}: expected the output of an operator, got none of that name")
+        found.append(builder.values[name])
+        if found[-1] != name and len(read.outputs) > 1:
+            note(builder, found[-1], f"its value is the output {name[:200]!r}")
+    return found

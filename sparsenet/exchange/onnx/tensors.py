@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from sparsenet.errors import ModelFormatError
 
-__all__ = ["LARGEST_BYTES", "array_of"]
+__all__ = ["LARGEST_BYTES", "array_of", "text"]
 
 LARGEST_BYTES = 2**31
 """No tensor takes more memory."""
@@ -34,6 +34,11 @@ DTYPES = {
 """By ONNX's numbers of types."""
 
 BFLOAT16 = 16
+
+
+def text(value: str | bytes) -> str:
+    """Read text, which protobuf gives as bytes where it is no UTF-8."""
+    return value if isinstance(value, str) else value.decode(errors="replace")
 
 
 def array_of(tensor: Any, folder: Path | None) -> npt.NDArray[Any]:
@@ -80,7 +85,7 @@ def _from_bytes(tensor: Any, data: bytes, shape: tuple[int, ...]) -> npt.NDArray
 
 def _external(tensor: Any, folder: Path | None) -> bytes:
     """Read the data of a tensor from a file of the model's folder, or below it."""
-    entries = {entry.key: entry.value for entry in tensor.external_data}
+    entries = {text(entry.key): text(entry.value) for entry in tensor.external_data}
     location = entries.get("location", "")
     if folder is None:
         raise _wrong(tensor, "data inside the model", f"a file {location!r} beside it; give the path of the model")
@@ -101,4 +106,4 @@ def _external(tensor: Any, folder: Path | None) -> bytes:
 
 
 def _wrong(tensor: Any, expected: str, got: str) -> ModelFormatError:
-    return ModelFormatError(f"constant {tensor.name[:200]!r}: expected {expected}, got {got}"[:600])
+    return ModelFormatError(f"constant {text(tensor.name)[:200]!r}: expected {expected}, got {got}"[:600])

@@ -8,7 +8,7 @@ from sparsenet.exchange.lines import lines
 from sparsenet.exchange.onnx.kept import KEY, Kept, as_text
 from sparsenet.exchange.onnx.package import onnx_package
 from sparsenet.exchange.onnx.writer import Writer
-from sparsenet.graph.network import INPUT, Network, Node
+from sparsenet.graph.network import Network, Node
 from sparsenet.graph.parts import expect_network
 from sparsenet.whole_files import write_whole
 
@@ -20,6 +20,9 @@ IR_VERSION = 8
 
 BATCH = "batch"
 """The name of the free axis."""
+
+TYPES = {"float32": 1, "uint8": 2, "int32": 6, "bool": 9}
+"""ONNX's numbers of types."""
 
 LARGEST_BYTES = 2**31 - 1
 """A message of protobuf is no longer."""
@@ -70,8 +73,8 @@ def to_onnx(net: Network, target: "str | os.PathLike[str] | IO[bytes] | None" = 
     graph = onnx.helper.make_graph(
         operators,
         "network",
-        [_value(INPUT, net.input_shape)],
-        [_value(net.output, net.output_shape)],
+        [_value(net, name) for name in net.inputs],
+        [_value(net, name) for name in net.outputs],
         constants,
     )
     sets = [onnx.helper.make_opsetid("", OPSET)]
@@ -94,10 +97,10 @@ def _write(net: Network, node: Node, operators: list[Any], constants: list[Any])
     return writer.kept
 
 
-def _value(name: str, shape: tuple[int, ...]) -> Any:
-    from onnx import TensorProto, helper
+def _value(net: Network, name: str) -> Any:
+    from onnx import helper
 
-    return helper.make_tensor_value_info(name, TensorProto.FLOAT, [BATCH, *shape])
+    return helper.make_tensor_value_info(name, TYPES[net.dtypes[name]], [BATCH, *net.shapes[name]])
 
 
 def _save(data: bytes, target: "str | os.PathLike[str] | IO[bytes]") -> None:

@@ -75,7 +75,7 @@ def from_torch(module: Any, example: Any, *, labels: Sequence[str] = ()) -> Netw
     made, converted = _prepared(module)
     first, second = (recorded(made, inputs, converted) for inputs in _two_inputs(samples))
     _refuse_differences(first, second)
-    return finished(first.builder, first.output, labels)
+    return finished(first.builder, [first.output], labels)
 
 
 def _torch() -> Any:

@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 
 from sparsenet.errors import GraphError, SparsenetError, UnsupportedLayerError
-from sparsenet.exchange.builder import GraphBuilder, note
+from sparsenet.exchange.builder import begun, note
 from sparsenet.exchange.problems import Problem, refusal
 from sparsenet.exchange.torch.following import called, module_called
 from sparsenet.exchange.torch.functions import module_line
 from sparsenet.exchange.torch.run import Module, Tensor, Trace, Visit, follow, fresh, place
-from sparsenet.graph.network import INPUT, Node
+from sparsenet.graph.network import INPUT, Input, Node
 
 __all__ = ["recorded", "same_step"]
 
@@ -38,7 +38,7 @@ def recorded(module: Module, x: Tensor, converted: Mapping[str, str]) -> Trace:
     """
     import torch
 
-    recording = Trace(len(x), GraphBuilder({INPUT: tuple(x.shape[1:])}))
+    recording = Trace(len(x), begun({INPUT: Input(tuple(x.shape[1:]))}))
     for path, kinds in converted.items():
         note(recording.builder, path, f"{kinds} weights became float32")
     follow(recording, x, INPUT)
