@@ -9,7 +9,7 @@ from math import prod
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["LARGEST_INPUTS", "calls_of", "made_inputs", "noise"]
+__all__ = ["LARGEST_INPUTS", "MOST_CALLS", "calls_of", "made_inputs", "noise"]
 
 FloatArray = npt.NDArray[np.float32]
 

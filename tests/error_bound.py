@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 import sparsenet as sn
-from sparsenet.graph.network import INPUT
 from sparsenet.graph.reference import evaluate_layer
 from sparsenet.ops.kwinners import factor_per_element
 from sparsenet.ops.normalization import batch_norm_affine
@@ -37,16 +36,22 @@ def gamma(n):
 
 def bounded_output(net, x):
     """Return the network's meaning with its error bound, and which samples it holds for."""
-    x = np.asarray(x, np.float64)
-    exact = np.zeros_like(x)
-    values = {INPUT: Bounded(x, exact, np.abs(x), np.ones(len(x), bool))}
+    return bounded_outputs(net, {net.input: x})[net.output]
+
+
+def bounded_outputs(net, given):
+    """Return what several outputs mean, by name, for inputs by name."""
+    values = {}
+    for name, array in given.items():
+        x = np.asarray(array, np.float64)
+        values[name] = Bounded(x, np.zeros_like(x), np.abs(x), np.ones(len(x), bool))
     for node in net.nodes:
         sources = [values[name] for name in node.inputs]
         result = _bounded(node.layer, sources)
         decided = np.logical_and.reduce([result.decided, *(source.decided for source in sources)])
         tiny = 0.0 if node.name in net.byte_valued else SMALLEST
         values[node.name] = replace(result, error=result.error + tiny, decided=decided)
-    return values[net.output]
+    return {name: values[name] for name in net.outputs}
 
 
 def _bounded(layer, sources):
@@ -73,6 +78,8 @@ def _bounded(layer, sources):
         window = layer.kernel if isinstance(layer, sn.AvgPool2d) else first.value.shape[2:]
         terms = evaluate_layer(layer, np.abs(first.value) + first.error)
         return Bounded(value, gamma(np.prod(window) + 2) * terms + evaluate_layer(layer, first.error), terms, decided)
+    if isinstance(layer, sn.Cast):
+        return Bounded(value, EPS * np.abs(value), np.abs(value), decided)
     if isinstance(layer, sn.Softmax | sn.LogSoftmax):
         return _shares(layer, first, value)
     if isinstance(layer, sn.Add):

@@ -8,17 +8,30 @@ from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
-from llvmlite import ir
 from numba import njit, prange, types
-from numba.extending import intrinsic
 
 from sparsenet_kernels.cache import KernelCache
 from sparsenet_kernels.forks import compiling
 from sparsenet_kernels.jit import helper
+from sparsenet_kernels.memory_views import floats_at, integers_at, word_at
 from sparsenet_kernels.simd.ops import largest_lane, load_first, magnitudes, maximum, splat, store_first
-from sparsenet_kernels.step_abi import array_at, call_step
+from sparsenet_kernels.step_abi import call_step
 
-__all__ = ["FAILED", "FINISHED", "TRIPPED", "Watches", "parallel_driver", "program_table", "serial_driver"]
+__all__ = [
+    "FAILED",
+    "FINISHED",
+    "TRIPPED",
+    "Watches",
+    "copy_numbers",
+    "entry",
+    "mark_tripped",
+    "parallel_driver",
+    "program_table",
+    "ready",
+    "serial_driver",
+    "share_of",
+    "worst_of",
+]
 
 FINISHED = -1
 """The driver's answer when all is well. Zero or more: the first sample of a chunk with an input beyond the limit."""
@@ -49,39 +62,6 @@ class Watches:
     limit: float = LARGEST
     place: int = 0
     count: int = 0
-
-
-@intrinsic
-def floats_at(typing_context, address, size):
-    """Give the array of ``size`` float32 at an address."""
-    result = types.Array(types.float32, 1, "C")
-
-    def emit(context, builder, signature, args):
-        return array_at(context, builder, result, args[0], [args[1]])
-
-    return result(types.int64, types.int64), emit
-
-
-@intrinsic
-def integers_at(typing_context, address, size):
-    """Give the array of ``size`` int32 at an address."""
-    result = types.Array(types.int32, 1, "C")
-
-    def emit(context, builder, signature, args):
-        return array_at(context, builder, result, args[0], [args[1]])
-
-    return result(types.int64, types.int64), emit
-
-
-@intrinsic
-def word_at(typing_context, address, index):
-    """Read the int64 number ``index`` of those from an address on."""
-
-    def emit(context, builder, signature, args):
-        words = builder.inttoptr(args[0], ir.IntType(64).as_pointer())
-        return builder.load(builder.gep(words, [context.cast(builder, args[1], signature.args[1], types.int64)]))
-
-    return types.int64(types.int64, index), emit
 
 
 @helper
@@ -184,24 +164,35 @@ def program_table(
     return np.array([steps.ctypes.data, *settings, limit, watches.place, watches.count], np.int64)
 
 
-def _run_serial(x, y, program, scratch):
-    return run_samples(x, y, program, scratch, 0, x.shape[0])
+@helper
+def share_of(program, samples, worker):
+    """Say which samples a worker runs: whole chunks, from the first up to the last."""
+    chunk, workers = word_at(program, 6), word_at(program, 8)
+    chunks = -(-samples // chunk)
+    return chunks * worker // workers * chunk, min(chunks * (worker + 1) // workers * chunk, samples)
 
 
-def _run_parallel(x, y, program, scratch):
-    chunk, scratch_bytes, workers = word_at(program, 6), word_at(program, 7), word_at(program, 8)
-    answers = np.full(workers, FINISHED, np.int64)
-    chunks = -(-x.shape[0] // chunk)
-    for worker in prange(workers):
-        first = chunks * worker // workers * chunk
-        last = min(chunks * (worker + 1) // workers * chunk, x.shape[0])
-        own = scratch + worker * scratch_bytes
-        answers[worker] = run_samples(x, y, program, own, first, last)
+@helper
+def worst_of(answers):
+    """Return what one driver answers for several workers: that of the first whose samples need more than a watch."""
     worst = FINISHED
     for answer in answers:
         if answer != FINISHED and (worst in (FINISHED, TRIPPED)):
             worst = answer
     return worst
+
+
+def _run_serial(x, y, program, scratch):
+    return run_samples(x, y, program, scratch, 0, x.shape[0])
+
+
+def _run_parallel(x, y, program, scratch):
+    scratch_bytes, workers = word_at(program, 7), word_at(program, 8)
+    answers = np.full(workers, FINISHED, np.int64)
+    for worker in prange(workers):
+        first, last = share_of(program, x.shape[0], worker)
+        answers[worker] = run_samples(x, y, program, scratch + worker * scratch_bytes, first, last)
+    return worst_of(answers)
 
 
 def serial_driver(axes: int = 2):
@@ -213,34 +204,39 @@ def serial_driver(axes: int = 2):
 
     It is the compiled function itself: Numba's dispatcher took 0.15 µs to find out that there is no other.
     """
-    return _entry(_serial(axes))
+    return entry(_serial(axes))
 
 
 def parallel_driver(axes: int = 2):
     """Return the driver that shares the chunks out among workers; it takes what :func:`serial_driver` takes."""
-    return _entry(_parallel(axes))
+    return entry(_parallel(axes))
 
 
 @cache
 def _serial(axes):
-    return _ready(njit(nogil=True, error_model="numpy")(_run_serial), f"driver_serial_{axes}", axes)
+    return ready(njit(nogil=True, error_model="numpy")(_run_serial), f"driver_serial_{axes}", _arrays(axes))
 
 
 @cache
 def _parallel(axes):
     driver = njit(nogil=True, error_model="numpy", parallel=True)(_run_parallel)
-    return _ready(driver, f"driver_parallel_{axes}", axes)
+    return ready(driver, f"driver_parallel_{axes}", _arrays(axes))
 
 
-def _ready(driver, name, axes):
-    inputs, outputs = (types.Array(types.float32, count, "C") for count in (axes, 2))
+def _arrays(axes):
+    return [types.Array(types.float32, count, "C") for count in (axes, 2)]
+
+
+def ready(driver, name, given):
+    """Compile a driver that takes what is given, a program and scratch memory, or read it from the cache."""
     driver._cache = KernelCache(name)
     with compiling():
-        driver.compile((inputs, outputs, types.int64, types.int64))
+        driver.compile((*given, types.int64, types.int64))
     driver.disable_compile()
     return driver
 
 
-def _entry(driver):
+def entry(driver):
+    """Return the compiled function itself."""
     (compiled_once,) = driver.overloads.values()
     return compiled_once.entry_point

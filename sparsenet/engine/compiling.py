@@ -8,9 +8,10 @@ import numpy as np
 import numpy.typing as npt
 from numba import config
 
-from sparsenet.engine.engine import Engine, FloatArray, converted
+from sparsenet.engine.engine import Engine
+from sparsenet.engine.examples import calls_to_time
 from sparsenet.engine.program import assemble, compile_kernels, constant_bytes
-from sparsenet.engine.recovery import as_it_came, refuse_infinite
+from sparsenet.engine.recovery import as_it_came
 from sparsenet.errors import CompileError, did_you_mean
 from sparsenet.graph.network import Network
 from sparsenet.graph.parts import expect_network, expect_one_to_one
@@ -21,7 +22,6 @@ from sparsenet.lowering.measure import choose_by_measuring, kernels_to_try
 from sparsenet.machine.available import available_bytes
 from sparsenet.machine.cores import usable_cores
 from sparsenet.machine.facts import machine
-from sparsenet.made_inputs import calls_of, made_inputs
 from sparsenet.passes import fold_batchnorm
 from sparsenet_kernels.forks import TornError, refuse_torn
 
@@ -49,7 +49,7 @@ def compile(
     *,
     planner: str = "measure",
     kernels: Mapping[str, str] | None = None,
-    examples: npt.ArrayLike | None = None,
+    examples: npt.ArrayLike | Mapping[str, npt.ArrayLike] | None = None,
     progress: bool | None = None,
     device: Literal["cpu"] = "cpu",
 ) -> Engine: ...
@@ -68,7 +68,7 @@ def compile(
     *,
     planner: str = "measure",
     kernels: Mapping[str, str] | None = None,
-    examples: npt.ArrayLike | None = None,
+    examples: npt.ArrayLike | Mapping[str, npt.ArrayLike] | None = None,
     progress: bool | None = None,
     device: str = "cpu",
 ) -> "Engine | CudaEngine":
@@ -89,9 +89,9 @@ def compile(
     kernels : mapping of str to str, optional
         Kernels to use instead of the planner's choice, by layer: ``{"conv2": "conv2d_f32_csc_active"}``. An
         earlier engine's ``kernels`` make its plan again.
-    examples : array (B, *input_shape), optional
-        Inputs like those to come, for timing kernels; random numbers from -1 to 1 when left out. How many units a
-        ReLU leaves active depends on them.
+    examples : array (B, *input_shape) or mapping of str to array, optional
+        Inputs like those to come, for timing kernels; when left out random numbers from -1 to 1, whole numbers that are
+        0 or 1, and random truth values. How many units a ReLU leaves active depends on them.
     progress : bool, optional
         Show what is compiled and timed; when left out, in terminals and notebooks, where it takes longer than a moment.
     device : {"cpu", "cuda"}
@@ -117,12 +117,12 @@ def compile(
     array([[0., 4., 3., 0.]], dtype=float32)
     """
     expect_network(network)
-    expect_one_to_one(network, "compile")
     if planner not in ("measure", "predict"):
         raise CompileError(f'expected planner "measure" or "predict", got {planner!r}')
     if device not in ("cpu", "cuda"):
         raise CompileError(f'expected device "cpu" or "cuda", got {device!r}')
     if device == "cuda":
+        expect_one_to_one(network, "compile for the GPU")
         from sparsenet.engine.cuda_engine import compile_for_cuda
 
         forced = _checked_kernels(_names(kernels), fold_batchnorm(network))
@@ -182,11 +182,9 @@ def _refuse_too_little_memory(sample_bytes: int) -> None:
         )
 
 
-def _measured(
-    net: Network, first: Lowered, forced: Mapping[str, str], examples: npt.ArrayLike | None, progress: bool | None
-) -> Lowered:
+def _measured(net: Network, first: Lowered, forced: Mapping[str, str], examples: Any, progress: bool | None) -> Lowered:
     samples = first.draft.batch
-    timed = list(made_inputs(net.input_shape, samples)) if examples is None else _calls(net, examples, samples)
+    timed = calls_to_time(net, examples, samples)
 
     def lower_with(kernels: dict[str, str]) -> Lowered:
         return lower(net, samples, machine(), kernels, first.draft.packs)
@@ -199,15 +197,6 @@ def _measured(
 
     compile_kernels(kernels_to_try(first, forced, lower_with), progress)
     return choose_by_measuring(first, forced, lower_with, runner, progress)
-
-
-def _calls(net: Network, examples: npt.ArrayLike, samples: int) -> list[FloatArray]:
-    """Cut the examples given into calls of so many samples."""
-    given = converted(examples, net.input_shape)
-    if not len(given):
-        raise CompileError("expected at least one example, got none")
-    refuse_infinite(given)
-    return calls_of(given, samples)
 
 
 def _checked_count(name: str, value: Any, most: int) -> int:

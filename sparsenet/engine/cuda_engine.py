@@ -117,7 +117,8 @@ class CudaEngine:
             for part in self._parts(len(given)):
                 self._run(given[part]).result.copy_to_host(y[part])
                 tripped[part] |= self._tripped(len(given[part]))
-        answer_by_reference(self.network, given, y.reshape(len(given), prod(shape[1:])), np.flatnonzero(tripped))
+        if tripped.any():
+            self._answer_by_reference(given, y.reshape(len(given), prod(shape[1:])), tripped)
         return y
 
     @property
@@ -153,9 +154,13 @@ class CudaEngine:
         if tripped.any():
             answers = y.copy_to_host()
             rows = answers.reshape(len(given), prod(wanted[1:]))
-            answer_by_reference(self.network, given.copy_to_host(), rows, np.flatnonzero(tripped))
+            self._answer_by_reference(given.copy_to_host(), rows, tripped)
             y.copy_to_device(answers)
         return y if out is None else out
+
+    def _answer_by_reference(self, x: FloatArray, rows: FloatArray, tripped: npt.NDArray[np.bool_]) -> None:
+        net = self.network
+        answer_by_reference(net, {net.input: x}, {net.output: rows}, np.flatnonzero(tripped))
 
     def _parts(self, samples: int) -> Iterator[slice]:
         """Cut so many samples into parts that the memory on the device has room for."""

@@ -100,8 +100,8 @@ def _twin(step: Step, named: Mapping[str, Argument], chosen: Mapping[str, str]) 
     twins = {kernel.variant: kernel.name for kernel in variants_of(step.kernel.base, "cuda")}
     if not twins:
         raise CompileError(
-            f"layer {step.layer!r}: expected operations that have a kernel for CUDA, got {step.kernel.base}; "
-            "compile the network for the CPU"
+            f"layer {step.layer!r}: expected operations that have a kernel for CUDA, got {step.kernel.base}; compile "
+            "the network for the CPU"
         )
     factor = named.get("factor")
     few = not isinstance(factor, int | None) and factor.shape[-1] <= FEW_CHANNELS

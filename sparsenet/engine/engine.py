@@ -4,22 +4,26 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from math import prod
 from sys import maxsize
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 import numpy.typing as npt
 
 from sparsenet.engine.again import compile_again, cpu_kind
+from sparsenet.engine.by_name import addresses_of, ends_of, kept_inputs, new_outputs, shaped
 from sparsenet.engine.program import Program
 from sparsenet.engine.recovery import settled
 from sparsenet.engine.threads import claim_threads, ends_cleanly, parallel_turn
 from sparsenet.errors import CompileError, SparsenetError
 from sparsenet.given import real_array
+from sparsenet.graph.given import by_name
 from sparsenet.graph.network import Network
+from sparsenet.graph.parts import is_one_to_one
 from sparsenet.lowering.arena import aligned_scratch
 from sparsenet.lowering.choose import Choice
 from sparsenet.machine.threading_layer import has_tbb
 from sparsenet_kernels.driver import FINISHED, parallel_driver, program_table, serial_driver
+from sparsenet_kernels.ends_driver import parallel_ends_driver, serial_ends_driver
 from sparsenet_kernels.step_abi import address_of
 
 if TYPE_CHECKING:
@@ -31,7 +35,11 @@ if TYPE_CHECKING:
 __all__ = ["Engine", "FloatArray", "converted"]
 
 FloatArray = npt.NDArray[np.float32]
+Arrays = Mapping[str, npt.NDArray[Any]]
 FLOAT32 = np.dtype(np.float32)
+
+NO_SHAPE = (-1,)
+"""That of no array: calls of networks with several inputs or outputs go by name."""
 
 
 class Scratch:
@@ -52,8 +60,9 @@ class Scratch:
 class Engine:
     """A network, planned, packed and compiled for this machine. Make one with :func:`sparsenet.compile`.
 
-    Call it with an array (B, *input_shape) to get an array (B, *output_shape), float32. Several threads may call one
-    engine at once, and a forked child may go on using it.
+    Call it with an array (B, *input_shape) to get an array (B, *output_shape), float32; where the network has several
+    inputs, with all of them by name, and where it has several outputs, to get a dict of them. Several threads may call
+    one engine at once, and a forked child may go on using it.
 
     Attributes
     ----------
@@ -72,6 +81,7 @@ class Engine:
     __slots__ = (
         "__weakref__",
         "_alone",
+        "_by_name",
         "_chunk",
         "_input_shape",
         "_output_shape",
@@ -99,7 +109,7 @@ class Engine:
         chunk: int,
         threads: int,
         settings: Mapping[str, Any],
-        settle: Callable[["Engine", int, FloatArray, FloatArray], None] = settled,
+        settle: Callable[["Engine", int, Arrays, Arrays], None] = settled,
     ) -> None:
         self.network = network
         self.program = program
@@ -107,49 +117,68 @@ class Engine:
         self.batch = batch
         self.threads = threads
         # what a call needs, one attribute away: finding it anew took half as long as a small network
-        self._input_shape, self._output_shape = network.input_shape, network.output_shape
+        self._by_name = not is_one_to_one(network)
+        self._input_shape = NO_SHAPE if self._by_name else network.input_shape
+        self._output_shape = NO_SHAPE if self._by_name else network.output_shape
         self._outputs = prod(self._output_shape)
         self._chunk = chunk
         self._alone = maxsize if threads == 1 else chunk
-        places = program.input_bytes, program.output_bytes
+        places = program.inputs[0], program.outputs[0]
         sizes = prod(self._input_shape), self._outputs, chunk, program.scratch_bytes, threads
-        self._table = program_table(program.steps, *places, *sizes, watches=program.watches)
+        table = program_table(program.steps, *places, *sizes, watches=program.watches)
+        self._table = ends_of(network, program, table) if self._by_name else table
         self._table_address = address_of(self._table)
         self._scratches: deque[Scratch] = deque()
-        axes = 1 + len(self._input_shape)
-        self._serial = serial_driver(axes)
-        self._parallel = _parallel_driver(axes) if threads > 1 else self._serial
+        axes = None if self._by_name else 1 + len(self._input_shape)
+        self._serial = serial_ends_driver() if axes is None else serial_driver(axes)
+        self._parallel = _parallel_driver(axes, self._serial) if threads > 1 else self._serial
         self._settings = settings
         self._settle = settle
 
-    def __call__(self, x: npt.ArrayLike) -> FloatArray:
+    @overload
+    def __call__(self, x: npt.ArrayLike, /) -> FloatArray: ...
+
+    @overload
+    def __call__(self, x: Mapping[str, npt.ArrayLike], /) -> Any: ...
+
+    @overload
+    def __call__(self, /, **inputs: npt.ArrayLike) -> Any: ...
+
+    def __call__(self, x: Any = None, /, **inputs: Any) -> Any:
         """Run the network.
 
         Parameters
         ----------
-        x : array (B, *input_shape)
-            Any real dtype and memory layout; float32 in C order is used as it is, anything else is converted. B may be
-            larger than :attr:`batch`: the samples go through in parts, with the same bits as in calls of their own.
+        x : array (B, *input_shape), or mapping of str to array
+            The only input, or all of them by name. Any real dtype and memory layout; float32 in C order is used as it
+            is, anything else is converted. B may be larger than :attr:`batch`: the samples go through in parts, with
+            the same bits as in calls of their own.
+        **inputs : array (B, *shape)
+            The inputs by name, instead. Those of int32 take whole numbers of any dtype, where they fit, and those of
+            bool truth values alone.
 
         Returns
         -------
         array (B, *output_shape), float32
+            Of several outputs a dict of such arrays, by name.
 
         Raises
         ------
         TypeError
-            When ``x`` does not hold real numbers.
+            When an input holds other things than it should.
         SparsenetError
-            When the shape does not fit, or a number is NaN or infinite.
+            When an input is missing, a shape does not fit, or a number is NaN or infinite.
         RangeError
             When a value inside the network leaves float32; the message names the layer and the sample.
         """
-        if (
+        if inputs or (
             type(x) is not np.ndarray
             or x.dtype is not FLOAT32
             or x.shape[1:] != self._input_shape
             or not x.flags.carray
         ):
+            if self._by_name or inputs or isinstance(x, Mapping):
+                return self._call_by_name(x, inputs)
             x = converted(x, self._input_shape)
         samples = len(x)
         y = np.empty((samples, self._outputs), FLOAT32)
@@ -163,19 +192,46 @@ class Engine:
             answer = self._share_out(x, y, scratch)
         self._scratches.append(scratch)
         if answer != FINISHED:
-            self._settle(self, answer, x, y)
+            self._settle(self, answer, {self.network.input: x}, {self.network.output: y})
         return y if len(self._output_shape) == 1 else y.reshape(samples, *self._output_shape)
 
-    def _share_out(self, x: FloatArray, y: FloatArray, scratch: Scratch) -> int:
+    def _share_out(self, x: Any, y: Any, scratch: Scratch) -> int:
         with parallel_turn() as allowed:
             driver = self._parallel if allowed else self._serial
             return driver(x, y, self._table_address, scratch.address)
 
-    def _run_again(self, x: FloatArray, y: FloatArray) -> int:
-        """Run the network on what a call has checked, in the calling thread; return what the driver answers."""
-        scratch = Scratch(self.program.scratch_bytes)
+    def _call_by_name(self, x: Any, inputs: Mapping[str, Any]) -> Any:
+        net, given = self.network, by_name(self.network, x, inputs)
+        if not self._by_name:
+            return self(given[net.input])
+        arrays = kept_inputs(net, given)
+        samples = len(next(iter(arrays.values())))
+        y, scratch = new_outputs(net, samples), self._take_scratch()
+        addresses = addresses_of(arrays, y)
+        run = self._run if samples <= self._alone else self._share_out
+        answer = run(address_of(addresses), samples, scratch)
+        self._scratches.append(scratch)
+        if answer != FINISHED:
+            self._settle(self, answer, arrays, y)
+        return shaped(net, y)
+
+    def _take_scratch(self) -> Scratch:
+        try:
+            return self._scratches.pop()
+        except IndexError:  # all in use by other threads, or none made yet
+            return Scratch(self.program.scratch_bytes * self.threads)
+
+    def _run(self, x: Any, y: Any, scratch: Scratch) -> int:
         answer: int = self._serial(x, y, self._table_address, scratch.address)
         return answer
+
+    def _run_again(self, x: Arrays, y: Arrays) -> int:
+        """Run the network on what a call has checked, in the calling thread; return what the driver answers."""
+        scratch = Scratch(self.program.scratch_bytes)
+        if not self._by_name:
+            return self._run(x[self.network.input], y[self.network.output], scratch)
+        addresses = addresses_of(x, y)
+        return self._run(address_of(addresses), len(next(iter(y.values()))), scratch)
 
     @property
     def kernels(self) -> dict[str, str]:
@@ -240,14 +296,13 @@ class Engine:
         return compile_again, (self.network, dict(self._settings), self.kernels, cpu_kind())
 
 
-def _parallel_driver(axes: int) -> Callable[..., int]:
+def _parallel_driver(axes: int | None, serial: Callable[..., int]) -> Callable[..., int]:
     if not ends_cleanly():
-        serial: Callable[..., int] = serial_driver(axes)
         return serial
     claim_threads()
     has_tbb()  # which loads it from where pip puts it, if it is there
     try:
-        driver: Callable[..., int] = parallel_driver(axes)
+        driver: Callable[..., int] = parallel_ends_driver() if axes is None else parallel_driver(axes)
     except ValueError as error:
         raise CompileError(
             f"Numba can load no threading layer ({str(error).splitlines()[0]}); compile with threads=1, or leave "

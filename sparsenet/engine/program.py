@@ -35,8 +35,8 @@ class Program:
         The argument tables of all steps.
     scratch_bytes : int
         Scratch memory that one chunk of samples needs.
-    input_bytes, output_bytes : int
-        Where in the scratch the input begins, and the output.
+    inputs, outputs : tuple of int
+        Where in the scratch each input begins, and each output, in bytes, in the network's order.
     watches : Watches
         What its input may be at most, and where its watches write.
     layers : tuple of str
@@ -50,12 +50,24 @@ class Program:
     steps: Words
     words: Words
     scratch_bytes: int
-    input_bytes: int
-    output_bytes: int
+    inputs: tuple[int, ...]
+    outputs: tuple[int, ...]
     watches: Watches
     layers: tuple[str, ...]
     kernels: tuple[Kernel, ...]
     constants: tuple[npt.NDArray[np.generic], ...]
+
+    @property
+    def input_bytes(self) -> int:
+        """Where the only input begins."""
+        (place,) = self.inputs
+        return place
+
+    @property
+    def output_bytes(self) -> int:
+        """Where the only output begins."""
+        (place,) = self.outputs
+        return place
 
 
 def constant_bytes(draft: Draft) -> int:
@@ -87,8 +99,8 @@ def assemble(lowered: Lowered, chunk: int, progress: bool | None = False) -> Pro
         steps,
         words,
         scratch_bytes,
-        lowered.source.offset_bytes,
-        lowered.result.offset_bytes,
+        tuple(source.offset_bytes for source in lowered.sources.values()),
+        tuple(result.offset_bytes for result in lowered.results.values()),
         _watches(lowered),
         tuple(step.layer for step in draft.steps),
         tuple(step.kernel for step in draft.steps),

@@ -29,7 +29,7 @@ def by_name(net: Network, x: Any, named: Mapping[str, Any]) -> Mapping[str, Any]
     if x is not None and named:
         raise TypeError("expected inputs in one way, got an argument and keywords; give all of them by name")
     if not isinstance(x, Mapping) and not named:
-        if x is None or len(net.inputs) > 1:
+        if len(net.inputs) > 1:
             got = "none" if x is None else f"one {type(x).__name__}"
             raise TypeError(f"expected the inputs {_listed(net.inputs)} by name, got {got}")
         return {net.input: x}

@@ -7,7 +7,7 @@ from sparsenet.errors import GraphError
 from sparsenet.graph.network import Network, Node
 from sparsenet.layers import Dequantize, Layer
 
-__all__ = ["expect_network", "expect_one_to_one", "replacing", "upto"]
+__all__ = ["expect_network", "expect_one_to_one", "is_one_to_one", "replacing", "upto"]
 
 
 def expect_network(value: object) -> None:
@@ -32,9 +32,14 @@ def expect_network(value: object) -> None:
     raise TypeError(f"expected a Network, got {kind}; sn.load, sn.from_torch and sn.Network.sequential make one")
 
 
+def is_one_to_one(net: Network) -> bool:
+    """Tell whether a network has one input, float32, and one output."""
+    return len(net.outputs) == 1 and [one.dtype for one in net.inputs.values()] == ["float32"]
+
+
 def expect_one_to_one(net: Network, who: str) -> None:
     """Raise GraphError where a network has not one input, float32, and one output; ``who`` cannot work on others."""
-    if len(net.outputs) > 1 or [one.dtype for one in net.inputs.values()] != ["float32"]:
+    if not is_one_to_one(net):
         inputs = ", ".join(f"{name} ({one.dtype})" for name, one in net.inputs.items())
         raise GraphError(
             f"{who} works on networks with one input, float32, and one output; "

@@ -12,7 +12,7 @@ from collections import Counter
 from math import prod
 
 import numpy as np
-from error_bound import bounded_output
+from error_bound import bounded_outputs
 from storage.fuzz_child import LIMIT_BYTES, is_quick, limit_memory, note_refusal
 from storage.mutations import Mutator
 
@@ -49,19 +49,29 @@ def compare(net, counts, r):
         counts["compiled"] += 1
         if not is_quick(net) or sum(map(prod, net.shapes.values())) > MOST_ELEMENTS:
             return
-        x = (r.integers(-8, 9, (3, *net.input_shape)) / 4).astype(np.float32)
+        x = {name: numbers_for(one, r) for name, one in net.inputs.items()}
         y = engine(x)
     except SparsenetError as error:
         counts[f"a {type(error).__name__}"] += 1
         return
     with np.errstate(all="ignore"):
-        expected = bounded_output(net, x)
-        allowed = expected.error + np.abs(expected.value) * 2.0**-24
-        beyond = np.abs(y - expected.value) > allowed
+        for name, expected in bounded_outputs(net, x).items():
+            compare_output(y if len(net.outputs) == 1 else y[name], expected)
+    counts["compared"] += 1
+
+
+def numbers_for(declared, r):
+    """Draw three samples of an input."""
+    numbers = r.integers(-8, 9, (3, *declared.shape))
+    return (numbers / 4).astype(np.float32) if declared.dtype == "float32" else numbers.astype(declared.dtype)
+
+
+def compare_output(y, expected):
+    allowed = expected.error + np.abs(expected.value) * 2.0**-24
+    beyond = np.abs(y - expected.value) > allowed
     assert y.shape == expected.value.shape
     assert np.isfinite(y).all(), "an answer that is no number"
     assert not beyond[expected.decided].any(), f"{y} instead of {expected.value}, allowed {allowed}"
-    counts["compared"] += 1
 
 
 def main(files, seed, path):
