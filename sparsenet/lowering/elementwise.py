@@ -1,6 +1,8 @@
 """Lowering what is computed element by element."""
 
-from sparsenet.lowering.draft import View, emit
+import numpy as np
+
+from sparsenet.lowering.draft import Arguments, View, emit
 from sparsenet.lowering.layout import SAME
 from sparsenet.lowering.quantization import as_floats
 from sparsenet.lowering.step_work import StepCosts
@@ -14,6 +16,14 @@ def _relu(task: Task) -> Tensor:
     draft, x = task.draft, task.x
     dense, out = dense_buffer(draft, x), draft.buffer(x.size)
     emit(draft, "relu_f32", {"x": View(dense, (x.size,)), "out": View(out, (x.size,))})
+    return x.like(out, expected=x.expected)
+
+
+def _leaky_relu(task: Task) -> Tensor:
+    draft, x = task.draft, task.x
+    dense, out, slope = dense_buffer(draft, x), draft.buffer(x.size), np.array([task.layer.slope], np.float32)
+    given: Arguments = {"x": View(dense, (x.size,)), "slope": slope, "out": View(out, (x.size,))}
+    emit(draft, "leaky_relu_f32", given)
     return x.like(out, expected=x.expected)
 
 
@@ -44,6 +54,7 @@ def _cast_bool(task: Task) -> Tensor:
 
 LOWERINGS = {
     "ReLU": (Lowering(_relu, reads=SAME),),
+    "LeakyReLU": (Lowering(_leaky_relu, reads=SAME),),
     "Add": (Lowering(_add, reads=SAME),),
     "Cast": (Lowering(_cast, "int32"), Lowering(_cast_bool, "bool")),
 }
