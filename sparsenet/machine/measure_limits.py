@@ -94,7 +94,6 @@ def _multiply_adds_per_s(variant: str, clock: Clock) -> float:
 
 def _byte_multiply_adds_per_s(variant: str, clock: Clock) -> dict[str, float]:
     from sparsenet_kernels.cpu.limits import TILE_PRODUCTS, TILES, byte_multiply_adds, tile_multiply_adds
-    from sparsenet_kernels.simd.amx import amx_available
 
     rows, vectors = TILES[variant]
     kernel = byte_multiply_adds(variant)  # type: ignore[no-untyped-call]
@@ -102,7 +101,7 @@ def _byte_multiply_adds_per_s(variant: str, clock: Clock) -> dict[str, float]:
     sums = np.zeros(16, np.int32)
     work = DEPTH * rows * vectors * 64
     rates = {"bytes": work * _turns_per_s(lambda turns: kernel(inputs, weights, sums, turns), clock)}
-    if amx_available():  # type: ignore[no-untyped-call, unused-ignore]
+    if machine().has_byte_tiles:
         left, right = _aligned_zeros(512).view(np.uint8), _aligned_zeros(512).view(np.int8)
         tiles = np.zeros(1024, np.int32)
         rates["tiles"] = TILE_PRODUCTS * _turns_per_s(lambda t: tile_multiply_adds(left, right, tiles, t), clock)

@@ -216,3 +216,21 @@ def test_what_was_found_wrong_stands_in_for_nothing_until_it_is_mended():
     assert stand_ins("linear_f32_dense_dense", ()) == candidates
     check_kernel(*candidates, max_examples=5)
     assert stand_ins("linear_f32_dense_dense", ()) == candidates
+
+
+def test_constants_are_drawn_as_networks_have_them():
+    """A single constant is a slope or an epsilon, so it lies between 0 and 1; only what comes in may be NaN."""
+
+    @kernel(
+        "leaky",
+        arguments="in x f32[B, N]; constant slope f32[1]; out out f32[B, N]",
+        reference=lambda x, slope: np.where(x > 0, x, x * np.sqrt(slope)),
+    )
+    def leaky_f32(x, slope, out):
+        steep = np.sqrt(slope[0])
+        for b in range(x.shape[0]):
+            for n in range(x.shape[1]):
+                out[b, n] = x[b, n] if x[b, n] > 0 else x[b, n] * steep
+
+    check_kernel("leaky_f32", sizes=False, max_examples=30)
+    assert [argument.role for argument in kernels()["leaky_f32"].arguments] == ["in", "constant", "out"]

@@ -8,17 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from sparsenet_kernels.indices import narrowed
 
-from .arrays import (
-    Arrays,
-    check_array,
-    check_finite,
-    check_range,
-    check_shape,
-    first_of,
-    lock_arrays,
-    rebuild,
-    total_bytes,
-)
+from .arrays import check_array, check_finite, check_range, check_shape, first_of, lock_arrays, rebuild, total_bytes
 from .entries import Entries, conv2d_entries, linear_entries
 from .first_fit import fit_sets, overlapping_inputs
 from .shown import shown
@@ -86,7 +76,7 @@ class Complementary:
         """The fraction of slots that hold a weight: nnz / (D * S)."""
         return self.nnz / self.outputs.size
 
-    def arrays(self) -> Arrays:
+    def arrays(self) -> dict[str, NDArray[Any]]:
         """Give the arrays by the names that kernels have for them."""
         return {"outputs": self.outputs, "weights": self.values}
 

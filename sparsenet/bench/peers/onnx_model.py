@@ -90,7 +90,7 @@ def _quietly() -> Iterator[None]:
 def _adds_in_16_bits() -> bool:
     here = machine()
     x86 = here.architecture.lower() in ("x86_64", "amd64")
-    return x86 and not {"avx512vnni", "avxvnni"} & set(here.features)
+    return x86 and not here.has_byte_dot
 
 
 def plain_model(net: Network) -> Any:
