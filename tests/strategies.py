@@ -204,6 +204,8 @@ def _bound(layer, value):
     if isinstance(layer, sn.AvgPool2d | sn.GlobalAvgPool2d):
         window = prod(sn.as_pair(layer.kernel)) if isinstance(layer, sn.AvgPool2d) else prod(value.shape[1:])
         return largest * window, grain / window
+    if isinstance(layer, sn.LeakyReLU):
+        return largest * max(1.0, abs(layer.slope)), grain * min(1.0, abs(layer.slope) or 1.0)
     if isinstance(layer, sn.Softmax | sn.LogSoftmax):
         return 1e4, 2.0**-60
     return largest, grain
@@ -242,7 +244,12 @@ def _same_shape(shape, exact, channels):
 
 
 def _elementwise(shape, exact):
-    return [_k_winners(shape, exact), st.just(sn.ReLU()), _batch_norm(shape, exact)]
+    return [_k_winners(shape, exact), st.just(sn.ReLU()), _leaky_relu(shape, exact), _batch_norm(shape, exact)]
+
+
+def _leaky_relu(shape, exact):
+    slopes = st.sampled_from([0.25, 0.5, -1.0, 0.0, 2.0]) if exact else st.floats(-2.0, 2.0)
+    return slopes.map(sn.LeakyReLU)
 
 
 @st.composite
@@ -425,6 +432,6 @@ def _softmax(shape, exact):
     return st.just(sn.ReLU()) if exact else st.sampled_from([sn.Softmax(), sn.LogSoftmax()])
 
 
-_ANY_KINDS = [_flatten, _relu, _k_winners, _batch_norm, _reshape, _softmax]
-_VECTOR_KINDS = [_linear] * 3 + [_k_winners] * 2 + [_relu, _batch_norm, _reshape, _softmax]
+_ANY_KINDS = [_flatten, _relu, _leaky_relu, _k_winners, _batch_norm, _reshape, _softmax]
+_VECTOR_KINDS = [_linear] * 3 + [_k_winners] * 2 + [_relu, _leaky_relu, _batch_norm, _reshape, _softmax]
 _IMAGE_KINDS = [_convolution] * 3 + [_max_pool, _avg_pool, _global_pool, _k_winners, *_ANY_KINDS]

@@ -1,6 +1,8 @@
 """Lowering what is computed element by element."""
 
-from sparsenet.lowering.draft import View, emit
+import numpy as np
+
+from sparsenet.lowering.draft import Arguments, View, emit
 from sparsenet.lowering.quantization import as_floats
 from sparsenet.lowering.step_work import StepCosts
 from sparsenet.lowering.task import Lowering, Task
@@ -13,6 +15,14 @@ def _relu(task: Task) -> Tensor:
     draft, x = task.draft, task.x
     dense, out = dense_buffer(draft, x), draft.buffer(x.size)
     emit(draft, "relu_f32", {"x": View(dense, (x.size,)), "out": View(out, (x.size,))})
+    return x.like(out, expected=x.expected)
+
+
+def _leaky_relu(task: Task) -> Tensor:
+    draft, x = task.draft, task.x
+    dense, out, slope = dense_buffer(draft, x), draft.buffer(x.size), np.array([task.layer.slope], np.float32)
+    given: Arguments = {"x": View(dense, (x.size,)), "slope": slope, "out": View(out, (x.size,))}
+    emit(draft, "leaky_relu_f32", given)
     return x.like(out, expected=x.expected)
 
 
@@ -43,6 +53,7 @@ def _cast_bool(task: Task) -> Tensor:
 
 LOWERINGS = {
     "ReLU": (Lowering(_relu),),
+    "LeakyReLU": (Lowering(_leaky_relu),),
     "Add": (Lowering(_add),),
     "Cast": (Lowering(_cast, "int32"), Lowering(_cast_bool, "bool")),
 }

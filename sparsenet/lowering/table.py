@@ -8,6 +8,7 @@ from sparsenet.lowering import (
     elementwise,
     kwinners,
     linear,
+    matmul,
     normalization,
     pooling,
     quantization,
@@ -20,7 +21,7 @@ from sparsenet.lowering.task import Lowering
 
 __all__ = ["IMPLEMENTATIONS", "LOWERINGS", "STEP_COSTS"]
 
-FAMILIES = conv2d, linear, kwinners, pooling, elementwise, normalization, reshaping, quantization
+FAMILIES = conv2d, linear, matmul, kwinners, pooling, elementwise, normalization, reshaping, quantization
 
 LOWERINGS: Mapping[str, tuple[Lowering, ...]] = MappingProxyType(
     {kind: how for family in FAMILIES for kind, how in family.LOWERINGS.items()}

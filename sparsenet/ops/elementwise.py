@@ -3,19 +3,52 @@
 from dataclasses import dataclass
 
 from sparsenet.errors import GraphError
+from sparsenet.ops.checks import real, set_field, wrong
 from sparsenet.ops.dtypes import DTYPES
 from sparsenet.ops.geometry import Shape, same_shape
 from sparsenet.ops.growth import Growth
-from sparsenet.ops.operation import Array, Operation
+from sparsenet.ops.operation import Array, Operation, Stored
 from sparsenet.ops.work import Work, added, same_active
 from sparsenet_kernels import reference
 
-__all__ = ["Add", "Cast", "ReLU"]
+__all__ = ["Add", "Cast", "LeakyReLU", "ReLU"]
+
+LARGEST_SLOPE = 2.0**30
 
 
 @dataclass(frozen=True, eq=False)
 class ReLU:
     """Set negative values to zero."""
+
+
+@dataclass(frozen=True, eq=False)
+class LeakyReLU:
+    """Multiply what is not positive by a slope.
+
+    Parameters
+    ----------
+    slope : float
+        0 makes a ReLU; at most 2**30 in size.
+
+    Raises
+    ------
+    GraphError
+        When the slope is not finite, or larger.
+
+    Examples
+    --------
+    >>> import sparsenet as sn
+    >>> sn.Network.sequential((2,), [LeakyReLU(0.25)]).reference([[-4.0, 4.0]])
+    array([[-1.,  4.]])
+    """
+
+    slope: float = 0.01
+
+    def __post_init__(self) -> None:
+        slope = real(self, "slope", self.slope)
+        if abs(slope) > LARGEST_SLOPE:
+            raise wrong(self, f"a slope of at most {LARGEST_SLOPE:.0f} in size", f"{slope}")
+        set_field(self, "slope", slope)
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,6 +75,14 @@ def _relu(layer: ReLU, x: Array) -> Array:
     return reference.relu(x)
 
 
+def _leaky_relu(layer: LeakyReLU, x: Array) -> Array:
+    return reference.leaky_relu(x, layer.slope)
+
+
+def _leaky_relu_growth(layer: LeakyReLU, shapes: tuple[Shape, ...]) -> Growth:
+    return Growth(gain=max(1.0, abs(layer.slope))).rounded(1)
+
+
 def _add(layer: Add, *inputs: Array) -> Array:
     return reference.add(*inputs)
 
@@ -66,6 +107,14 @@ def _add_growth(layer: Add, shapes: tuple[Shape, ...]) -> Growth:
 
 OPERATIONS = (
     Operation(ReLU, same_shape, _relu, work=Work(same_active)),
+    Operation(
+        LeakyReLU,
+        same_shape,
+        _leaky_relu,
+        growth=_leaky_relu_growth,
+        work=Work(same_active),
+        stored=Stored(("slope",)),
+    ),
     Operation(Cast, same_shape, _cast, dtype=_cast_dtype, growth=_cast_growth, work=Work(same_active)),
     Operation(Add, _one_shape, _add, arity=(2, None), growth=_add_growth, work=Work(added)),
 )

@@ -125,6 +125,21 @@ def test_relu_by_any_name(activation):
     assert layers(assert_same_meaning(activation, (3, 4, 6))) == ["ReLU"]
 
 
+@pytest.mark.parametrize("shape", [(5,), (3, 4, 6)])
+@pytest.mark.parametrize(
+    ("activation", "slope"),
+    [
+        (nn.LeakyReLU(), 0.01),
+        (nn.LeakyReLU(-2.0, inplace=True), -2.0),
+        (Calls(lambda x: F.leaky_relu(x, 0.5)), 0.5),
+    ],
+)
+def test_leaky_relu(activation, slope, shape):
+    net = assert_same_meaning(activation, shape)
+    assert layers(net) == ["LeakyReLU"]
+    assert net.nodes[0].layer.slope == slope
+
+
 @pytest.mark.parametrize("shape", [(5,), (5, 2, 3)])
 @pytest.mark.parametrize(
     ("function", "kind"),

@@ -88,6 +88,8 @@ def module_of(layer, shape, out_shape):
         return Shaped(out_shape)
     if isinstance(layer, sn.KWinners):
         return KWinners(layer, shape)
+    if isinstance(layer, sn.LeakyReLU):
+        return nn.LeakyReLU(layer.slope)
     simple = {sn.ReLU: nn.ReLU, sn.Softmax: lambda: nn.Softmax(1), sn.LogSoftmax: lambda: nn.LogSoftmax(1)}
     others = {sn.GlobalAvgPool2d: lambda: nn.AdaptiveAvgPool2d(1), sn.BatchNorm: lambda: BatchNorm(layer)}
     return {**simple, **others}.get(type(layer), lambda: Joins(layer))()

@@ -191,8 +191,13 @@ def winners_on_bytes(r, shape):
     return sn.KWinners(layer.k, layer.scope, layer.factor if chance(r, 0.2) else None)
 
 
-ANY = [simple(sn.Flatten), simple(sn.ReLU), k_winners, batch_norm, reshape, shares]
-VECTOR = [linear] * 4 + [k_winners] * 2 + [simple(sn.ReLU), batch_norm, reshape, shares]
+def leaky_relu(r, shape, style):
+    """Slopes with few bits keep exact what is exact."""
+    return sn.LeakyReLU(pick(r, [0.25, 0.5, 0.0, -1.0, 2.0]) if style.exact else float(r.uniform(-3, 3)))
+
+
+ANY = [simple(sn.Flatten), simple(sn.ReLU), leaky_relu, k_winners, batch_norm, reshape, shares]
+VECTOR = [linear] * 4 + [k_winners] * 2 + [simple(sn.ReLU), leaky_relu, batch_norm, reshape, shares]
 IMAGE = [conv2d] * 4 + [pool] * 2 + [means, k_winners, k_winners, *ANY]
 
 

@@ -60,6 +60,7 @@ def one_of_each_kind():
         "Linear": (vector, [sn.Linear(weight(5, 6), np.ones(5), np.ones((5, 6), bool))]),
         "KWinners": (image, [sn.KWinners(3, factor=np.ones(32)), sn.KWinners(1, scope="channels")]),
         "ReLU": (image, [sn.ReLU()]),
+        "LeakyReLU": (image, [sn.LeakyReLU(0.25)]),
         "MaxPool2d": (image, [sn.MaxPool2d((2, 3), (1, 2), (1, 0))]),
         "AvgPool2d": (image, [sn.AvgPool2d(3, 2, 1)]),
         "GlobalAvgPool2d": (image, [sn.GlobalAvgPool2d()]),

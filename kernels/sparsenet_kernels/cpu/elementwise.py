@@ -5,6 +5,7 @@ import math
 import numpy as np
 
 from sparsenet_kernels.registry import kernel
+from sparsenet_kernels.simd.ops import greater, load, load_first, multiply, select, splat, store_first
 
 
 @kernel("relu", arguments="in x f32[B, N]; out out f32[B, N]")
@@ -17,6 +18,28 @@ def relu_f32(x, out):
     for b in range(x.shape[0]):
         for j in range(x.shape[1]):
             out[b, j] = max(x[b, j], np.float32(0.0))
+
+
+@kernel(
+    "leaky_relu", arguments="in x f32[B, N]; constant slope f32[1]; out out f32[B, N]", reference="leaky_relu"
+)
+def leaky_relu_f32(x, slope, out):
+    """Compute ``out = x`` where x is positive, and ``x * slope`` elsewhere.
+
+    x      (B, N)  f32
+    slope  (1,)    f32
+    out    (B, N)  f32  overwritten
+
+    Samples lie one behind the other, so all of them are one row of vectors: two of 8 lanes with AVX2, one with AVX-512.
+    """
+    size = x.shape[0] * x.shape[1]
+    steep, zero = splat(slope[0]), splat(np.float32(0.0))
+    for start in range(0, size, 16):
+        count = min(16, size - start)
+        # whole vectors, the common case, are loaded without a mask
+        numbers = load(x, start) if count == 16 else load_first(x, start, count, 0.0)
+        # NaN is not above zero, and stays NaN when it is multiplied
+        store_first(out, start, select(greater(numbers, zero), numbers, multiply(numbers, steep)), count)
 
 
 @kernel("add", arguments="in x f32[B, N]; in y f32[B, N]; out out f32[B, N]")

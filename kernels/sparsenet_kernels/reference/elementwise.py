@@ -38,6 +38,24 @@ def cast(x: ArrayLike) -> NDArray[np.float64]:
     return np.asarray(x, np.float64)
 
 
+def leaky_relu(x: ArrayLike, slope: ArrayLike) -> NDArray[np.float64]:
+    """Multiply what is not positive by a slope. This is the specification.
+
+        out = x where x > 0, else x * slope
+
+    x      any shape  any float; NaN stays NaN
+    slope  ()         any float, or (1,)
+    out    as x       float64
+
+    Examples
+    --------
+    >>> leaky_relu([-1.0, 2.0], 0.5)
+    array([-0.5,  2. ])
+    """
+    x = np.asarray(x, np.float64)
+    return np.where(x > 0, x, x * np.asarray(slope, np.float64))
+
+
 def add(*inputs: ArrayLike) -> NDArray[np.float64]:
     """Add two or more arrays of one shape, from left to right. This is the specification.
 

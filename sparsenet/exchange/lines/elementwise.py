@@ -10,13 +10,17 @@ import numpy.typing as npt
 from sparsenet.exchange.call import Call, FloatArray, Layers, Line
 from sparsenet.exchange.onnx.writer import Writer
 from sparsenet.exchange.problems import unsupported
-from sparsenet.layers import Add, BatchNorm, Cast, Dequantize, ReLU
+from sparsenet.layers import Add, BatchNorm, Cast, Dequantize, LeakyReLU, ReLU
 
 __all__ = ["ONNX_IN", "ONNX_OUT", "REFUSED", "TORCH"]
 
 
 def _relu(call: Call, input: Any, inplace: bool = False) -> Layers:
     return (ReLU(),)
+
+
+def _leaky_relu(call: Call, input: Any, negative_slope: float = 0.01, inplace: bool = False) -> Layers:
+    return (LeakyReLU(negative_slope),)
 
 
 def _clamp(call: Call, input: Any, min: Any = None, max: Any = None) -> Layers:
@@ -133,8 +137,18 @@ def _cast(call: Call, input: Any, *, to: int, saturate: int = 1, round_mode: str
     return ()
 
 
+def _onnx_leaky_relu(call: Call, X: Any, *, alpha: float = 0.01) -> Layers:
+    return (LeakyReLU(call.kept.get("slope", alpha)),)
+
+
 def _write_relu(layer: ReLU, writer: Writer) -> None:
     writer.operator("Relu", [writer.source])
+
+
+def _write_leaky_relu(layer: LeakyReLU, writer: Writer) -> None:
+    if float(np.float32(layer.slope)) != layer.slope:  # the attribute is a float32
+        writer.keep("slope", layer.slope)
+    writer.operator("LeakyRelu", [writer.source], alpha=layer.slope)
 
 
 def _write_add(layer: Add, writer: Writer) -> None:
@@ -152,6 +166,7 @@ TORCH = {
     "clamp": Line(_clamp, ("ReLU",)),
     "clamp_min": Line(_clamp, ("ReLU",)),
     "div": Line(_div, AFFINE),
+    "leaky_relu": Line(_leaky_relu, ("LeakyReLU",)),
     "mul": Line(_mul, AFFINE, "either"),
     "multiply": Line(_mul, AFFINE, "either"),
     "neg": Line(_neg, AFFINE),
@@ -166,11 +181,12 @@ ONNX_IN = {
     "Cast": Line(_cast, ("Cast", "Dequantize")),
     "Clip": Line(_clip, ("ReLU",)),
     "Div": Line(lambda call, A, B: _div(call, A, B), AFFINE),
+    "LeakyRelu": Line(_onnx_leaky_relu, ("LeakyReLU",)),
     "Mul": Line(lambda call, A, B: _mul(call, A, B), AFFINE, "either"),
     "Neg": Line(lambda call, X: _neg(call, X), AFFINE),
     "Relu": Line(lambda call, X: _relu(call, X), ("ReLU",)),
     "Sub": Line(lambda call, A, B: _sub(call, A, B), AFFINE, "either"),
     "Sum": Line(_sum, ("Add", *AFFINE), "several"),
 }
-ONNX_OUT = {"Add": _write_add, "Cast": _write_cast, "ReLU": _write_relu}
+ONNX_OUT = {"Add": _write_add, "Cast": _write_cast, "LeakyReLU": _write_leaky_relu, "ReLU": _write_relu}
 REFUSED = {"Cast": {"torch": "modules are imported with one input, of float32"}}
