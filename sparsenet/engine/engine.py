@@ -11,19 +11,17 @@ import numpy.typing as npt
 
 from sparsenet.engine.again import compile_again, cpu_kind
 from sparsenet.engine.by_name import addresses_of, ends_of, kept_inputs, new_outputs, shaped
+from sparsenet.engine.drivers import Scratch, parallel_for, serial_for
 from sparsenet.engine.program import Program
 from sparsenet.engine.recovery import settled
-from sparsenet.engine.threads import claim_threads, ends_cleanly, parallel_turn
-from sparsenet.errors import CompileError, SparsenetError
+from sparsenet.engine.threads import parallel_turn
+from sparsenet.errors import SparsenetError
 from sparsenet.given import real_array
 from sparsenet.graph.given import by_name
 from sparsenet.graph.network import Network
 from sparsenet.graph.parts import is_one_to_one
-from sparsenet.lowering.arena import aligned_scratch
 from sparsenet.lowering.choose import Choice
-from sparsenet.machine.threading_layer import has_tbb
-from sparsenet_kernels.driver import FINISHED, parallel_driver, program_table, serial_driver
-from sparsenet_kernels.ends_driver import parallel_ends_driver, serial_ends_driver
+from sparsenet_kernels.driver import FINISHED, program_table
 from sparsenet_kernels.step_abi import address_of
 
 if TYPE_CHECKING:
@@ -40,21 +38,6 @@ FLOAT32 = np.dtype(np.float32)
 
 NO_SHAPE = (-1,)
 """That of no array: calls of networks with several inputs or outputs go by name."""
-
-
-class Scratch:
-    """The scratch memory of one call, and its address: asking an array for it takes longer than a small layer."""
-
-    __slots__ = ("address", "memory")
-
-    def __init__(self, size_bytes: int) -> None:
-        try:
-            self.memory = aligned_scratch(size_bytes)
-        except MemoryError:
-            raise SparsenetError(
-                f"expected {size_bytes:,} bytes of memory for activations, got less; compile with fewer threads"
-            ) from None
-        self.address = address_of(self.memory)
 
 
 class Engine:
@@ -130,8 +113,8 @@ class Engine:
         self._table_address = address_of(self._table)
         self._scratches: deque[Scratch] = deque()
         axes = None if self._by_name else 1 + len(self._input_shape)
-        self._serial = serial_ends_driver() if axes is None else serial_driver(axes)
-        self._parallel = _parallel_driver(axes, self._serial) if threads > 1 else self._serial
+        self._serial = serial_for(axes)
+        self._parallel = parallel_for(axes) if threads > 1 else self._serial
         self._settings = settings
         self._settle = settle
 
@@ -294,21 +277,6 @@ class Engine:
     def __reduce__(self) -> tuple[Callable[..., "Engine"], tuple[Any, ...]]:
         """Pickle the network, the settings and the plan; on another kind of CPU it is planned anew."""
         return compile_again, (self.network, dict(self._settings), self.kernels, cpu_kind())
-
-
-def _parallel_driver(axes: int | None, serial: Callable[..., int]) -> Callable[..., int]:
-    if not ends_cleanly():
-        return serial
-    claim_threads()
-    has_tbb()  # which loads it from where pip puts it, if it is there
-    try:
-        driver: Callable[..., int] = parallel_ends_driver() if axes is None else parallel_driver(axes)
-    except ValueError as error:
-        raise CompileError(
-            f"Numba can load no threading layer ({str(error).splitlines()[0]}); compile with threads=1, or leave "
-            "NUMBA_THREADING_LAYER to its default"
-        ) from None
-    return driver
 
 
 def converted(x: Any, shape: tuple[int, ...]) -> FloatArray:
