@@ -107,16 +107,7 @@ def kernel(
     name = f"{base}__{variant}" if variant else base
 
     def register(function: Callable[..., None]) -> Any:
-        if not variant and function.__name__ != name:
-            raise ValueError(
-                f"expected a kernel called {name}, got {function.__name__}; "
-                "name the function so, or say variant=, with which it may have any name"
-            )
-        known = registered(name, device)
-        if known is not None and not _is_newer(function, known):
-            raise ValueError(
-                f"expected a kernel name of its own, got {name} twice; another variant= makes another name"
-            )
+        _check_name(name, variant, device, function)
         parsed = parse(arguments)
         check_names(parsed, function)
         parsed = with_roles(parsed, _names_taken(meant))
@@ -137,6 +128,18 @@ def _check_parts(weights: str, inputs: str, dtype: str, features: tuple[str, ...
         raise ValueError(f"expected weights= and inputs=, or neither, got weights={weights!r} and inputs={inputs!r}")
     if isinstance(features, str):
         raise TypeError(f"expected features as a tuple of names, got {features!r}; write ({features!r},)")
+
+
+def _check_name(name: str, variant: str, device: str, function: Callable[..., None]) -> None:
+    """Refuse a function of another name than the parts make, and a name that another kernel has."""
+    if not variant and function.__name__ != name:
+        raise ValueError(
+            f"expected a kernel called {name}, got {function.__name__}; "
+            "name the function so, or say variant=, with which it may have any name"
+        )
+    known = registered(name, device)
+    if known is not None and not _is_newer(function, known):
+        raise ValueError(f"expected a kernel name of its own, got {name} twice; another variant= makes another name")
 
 
 def _found(reference: Callable[..., Any] | str | None) -> Callable[..., Any] | None:

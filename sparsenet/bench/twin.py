@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 from sparsenet.graph.network import Network, Node
-from sparsenet.layers import Conv2d, KWinners, Layer, Linear, ReLU
+from sparsenet.layers import KWinners, Layer, ReLU, Weighted
 from sparsenet.models import BUNDLED, load
 from sparsenet.tables import kept_weights
 
@@ -47,7 +47,8 @@ def dense_twin(net: Network, seed: int = 0) -> Network:
 
     Examples
     --------
-    >>> sparse = Network.sequential((4,), [Linear(np.eye(4)), KWinners(2)])
+    >>> import sparsenet as sn
+    >>> sparse = sn.Network.sequential((4,), [sn.Linear(np.eye(4)), sn.KWinners(2)])
     >>> twin = dense_twin(sparse)
     >>> [type(node.layer).__name__ for node in twin.nodes], kept_weights(twin.nodes[0].layer)
     (['Linear', 'ReLU'], (16, 16))
@@ -60,7 +61,7 @@ def dense_twin(net: Network, seed: int = 0) -> Network:
 def _dense(layer: Layer, random: np.random.Generator) -> Layer:
     if isinstance(layer, KWinners):
         return ReLU()
-    if not isinstance(layer, Conv2d | Linear):
+    if not isinstance(layer, Weighted) or layer.weight.dtype != np.float32:
         return layer
     zero = layer.weight == 0
     size = float(np.abs(layer.weight).sum() / max(1, layer.weight.size - zero.sum())) or 1.0

@@ -117,10 +117,8 @@ def compile(
     array([[0., 4., 3., 0.]], dtype=float32)
     """
     expect_network(network)
-    if planner not in ("measure", "predict"):
-        raise CompileError(f'expected planner "measure" or "predict", got {planner!r}')
-    if device not in ("cpu", "cuda"):
-        raise CompileError(f'expected device "cpu" or "cuda", got {device!r}')
+    _check_one_of("planner", planner, ("measure", "predict"))
+    _check_one_of("device", device, ("cpu", "cuda"))
     if device == "cuda":
         expect_one_to_one(network, "compile for the GPU")
         from sparsenet.engine.cuda_engine import compile_for_cuda
@@ -197,6 +195,11 @@ def _measured(net: Network, first: Lowered, forced: Mapping[str, str], examples:
 
     compile_kernels(kernels_to_try(first, forced, lower_with), progress)
     return choose_by_measuring(first, forced, lower_with, runner, progress)
+
+
+def _check_one_of(name: str, value: str, known: tuple[str, str]) -> None:
+    if value not in known:
+        raise CompileError(f'expected {name} "{known[0]}" or "{known[1]}", got {value!r}')
 
 
 def _checked_count(name: str, value: Any, most: int) -> int:

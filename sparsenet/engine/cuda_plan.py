@@ -9,11 +9,12 @@ from dataclasses import dataclass, replace
 
 from sparsenet.errors import CompileError, did_you_mean
 from sparsenet.graph.network import Network, Node
-from sparsenet.layers import Conv2d, Flatten, KWinners, Layer, Linear, Reshape
+from sparsenet.layers import Conv2d, KWinners, Layer, Weighted
 from sparsenet.lowering.choose import Choice
 from sparsenet.lowering.draft import Argument, Step
 from sparsenet.lowering.lower import Lowered, lower
 from sparsenet.machine.facts import machine
+from sparsenet.ops.reshaping import InOrder
 from sparsenet_kernels.formats import pack_complementary, pack_complementary_conv2d
 from sparsenet_kernels.registry import Kernel, base_name, kernels, variants_of
 
@@ -113,11 +114,11 @@ def _chosen(net: Network) -> dict[str, str]:
     return {
         node.name: _kernel_for(node.layer, _comes_as_lists(net, by_name, node))
         for node in net.nodes
-        if isinstance(node.layer, Conv2d | Linear)
+        if isinstance(node.layer, Weighted)
     }
 
 
-def _kernel_for(layer: Conv2d | Linear, lists: bool) -> str:
+def _kernel_for(layer: Weighted, lists: bool) -> str:
     """Choose the form with the fewest multiplications; sets of one output each are a dense matrix with ids."""
     operation = "conv2d" if isinstance(layer, Conv2d) else "linear"
     weights = "complementary" if _set_count(layer) <= len(layer.weight) // 2 else "dense"
@@ -126,7 +127,7 @@ def _kernel_for(layer: Conv2d | Linear, lists: bool) -> str:
     return base_name(operation, "f32", weights, inputs)
 
 
-def _set_count(layer: Conv2d | Linear) -> int:
+def _set_count(layer: Weighted) -> int:
     if layer.weight.size >= 2**31:  # formats that skip zeros count in 32 bits
         return len(layer.weight)
     if isinstance(layer, Conv2d):
@@ -148,4 +149,4 @@ def _comes_as_lists(net: Network, by_name: Mapping[str, Node], node: Node) -> bo
 
 
 def _keeps_lists(layer: Layer, net: Network, name: str) -> bool:
-    return isinstance(layer, Flatten | Reshape) and len(net.shapes[name]) == 1
+    return isinstance(layer, InOrder) and len(net.shapes[name]) == 1

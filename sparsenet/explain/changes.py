@@ -8,7 +8,7 @@ from sparsenet.explain.advice import Advice, promised
 from sparsenet.explain.predictions import Forecast, Packs, forecast, without
 from sparsenet.explain.variants import image_channels, mask_for, masked, with_layers, with_winners_before
 from sparsenet.graph.network import INPUT, Network, Node
-from sparsenet.layers import KWinners, QuantizedConv2d, QuantizedLinear, Weighted, kept_count
+from sparsenet.layers import KWinners, Weighted, kept_count
 from sparsenet.lowering.choose import Choice
 from sparsenet.made_inputs import noise
 from sparsenet.packing import Mask
@@ -106,7 +106,7 @@ def rounding_advice(net: Network, now: Forecast, batch: int, measured_us: float 
         rounded, _ = rounded_network(net, noise((1, *net.input_shape)))
     except SparsenetError:  # rounded already, or sums that could leave int32
         return None
-    if not any(isinstance(node.layer, QuantizedConv2d | QuantizedLinear) for node in rounded.nodes):
+    if not rounded.byte_valued:
         return None
     then = forecast(rounded, batch)
     saved = {name: time_us - then.layers_us.get(name, 0.0) for name, time_us in now.layers_us.items()}

@@ -18,7 +18,6 @@ from sparsenet.layers import (
     BatchNorm,
     Conv2d,
     Dequantize,
-    Flatten,
     KWinners,
     Layer,
     Linear,
@@ -26,10 +25,10 @@ from sparsenet.layers import (
     QuantizedConv2d,
     QuantizedLinear,
     ReLU,
-    Reshape,
     Weighted,
     kept_count,
 )
+from sparsenet.ops.reshaping import InOrder
 from sparsenet.ops.whole_weights import MOST_SHIFT
 from sparsenet.packing import FAMILIES, Mask
 
@@ -72,7 +71,7 @@ def image_channels(net: Network, node: Node) -> int | None:
     while name != INPUT:
         layer = net[name]
         (source, *others) = next(one.inputs for one in net.nodes if one.name == name)
-        if isinstance(layer, Flatten | Reshape):
+        if isinstance(layer, InOrder):
             shape = net.shapes[source]
             return shape[0] if len(shape) == 3 and prod(shape[1:]) > 1 and len(net.shapes[name]) == 1 else None
         if others or not isinstance(layer, IN_PLACE):

@@ -76,6 +76,9 @@ def _concat(layer: Concat, *inputs: Array) -> Array:
     return reference.concat(*inputs)
 
 
+InOrder = Flatten | Reshape
+"""Layers that give the elements they read, in their order."""
+
 OPERATIONS = (
     Operation(Flatten, _flat_shape, _flatten, dtype=floats_or_bytes, work=Work(anywhere)),
     Operation(Reshape, _new_shape, _reshape, dtype=floats_or_bytes, work=Work(anywhere), stored=Stored(("shape",))),

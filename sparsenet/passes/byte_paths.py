@@ -1,7 +1,8 @@
 """Along which layers bytes can stay bytes, and whether anything below zero matters there."""
 
 from sparsenet.graph.network import Network, Node
-from sparsenet.layers import Flatten, KWinners, Linear, MaxPool2d, ReLU, Reshape
+from sparsenet.layers import KWinners, Linear, MaxPool2d, ReLU
+from sparsenet.ops.reshaping import InOrder
 
 __all__ = ["loses_negatives", "tail_of", "works_on_bytes"]
 
@@ -11,7 +12,7 @@ def works_on_bytes(net: Network, node: Node, zero: int) -> bool:
     layer = node.layer
     if isinstance(layer, KWinners):
         return _is_local(net, node) and zero == 0  # losers become 0
-    if isinstance(layer, Flatten | Reshape):
+    if isinstance(layer, InOrder):
         readers = _readers(net, node.name)
         linear = all(reader is not None and isinstance(reader.layer, Linear) for reader in readers)
         return linear and len(net.shapes[node.name]) == 1

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from sparsenet.graph.network import Network, Node
 from sparsenet.graph.reference import evaluate_layer
-from sparsenet.layers import Dequantize, Layer, Quantize, ReLU
+from sparsenet.layers import Dequantize, Layer, Quantize
 from sparsenet.passes.calibration import ObservedRanges
 from sparsenet.passes.quant_params import QuantParams, steps_for
 
@@ -81,8 +81,6 @@ class QuantizedDraft:
 def append(draft: QuantizedDraft, name: str, layer: Layer, *sources: str) -> str:
     """Add a node, and compute its values."""
     draft.nodes.append(Node(name, layer, sources))
-    if isinstance(layer, ReLU):
-        draft.before_relu[name] = sources[0]
     draft.samples[name] = evaluate_layer(layer, *(draft.samples[source] for source in sources))
     return name
 

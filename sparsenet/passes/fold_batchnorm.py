@@ -1,6 +1,7 @@
 """Batch norms folded into the convolution or matrix before them."""
 
 from collections import Counter
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,7 @@ import numpy.typing as npt
 from sparsenet.errors import GraphError
 from sparsenet.graph.network import Network, Node
 from sparsenet.graph.parts import expect_network
-from sparsenet.layers import BatchNorm, Conv2d, Linear
+from sparsenet.layers import BatchNorm, Weighted
 from sparsenet.ops.normalization import batch_norm_affine
 
 __all__ = ["fold_batchnorm", "loses_digits"]
@@ -76,7 +77,7 @@ def loses_digits(values: Array64, minded: npt.NDArray[np.bool_] | bool = True) -
 
 def _fold(before: Node, norm: BatchNorm) -> Node | None:
     layer = before.layer
-    if not isinstance(layer, Conv2d | Linear):
+    if not isinstance(layer, Weighted) or layer.weight.dtype != np.float32:
         return None
     scale, shift = batch_norm_affine(norm)
     per_output = scale.reshape(-1, *[1] * (layer.weight.ndim - 1))
@@ -90,10 +91,7 @@ def _fold(before: Node, norm: BatchNorm) -> Node | None:
     # a product that is too small for float32 would turn a weight into a zero: keep what was kept
     mask = layer.mask if layer.mask is not None or _same_zeros(layer.weight, weight) else layer.weight != 0
     try:
-        if isinstance(layer, Linear):
-            return Node(before.name, Linear(weight, bias, mask), before.inputs)
-        conv = Conv2d(weight, bias, layer.stride, layer.padding, layer.dilation, layer.groups, mask)
-        return Node(before.name, conv, before.inputs)
+        return replace(before, layer=replace(layer, weight=weight, bias=bias, mask=mask))
     except GraphError:  # the scaled weights overflow float32; applied after the sum they may not
         return None
 

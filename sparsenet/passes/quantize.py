@@ -161,6 +161,8 @@ def _rounded(draft: QuantizedDraft, node: Node, keep: bool) -> QuantizedValue:
     if steps is not None and works_on_bytes(draft.net, node, steps.zero):
         return QuantizedValue(append(draft, node.name, layer, given[0].name), steps)
     sources = [as_float(draft, source) for source in node.inputs]
+    if isinstance(layer, ReLU):
+        draft.before_relu[node.name] = sources[0]
     return QuantizedValue(append(draft, node.name, layer, *sources))
 
 

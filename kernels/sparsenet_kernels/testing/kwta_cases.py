@@ -44,6 +44,22 @@ LANES = (
 LIMITS = (8, 64)
 """The fewest channels, and the most winners, that sorting networks take."""
 BASE = KWinnersProblem(samples=2, positions=5, channels=20, k=4)
+SINGLE_EDGES = {
+    "many samples of few positions": KWinnersProblem(7, 3, 16, 3, "integers"),
+    "factors near one, many numbers": KWinnersProblem(2, 1, 600, 60, "normal", "near one"),
+    "extreme factors, many numbers": KWinnersProblem(1, 2, 600, 60, "wide", "extreme"),
+    "factors near one, one position in each lane": KWinnersProblem(2, 9, 40, 4, "integers", "near one"),
+    "extreme factors, one position in each lane": KWinnersProblem(2, 9, 40, 4, "wide", "extreme"),
+    "no samples": replace(BASE, samples=0),
+    "one of everything": KWinnersProblem(1, 1, 1, 1),
+    "nobody wins": replace(BASE, k=0),
+    "one wins": replace(BASE, k=1),
+    "all but one win": replace(BASE, k=19),
+    "all win": replace(BASE, k=20),
+    "all win, ties": replace(BASE, k=20, content="integers"),
+    "many win, more ties": replace(BASE, channels=100, k=77, content="integers"),
+}
+"""Problems that are special in one way each; the others come in families."""
 
 
 def k_winners_edges(kernel: Kernel) -> Mapping[str, KWinnersProblem]:
@@ -67,28 +83,7 @@ def k_winners_edges(kernel: Kernel) -> Mapping[str, KWinnersProblem]:
         for n, k in ((512, 1), (527, 200), (1500, 150), (1503, 1502), (545, 545))
         for content in CONTENTS
     }
-    edges = (
-        sizes
-        | positions
-        | lanes
-        | many
-        | ranked
-        | {
-            "many samples of few positions": KWinnersProblem(7, 3, 16, 3, "integers"),
-            "factors near one, many numbers": KWinnersProblem(2, 1, 600, 60, "normal", "near one"),
-            "extreme factors, many numbers": KWinnersProblem(1, 2, 600, 60, "wide", "extreme"),
-            "factors near one, one position in each lane": KWinnersProblem(2, 9, 40, 4, "integers", "near one"),
-            "extreme factors, one position in each lane": KWinnersProblem(2, 9, 40, 4, "wide", "extreme"),
-            "no samples": replace(BASE, samples=0),
-            "one of everything": KWinnersProblem(1, 1, 1, 1),
-            "nobody wins": replace(BASE, k=0),
-            "one wins": replace(BASE, k=1),
-            "all but one win": replace(BASE, k=19),
-            "all win": replace(BASE, k=20),
-            "all win, ties": replace(BASE, k=20, content="integers"),
-            "many win, more ties": replace(BASE, channels=100, k=77, content="integers"),
-        }
-    )
+    edges = sizes | positions | lanes | many | ranked | SINGLE_EDGES
     return {what: edge for what, edge in edges.items() if _takes(kernel, edge.channels, edge.k)}
 
 
