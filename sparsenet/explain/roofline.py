@@ -79,12 +79,8 @@ def roofline(
     Parameters
     ----------
     engine : Engine
-    x : array (n, *input_shape)
-        Inputs that take turns, as many together as the engine puts through its steps at once.
-    rounds : int, optional
-        How often every step is timed; as often as fits into a second or two when left out.
-    clock : callable
-        Gives nanoseconds.
+    x, rounds, clock
+        As :func:`sparsenet.explain.profile.profile` takes them.
 
     Returns
     -------

@@ -1,16 +1,32 @@
 """A convolution of bytes that is being lowered: its windows, and the arguments that all its kernels take."""
 
 from dataclasses import dataclass
+from functools import partial
 
 from sparsenet.layers import QuantizedConv2d, as_pair
 from sparsenet.lowering.bytes import byte_buffer
 from sparsenet.lowering.draft import Arguments, Draft, View, emit
+from sparsenet.lowering.implementation import Implementation
 from sparsenet.lowering.task import Task
 from sparsenet.lowering.tensor import Tensor
 from sparsenet_kernels.formats import Lookup, Tiles, window_arrays
 from sparsenet_kernels.formats.tiles_conv2d import check_window, pack_bias
 
-__all__ = ["ByteConv2d", "after_sums", "fits_pixels", "in_steps", "packed_arrays", "padded_bytes"]
+__all__ = [
+    "SKIPS_TILES",
+    "ByteConv2d",
+    "after_sums",
+    "fits_pixels",
+    "in_steps",
+    "of_bytes",
+    "packed_arrays",
+    "padded_bytes",
+]
+
+of_bytes = partial(Implementation, "conv2d", "i8", fuses=("pool2",))
+"""An implementation of convolutions of bytes; all of them can pool, too."""
+
+SKIPS_TILES = "leaves out tiles without a weight"
 
 LARGEST_PIXELS_FILTER = 8
 """Filters up to this height and width are computed on the pixels of an image of one channel."""

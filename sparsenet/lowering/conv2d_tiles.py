@@ -1,7 +1,7 @@
 """Implementations of convolutions of bytes on AMX tiles. Modules of kernels are imported when a layer is lowered."""
 
+from functools import partial
 from math import ceil
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -9,9 +9,9 @@ import numpy.typing as npt
 from sparsenet.layers import as_pair, kept_count
 from sparsenet.lowering.byte_cost import TileWork, byte_tiles_cost
 from sparsenet.lowering.bytes import no_tiles
-from sparsenet.lowering.conv2d_bytes import ByteConv2d, after_sums, in_steps, packed_arrays
+from sparsenet.lowering.conv2d_bytes import SKIPS_TILES, ByteConv2d, after_sums, in_steps, of_bytes, packed_arrays
 from sparsenet.lowering.draft import Arguments, scratch
-from sparsenet.lowering.implementation import Bound, Implementation
+from sparsenet.lowering.implementation import Bound
 from sparsenet.lowering.predicted import Cost
 from sparsenet_kernels.formats import Octets, Tiles, output_blocks, pack_octets, pack_slots, pack_tiles_conv2d
 from sparsenet_kernels.formats.octets import OCTET, check_sets
@@ -133,41 +133,11 @@ def _work(problem: ByteConv2d, tiles: int, eights: int = 0) -> TileWork:
     return TileWork(tiles * height * parts, ceil(width / parts), vectors, eights)
 
 
-_COMMON: dict[str, Any] = {"fuses": ("pool2",), "variant": "amx", "split": "rows"}
+_on_tiles = partial(of_bytes, variant="amx", split="rows")
+SKIPS_SETS = "takes only the channels that 16 outputs share"
 
 TILE_IMPLEMENTATIONS = (
-    Implementation(
-        "conv2d",
-        "i8",
-        "tiles",
-        "pixels",
-        "leaves out tiles without a weight",
-        _pixels_cost,
-        _bind_pixels,
-        _fits_pixels,
-        alone=False,
-        **_COMMON,
-    ),
-    Implementation(
-        "conv2d",
-        "i8",
-        "tiles",
-        "dense",
-        "leaves out tiles without a weight",
-        _tiles_cost,
-        _bind_tiles,
-        _fits_tiles,
-        **_COMMON,
-    ),
-    Implementation(
-        "conv2d",
-        "i8",
-        "octets",
-        "dense",
-        "takes only the channels that 16 outputs share",
-        _octets_cost,
-        _bind_octets,
-        _fits_octets,
-        **_COMMON,
-    ),
+    _on_tiles("tiles", "pixels", SKIPS_TILES, _pixels_cost, _bind_pixels, _fits_pixels, alone=False),
+    _on_tiles("tiles", "dense", SKIPS_TILES, _tiles_cost, _bind_tiles, _fits_tiles),
+    _on_tiles("octets", "dense", SKIPS_SETS, _octets_cost, _bind_octets, _fits_octets),
 )

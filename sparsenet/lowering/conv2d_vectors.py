@@ -9,9 +9,9 @@ import numpy.typing as npt
 
 from sparsenet.lowering.byte_cost import byte_conv2d_cost
 from sparsenet.lowering.bytes import VECTOR_BYTES, other_width
-from sparsenet.lowering.conv2d_bytes import ByteConv2d, after_sums, in_steps, packed_arrays
+from sparsenet.lowering.conv2d_bytes import SKIPS_TILES, ByteConv2d, after_sums, in_steps, of_bytes, packed_arrays
 from sparsenet.lowering.draft import Arguments, scratch
-from sparsenet.lowering.implementation import Bound, Implementation
+from sparsenet.lowering.implementation import Bound
 from sparsenet.lowering.predicted import Cost
 from sparsenet_kernels.formats import Lookup, Tiles, pack_lookup_conv2d, pack_tiles_conv2d, slot_rows, window_arrays
 from sparsenet_kernels.formats.pixels import SLOT_BYTES, spread_pixels_weight
@@ -93,40 +93,18 @@ def _on(width: str, fits: Callable[[ByteConv2d], str], problem: ByteConv2d) -> s
     return other_width(problem.task, width) or fits(problem)
 
 
+SKIPS_ZEROS = "skips zero weights, each output its own"
+
 _KINDS = (
-    Implementation(
-        "conv2d",
-        "i8",
-        "tiles",
-        "pixels",
-        "leaves out tiles without a weight",
-        partial(_cost, pack=_pixels),
-        _bind_pixels,
-        _fits_pixels,
-        fuses=("pool2",),
-    ),
-    Implementation(
-        "conv2d",
-        "i8",
-        "tiles",
-        "dense",
-        "leaves out tiles without a weight",
-        partial(_cost, pack=_tiles),
-        _bind_tiles,
-        _fits_vectors,
-        fuses=("pool2",),
-        split="rows",
-    ),
-    Implementation(
-        "conv2d",
-        "i8",
+    of_bytes("tiles", "pixels", SKIPS_TILES, partial(_cost, pack=_pixels), _bind_pixels, _fits_pixels),
+    of_bytes("tiles", "dense", SKIPS_TILES, partial(_cost, pack=_tiles), _bind_tiles, _fits_vectors, split="rows"),
+    of_bytes(
         "lookup",
         "dense",
-        "skips zero weights, each output its own",
+        SKIPS_ZEROS,
         partial(_cost, pack=_lookup, chosen=True),
         _bind_lookup,
         _fits_lookup,
-        fuses=("pool2",),
         split="rows",
     ),
 )
