@@ -206,6 +206,8 @@ def _bound(layer, value):
         return largest * window, grain / window
     if isinstance(layer, sn.LeakyReLU):
         return largest * max(1.0, abs(layer.slope)), grain * min(1.0, abs(layer.slope) or 1.0)
+    if isinstance(layer, sn.LayerNorm):
+        return 1e3, 2.0**-60
     if isinstance(layer, sn.Softmax | sn.LogSoftmax):
         return 1e4, 2.0**-60
     return largest, grain
@@ -432,6 +434,16 @@ def _softmax(shape, exact):
     return st.just(sn.ReLU()) if exact else st.sampled_from([sn.Softmax(), sn.LogSoftmax()])
 
 
-_ANY_KINDS = [_flatten, _relu, _leaky_relu, _k_winners, _batch_norm, _reshape, _softmax]
-_VECTOR_KINDS = [_linear] * 3 + [_k_winners] * 2 + [_relu, _leaky_relu, _batch_norm, _reshape, _softmax]
+@st.composite
+def _layer_norm(draw, shape, exact):
+    if exact:
+        return sn.ReLU()
+    axes = draw(st.integers(1, len(shape)))
+    size = (prod(shape[-axes:]),)
+    affine = [draw(_maybe(_numbers(size, 2.0, exact))) for _ in range(2)]
+    return sn.LayerNorm(*affine, draw(st.floats(1e-3, 1.0)), axes)
+
+
+_ANY_KINDS = [_layer_norm, _flatten, _relu, _leaky_relu, _k_winners, _batch_norm, _reshape, _softmax]
+_VECTOR_KINDS = [_linear] * 3 + [_k_winners] * 2 + [_relu, _leaky_relu, _layer_norm, _batch_norm, _reshape, _softmax]
 _IMAGE_KINDS = [_convolution] * 3 + [_max_pool, _avg_pool, _global_pool, _k_winners, *_ANY_KINDS]

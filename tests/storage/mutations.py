@@ -65,6 +65,7 @@ def one_of_each_kind():
         "AvgPool2d": (image, [sn.AvgPool2d(3, 2, 1)]),
         "GlobalAvgPool2d": (image, [sn.GlobalAvgPool2d()]),
         "BatchNorm": (image, [sn.BatchNorm(np.zeros(2), np.ones(2), np.ones(2), np.ones(2))]),
+        "LayerNorm": (image, [sn.LayerNorm(np.ones(16), np.zeros(16), axes=2)]),
         "Flatten": (image, [sn.Flatten()]),
         "Reshape": (image, [sn.Reshape((4, -1))]),
         "Softmax": (vector, [sn.Softmax()]),
