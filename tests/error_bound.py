@@ -87,6 +87,8 @@ def _bounded(layer, sources):
         return Bounded(value, EPS * np.abs(value), np.abs(value), decided)
     if isinstance(layer, sn.Softmax | sn.LogSoftmax):
         return _shares(layer, first, value)
+    if isinstance(layer, sn.MatMul):
+        return _products(*sources, value)
     if isinstance(layer, sn.Add):
         terms = sum(np.abs(source.value) + source.error for source in sources)
         error = gamma(len(sources)) * terms + sum(source.error for source in sources)
@@ -130,6 +132,14 @@ def layer_norm_roundings(x, values, weight, bias, epsilon):
     through_root = share**2 * np.sqrt(mean_square) * (of_mean + gamma(3) * np.sqrt(mean_square))
     error = np.abs(weight) * share * (of_mean + distances * (terms + gamma(8) + through_root))
     return error + gamma(2) * (np.abs(values) + np.abs(bias)) + 2.0**-140
+
+
+def _products(left, right, value):
+    """Bound sums of products of two values, each with its error."""
+    x, y = np.abs(left.value), np.abs(right.value)
+    terms = np.matmul(x + left.error, y + right.error)
+    error = gamma(left.value.shape[-1] + 2) * terms + (terms - np.matmul(x, y)) * (1 + 1e-9)
+    return Bounded(value, error, terms, np.ones(len(value), bool))
 
 
 def _rows_normalised(layer, source, value):

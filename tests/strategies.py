@@ -176,7 +176,7 @@ def _append(nodes, layer, *sources, largest=None, grain=None):
 def _step(draw, nodes, value, exact):
     """Add a layer or a branch; return what it gives, or ``value`` itself when it would not be exact."""
     if draw(st.integers(0, 5)) == 0 and prod(value.shape) <= MOST_ELEMENTS // 3:
-        return draw(_branch(nodes, value, exact))
+        return draw(_branch(nodes, value, exact)) if draw(st.booleans()) else draw(_product(nodes, value, exact))
     kinds = _IMAGE_KINDS if len(value.shape) == 3 else _VECTOR_KINDS if len(value.shape) == 1 else _ANY_KINDS
     layer = draw(draw(st.sampled_from(kinds))(value.shape, exact))
     return _extend(nodes, layer, value, exact)
@@ -234,6 +234,18 @@ def _branch(draw, nodes, value, exact):
         del nodes[before:]
         return value
     return _append(nodes, sn.Add() if added else sn.Concat(), *ends, largest=largest, grain=grain)
+
+
+@st.composite
+def _product(draw, nodes, value, exact):
+    """Multiply a value by itself, as a matrix and as another one of the same numbers."""
+    total, rows = prod(value.shape), draw(st.sampled_from([value.shape[0], 1, prod(value.shape)]))
+    largest, grain = value.largest**2 * (total // rows), value.grain**2
+    if (exact and not is_exact(largest, grain)) or largest > 1e12 or rows**2 > MOST_ELEMENTS:
+        return value
+    left = _append(nodes, sn.Reshape((rows, -1)), value)
+    right = _append(nodes, sn.Reshape((-1, rows)), value)
+    return _append(nodes, sn.MatMul(), left, right, largest=largest, grain=grain)
 
 
 def _same_shape(shape, exact, channels):

@@ -98,6 +98,13 @@ def test_means_over_an_image(dim):
     assert layers(kept) == ["GlobalAvgPool2d"]
 
 
+@pytest.mark.parametrize("shape", [(3, 3), (2, 4, 4), (2, 3, 2, 2)])
+@pytest.mark.parametrize("function", [torch.matmul, lambda x, y: x @ y.relu(), lambda x, y: torch.matmul(x, other=y)])
+def test_products_of_two_activations(function, shape):
+    net = assert_same_meaning(Calls(lambda x: function(x, x)), shape)
+    assert layers(net)[-1] == "MatMul"
+
+
 @pytest.mark.parametrize("shape", [(6,), (4, 6), (2, 3, 4)])
 @pytest.mark.parametrize("axes", [1, 2])
 @pytest.mark.parametrize("affine", [False, True])

@@ -38,9 +38,11 @@ class KWinners(nn.Module):
 class Joins(nn.Module):
     def __init__(self, layer):
         super().__init__()
-        self.adds = isinstance(layer, sn.Add)
+        self.adds, self.multiplies = isinstance(layer, sn.Add), isinstance(layer, sn.MatMul)
 
     def forward(self, *values):
+        if self.multiplies:
+            return torch.matmul(*values)
         return sum(values[1:], values[0]) if self.adds else torch.cat(values, 1)
 
 

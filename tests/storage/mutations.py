@@ -80,6 +80,7 @@ def one_of_each_kind():
     made = {kind: Network.sequential(shape, layers) for kind, (shape, layers) in chains.items()}
     made["Cast"] = Network.sequential({"ids": Input(vector, "int32")}, [sn.Cast(), sn.ReLU()])
     skips = {"Add": sn.Add(), "Concat": sn.Concat()}
+    made["MatMul"] = joined((2, 3, 3), sn.MatMul())
     return made | {kind: joined(image, layer) for kind, layer in skips.items()} | {"Dequantize": made["Quantize"]}
 
 
