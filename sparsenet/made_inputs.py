@@ -9,7 +9,7 @@ from math import prod
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["LARGEST_INPUTS", "MOST_CALLS", "calls_of", "made_inputs", "noise"]
+__all__ = ["LARGEST_INPUTS", "MOST_CALLS", "calls_of", "calls_to_make", "made_inputs", "noise"]
 
 FloatArray = npt.NDArray[np.float32]
 
@@ -48,8 +48,18 @@ def made_inputs(shape: Sequence[int], samples: int, most: int = MOST_CALLS) -> F
     >>> made_inputs((4,), 2).shape, made_inputs((2**21,), 2).shape
     ((64, 2, 4), (1, 2, 2097152))
     """
-    calls = max(1, min(most, LARGEST_INPUTS // (samples * prod(shape))))
-    return noise((calls, samples, *shape))
+    return noise((calls_to_make(samples * prod(shape), most), samples, *shape))
+
+
+def calls_to_make(elements: int, most: int = MOST_CALLS) -> int:
+    """Return how many calls of so many numbers inputs are made for.
+
+    Examples
+    --------
+    >>> calls_to_make(8), calls_to_make(2**20), calls_to_make(2**23)
+    (64, 4, 1)
+    """
+    return max(1, min(most, LARGEST_INPUTS // elements))
 
 
 def calls_of(examples: FloatArray, samples: int) -> list[FloatArray]:

@@ -74,6 +74,11 @@ def _bounded(layer, sources):
         return Bounded(value, gamma(3) * terms, terms, decided)
     if isinstance(layer, sn.BatchNorm):
         return _normalised(layer, first, value)
+    if isinstance(layer, sn.LayerNorm):
+        return _rows_normalised(layer, first, value)
+    if isinstance(layer, sn.LeakyReLU):
+        error = max(1.0, abs(layer.slope)) * first.error + gamma(2) * np.abs(value)
+        return Bounded(value, error, np.abs(value) + error, decided)
     if isinstance(layer, sn.AvgPool2d | sn.GlobalAvgPool2d):
         window = layer.kernel if isinstance(layer, sn.AvgPool2d) else first.value.shape[2:]
         terms = evaluate_layer(layer, np.abs(first.value) + first.error)
@@ -82,6 +87,8 @@ def _bounded(layer, sources):
         return Bounded(value, EPS * np.abs(value), np.abs(value), decided)
     if isinstance(layer, sn.Softmax | sn.LogSoftmax):
         return _shares(layer, first, value)
+    if isinstance(layer, sn.MatMul):
+        return _products(*sources, value)
     if isinstance(layer, sn.Add):
         terms = sum(np.abs(source.value) + source.error for source in sources)
         error = gamma(len(sources)) * terms + sum(source.error for source in sources)
@@ -107,6 +114,54 @@ def _normalised(layer, source, value):
     scale, shift = (part.reshape(-1, *[1] * (value.ndim - 2)) for part in batch_norm_affine(layer))
     terms = np.abs(scale) * (source.terms + source.error) + np.abs(shift)
     return Bounded(value, np.abs(scale) * source.error + gamma(6) * terms, terms, np.ones(len(value), bool))
+
+
+def layer_norm_roundings(x, values, weight, bias, epsilon):
+    """Bound the error of rows that are normalised in float32, for inputs without one.
+
+    What a number's distance from the mean may be off by: the rounding of the mean is taken away again, but for the
+    error of the mean of what is left (a sum of as many terms as the row has, twice), and the subtractions round. That
+    error goes into the output directly, and through the root of the mean square; the rest are roundings of products.
+    """
+    x = np.asarray(x, np.float64)
+    distances = np.abs(x - x.mean(-1, keepdims=True))
+    mean_square = (distances**2).mean(-1, keepdims=True)
+    share = 1 / np.sqrt(mean_square + epsilon)
+    terms = gamma(x.shape[-1] + 8)
+    of_mean = terms * distances.mean(-1, keepdims=True) + terms**2 * np.abs(x).max(-1, keepdims=True, initial=0.0)
+    through_root = share**2 * np.sqrt(mean_square) * (of_mean + gamma(3) * np.sqrt(mean_square))
+    error = np.abs(weight) * share * (of_mean + distances * (terms + gamma(8) + through_root))
+    return error + gamma(2) * (np.abs(values) + np.abs(bias)) + 2.0**-140
+
+
+def _products(left, right, value):
+    """Bound sums of products of two values, each with its error."""
+    x, y = np.abs(left.value), np.abs(right.value)
+    terms = np.matmul(x + left.error, y + right.error)
+    error = gamma(left.value.shape[-1] + 2) * terms + (terms - np.matmul(x, y)) * (1 + 1e-9)
+    return Bounded(value, error, terms, np.ones(len(value), bool))
+
+
+def _rows_normalised(layer, source, value):
+    """Bound a layer norm.
+
+    With distances d from the mean that are off by e, and s = 1 / sqrt(mean square + epsilon), which is off by no more
+    than s * t * rms(e) where t bounds what s may be then: the error is at most t * e + d * s * t * rms(e).
+    """
+    rows = (*value.shape[: value.ndim - layer.axes], np.prod(value.shape[value.ndim - layer.axes :], dtype=int))
+    x, error, y = (array.reshape(rows) for array in (source.value, source.error, value))
+    weight, bias = (np.float64(0) if one is None else one.astype(np.float64) for one in (layer.weight, layer.bias))
+    weight = weight if layer.weight is not None else np.float64(1)
+    distances = np.abs(x - x.mean(-1, keepdims=True))
+    off = error + error.mean(-1, keepdims=True)
+    spread = np.sqrt((distances**2).mean(-1, keepdims=True) + layer.epsilon)
+    rms = np.sqrt((off**2).mean(-1, keepdims=True))
+    most = 1 / np.maximum(spread - rms, np.sqrt(layer.epsilon))
+    passed = np.abs(weight) * most * (off + distances / spread * rms)
+    largest = x + np.where(x < 0, -error, error)
+    roundings = layer_norm_roundings(largest, y, weight, bias, layer.epsilon) + gamma(x.shape[-1] + 20) * passed
+    total = (passed + roundings + gamma(2) * np.abs(y)).reshape(value.shape)
+    return Bounded(value, total, np.abs(value) + total, np.ones(len(value), bool))
 
 
 def _shares(layer, source, value):

@@ -176,7 +176,7 @@ def _append(nodes, layer, *sources, largest=None, grain=None):
 def _step(draw, nodes, value, exact):
     """Add a layer or a branch; return what it gives, or ``value`` itself when it would not be exact."""
     if draw(st.integers(0, 5)) == 0 and prod(value.shape) <= MOST_ELEMENTS // 3:
-        return draw(_branch(nodes, value, exact))
+        return draw(_branch(nodes, value, exact)) if draw(st.booleans()) else draw(_product(nodes, value, exact))
     kinds = _IMAGE_KINDS if len(value.shape) == 3 else _VECTOR_KINDS if len(value.shape) == 1 else _ANY_KINDS
     layer = draw(draw(st.sampled_from(kinds))(value.shape, exact))
     return _extend(nodes, layer, value, exact)
@@ -206,6 +206,8 @@ def _bound(layer, value):
         return largest * window, grain / window
     if isinstance(layer, sn.LeakyReLU):
         return largest * max(1.0, abs(layer.slope)), grain * min(1.0, abs(layer.slope) or 1.0)
+    if isinstance(layer, sn.LayerNorm):
+        return 1e3, 2.0**-60
     if isinstance(layer, sn.Softmax | sn.LogSoftmax):
         return 1e4, 2.0**-60
     return largest, grain
@@ -232,6 +234,18 @@ def _branch(draw, nodes, value, exact):
         del nodes[before:]
         return value
     return _append(nodes, sn.Add() if added else sn.Concat(), *ends, largest=largest, grain=grain)
+
+
+@st.composite
+def _product(draw, nodes, value, exact):
+    """Multiply a value by itself, as a matrix and as another one of the same numbers."""
+    total, rows = prod(value.shape), draw(st.sampled_from([value.shape[0], 1, prod(value.shape)]))
+    largest, grain = value.largest**2 * (total // rows), value.grain**2
+    if (exact and not is_exact(largest, grain)) or largest > 1e12 or rows**2 > MOST_ELEMENTS:
+        return value
+    left = _append(nodes, sn.Reshape((rows, -1)), value)
+    right = _append(nodes, sn.Reshape((-1, rows)), value)
+    return _append(nodes, sn.MatMul(), left, right, largest=largest, grain=grain)
 
 
 def _same_shape(shape, exact, channels):
@@ -432,6 +446,16 @@ def _softmax(shape, exact):
     return st.just(sn.ReLU()) if exact else st.sampled_from([sn.Softmax(), sn.LogSoftmax()])
 
 
-_ANY_KINDS = [_flatten, _relu, _leaky_relu, _k_winners, _batch_norm, _reshape, _softmax]
-_VECTOR_KINDS = [_linear] * 3 + [_k_winners] * 2 + [_relu, _leaky_relu, _batch_norm, _reshape, _softmax]
+@st.composite
+def _layer_norm(draw, shape, exact):
+    if exact:
+        return sn.ReLU()
+    axes = draw(st.integers(1, len(shape)))
+    size = (prod(shape[-axes:]),)
+    affine = [draw(_maybe(_numbers(size, 2.0, exact))) for _ in range(2)]
+    return sn.LayerNorm(*affine, draw(st.floats(1e-3, 1.0)), axes)
+
+
+_ANY_KINDS = [_layer_norm, _flatten, _relu, _leaky_relu, _k_winners, _batch_norm, _reshape, _softmax]
+_VECTOR_KINDS = [_linear] * 3 + [_k_winners] * 2 + [_relu, _leaky_relu, _layer_norm, _batch_norm, _reshape, _softmax]
 _IMAGE_KINDS = [_convolution] * 3 + [_max_pool, _avg_pool, _global_pool, _k_winners, *_ANY_KINDS]

@@ -13,7 +13,7 @@ from sparsenet.errors import CompileError
 from sparsenet.graph.given import by_name
 from sparsenet.graph.network import Input, Network
 from sparsenet.graph.parts import is_one_to_one
-from sparsenet.made_inputs import LARGEST_INPUTS, MOST_CALLS, calls_of, noise
+from sparsenet.made_inputs import calls_of, calls_to_make, noise
 
 __all__ = ["calls_to_time"]
 
@@ -35,8 +35,7 @@ def calls_to_time(net: Network, examples: Any, samples: int) -> list[Any]:
 
 
 def _made(net: Network, samples: int) -> list[Call]:
-    elements = samples * sum(prod(one.shape) for one in net.inputs.values())
-    calls = max(1, min(MOST_CALLS, LARGEST_INPUTS // elements))
+    calls = calls_to_make(samples * sum(prod(one.shape) for one in net.inputs.values()))
     made = {
         name: _drawn(one, (calls, samples, *one.shape), seed) for seed, (name, one) in enumerate(net.inputs.items())
     }

@@ -1,5 +1,7 @@
 """Lower batch norms and softmax."""
 
+from math import ceil, prod
+
 import numpy as np
 import numpy.typing as npt
 
@@ -7,9 +9,10 @@ from sparsenet.errors import RangeError
 from sparsenet.graph.reference import LEAVES_FLOAT32
 from sparsenet.layers import BatchNorm
 from sparsenet.lowering.draft import Arguments, View, emit
+from sparsenet.lowering.layout import LOGICAL
 from sparsenet.lowering.step_work import Shapes, StepCosts, StepWork
 from sparsenet.lowering.task import Lowering, Task
-from sparsenet.lowering.tensor import Tensor, channels_last, dense_buffer
+from sparsenet.lowering.tensor import Tensor, channels_last, dense_buffer, logical
 from sparsenet.ops.normalization import batch_norm_affine
 from sparsenet.passes.fold_batchnorm import loses_digits
 
@@ -20,6 +23,10 @@ Floats = npt.NDArray[np.float32]
 SMALL = 2.0**-64
 """Scales below this are applied in two steps where their digits would be lost otherwise."""
 
+NORMALISED_NS = 3.6
+"""Reading 16 numbers of a row four times, and writing them."""
+NORMALISED_ROW_NS = 40.0
+"""The waits for a row's sums, and its root."""
 EXPONENTIAL_NS = 11.0
 """One term of a softmax."""
 
@@ -52,6 +59,21 @@ def _affine_steps(name: str, layer: BatchNorm) -> list[tuple[Floats, Floats]]:
     return [(scale.astype(np.float32), shift.astype(np.float32))]
 
 
+def _layer_norm(task: Task) -> Tensor:
+    draft, layer, x = task.draft, task.layer, logical(task.draft, task.x)
+    size = prod(x.shape[-layer.axes :])
+    shape = (x.size // size, size)
+    given: Arguments = {
+        "x": View(dense_buffer(draft, x), shape),
+        "weight": np.ones(size, np.float32) if layer.weight is None else layer.weight,
+        "bias": np.zeros(size, np.float32) if layer.bias is None else layer.bias,
+        "epsilon": np.array([layer.epsilon], np.float32),
+    }
+    out = draft.buffer(x.size)
+    emit(draft, "layer_norm_f32", {**given, "out": View(out, shape)})
+    return x.like(out)
+
+
 def _softmax(task: Task) -> Tensor:
     return _normalized(task, logarithm=0)
 
@@ -70,6 +92,7 @@ def _normalized(task: Task, logarithm: int) -> Tensor:
 
 LOWERINGS = {
     "BatchNorm": (Lowering(_batch_norm),),
+    "LayerNorm": (Lowering(_layer_norm, reads=LOGICAL),),
     "Softmax": (Lowering(_softmax),),
     "LogSoftmax": (Lowering(_log_softmax),),
 }
@@ -80,4 +103,9 @@ def _exponentials(shapes: Shapes) -> StepWork:
     return StepWork(arithmetic_ns=rows * channels * EXPONENTIAL_NS)
 
 
-STEP_COSTS: StepCosts = {"softmax_f32": _exponentials}
+def _normalised(shapes: Shapes) -> StepWork:
+    rows, size = shapes["x"]
+    return StepWork(arithmetic_ns=rows * (ceil(size / 16) * NORMALISED_NS + NORMALISED_ROW_NS))
+
+
+STEP_COSTS: StepCosts = {"layer_norm_f32": _normalised, "softmax_f32": _exponentials}

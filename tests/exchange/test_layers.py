@@ -98,6 +98,26 @@ def test_means_over_an_image(dim):
     assert layers(kept) == ["GlobalAvgPool2d"]
 
 
+@pytest.mark.parametrize("shape", [(3, 3), (2, 4, 4), (2, 3, 2, 2)])
+@pytest.mark.parametrize("function", [torch.matmul, lambda x, y: x @ y.relu(), lambda x, y: torch.matmul(x, other=y)])
+def test_products_of_two_activations(function, shape):
+    net = assert_same_meaning(Calls(lambda x: function(x, x)), shape)
+    assert layers(net)[-1] == "MatMul"
+
+
+@pytest.mark.parametrize("shape", [(6,), (4, 6), (2, 3, 4)])
+@pytest.mark.parametrize("axes", [1, 2])
+@pytest.mark.parametrize("affine", [False, True])
+def test_layer_norms(shape, axes, affine):
+    rows = shape[-axes:]
+    norm = nn.LayerNorm(rows, eps=1e-3, elementwise_affine=affine)
+    for seed, parameter in enumerate(norm.parameters()):
+        parameter.data = torch.from_numpy(np.random.default_rng(seed).normal(size=rows).astype(np.float32))
+    net = assert_same_meaning(norm, shape)
+    assert layers(net) == ["LayerNorm"]
+    assert net.nodes[0].layer.axes == len(rows)
+
+
 @given(st.integers(1, 5), st.booleans(), st.booleans(), st.floats(1e-6, 1e-2), st.integers(0, 9))
 def test_batch_norms(channels, image, affine, epsilon, seed):
     r = np.random.default_rng(seed)

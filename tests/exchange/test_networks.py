@@ -38,9 +38,11 @@ class KWinners(nn.Module):
 class Joins(nn.Module):
     def __init__(self, layer):
         super().__init__()
-        self.adds = isinstance(layer, sn.Add)
+        self.adds, self.multiplies = isinstance(layer, sn.Add), isinstance(layer, sn.MatMul)
 
     def forward(self, *values):
+        if self.multiplies:
+            return torch.matmul(*values)
         return sum(values[1:], values[0]) if self.adds else torch.cat(values, 1)
 
 
@@ -55,6 +57,20 @@ class BatchNorm(nn.Module):
 
     def forward(self, x):
         return nn.functional.batch_norm(x, self.mean, self.variance, self.weight, self.bias, eps=self.epsilon)
+
+
+class LayerNorm(nn.Module):
+    """Layer norm by the function, which takes any weights or none."""
+
+    def __init__(self, layer, shape):
+        super().__init__()
+        self.rows, self.epsilon = shape[-layer.axes :], layer.epsilon
+        for name in ("weight", "bias"):
+            values = getattr(layer, name)
+            self.register_buffer(name, None if values is None else tensor(values).reshape(self.rows))
+
+    def forward(self, x):
+        return nn.functional.layer_norm(x, self.rows, self.weight, self.bias, self.epsilon)
 
 
 class Shaped(nn.Module):
@@ -88,6 +104,8 @@ def module_of(layer, shape, out_shape):
         return Shaped(out_shape)
     if isinstance(layer, sn.KWinners):
         return KWinners(layer, shape)
+    if isinstance(layer, sn.LayerNorm):
+        return LayerNorm(layer, shape)
     if isinstance(layer, sn.LeakyReLU):
         return nn.LeakyReLU(layer.slope)
     simple = {sn.ReLU: nn.ReLU, sn.Softmax: lambda: nn.Softmax(1), sn.LogSoftmax: lambda: nn.LogSoftmax(1)}

@@ -196,7 +196,17 @@ def leaky_relu(r, shape, style):
     return sn.LeakyReLU(pick(r, [0.25, 0.5, 0.0, -1.0, 2.0]) if style.exact else float(r.uniform(-3, 3)))
 
 
-ANY = [simple(sn.Flatten), simple(sn.ReLU), leaky_relu, k_winners, batch_norm, reshape, shares]
+def layer_norm(r, shape, style):
+    """No exact one: its roots are rounded."""
+    if style.exact:
+        return sn.ReLU()
+    axes = int(r.integers(1, len(shape) + 1))
+    size = (prod(shape[-axes:]),)
+    affine = (maybe(r, lambda: numbers(r, size, style)), maybe(r, lambda: numbers(r, size, style)))
+    return sn.LayerNorm(*affine, float(10.0 ** r.uniform(-6, 0)), axes)
+
+
+ANY = [layer_norm, simple(sn.Flatten), simple(sn.ReLU), leaky_relu, k_winners, batch_norm, reshape, shares]
 VECTOR = [linear] * 4 + [k_winners] * 2 + [simple(sn.ReLU), leaky_relu, batch_norm, reshape, shares]
 IMAGE = [conv2d] * 4 + [pool] * 2 + [means, k_winners, k_winners, *ANY]
 

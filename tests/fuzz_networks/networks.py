@@ -71,7 +71,7 @@ def network(r, style):
         if chance(r, on_bytes_share):
             value = part_on_bytes(r, nodes, value, style)
         elif chance(r, 0.15) and prod(value.shape) <= ADDED_UP_TO:
-            value = branch(r, nodes, value, style)
+            value = (branch if chance(r, 0.7) else product)(r, nodes, value, style)
         else:
             value = _extend(nodes, layer_for(r, value.shape, style), value, style.exact)
     if not nodes:  # every layer was refused as inexact
@@ -104,6 +104,17 @@ def branch(r, nodes, value, style):
         del nodes[before:]
         return value
     return _append(nodes, sn.Add() if added else sn.Concat(), *ends, largest=largest, grain=grain)
+
+
+def product(r, nodes, value, style):
+    """Multiply a value by itself, as a matrix and as another one of the same numbers."""
+    total, rows = prod(value.shape), pick(r, [value.shape[0], 1])
+    largest, grain = value.largest**2 * (total // rows), value.grain**2
+    if (style.exact and not is_exact(largest, grain)) or largest > 1e12 or rows**2 > ADDED_UP_TO:
+        return value
+    left = _append(nodes, sn.Reshape((rows, -1)), value)
+    right = _append(nodes, sn.Reshape((-1, rows)), value)
+    return _append(nodes, sn.MatMul(), left, right, largest=largest, grain=grain)
 
 
 def keeping(r, shape, style, channels):

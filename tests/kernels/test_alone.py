@@ -7,7 +7,7 @@ from sparsenet_kernels.registry import kernels
 from sparsenet_kernels.testing import Case, Expected, can_run, complaints
 from sparsenet_kernels.testing.suites import suite_of
 
-SIZES = {"D": 70, "N": 40, "R": 3, "C": 20, "K": 5, "H": 4, "W": 9}
+SIZES = {"D": 70, "N": 40, "R": 3, "C": 20, "K": 5, "H": 4, "W": 9, "G": 2, "M": 7}
 
 
 def outputs_of(kernel, case):

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 import sparsenet as sn
 import sparsenet.made_inputs as made_inputs_module
-from sparsenet.engine import compiling, engine
+from sparsenet.engine import compiling, drivers
 from sparsenet.lowering import footprint, measure
 from sparsenet.made_inputs import LARGEST_INPUTS, made_inputs
 from sparsenet.passes.byte_paths import loses_negatives, tail_of
@@ -208,7 +208,7 @@ def test_too_little_memory_is_an_error_of_ours(monkeypatch):
 
     net = chain((4,), sn.ReLU())(1)
     ready = sn.compile(net, progress=False)
-    monkeypatch.setattr(engine, "aligned_scratch", full)
+    monkeypatch.setattr(drivers, "aligned_scratch", full)
     ready._scratches.clear()
     with pytest.raises(sn.SparsenetError, match="bytes of memory for activations, got less"):
         ready(np.ones((1, 4)))

@@ -65,6 +65,7 @@ def one_of_each_kind():
         "AvgPool2d": (image, [sn.AvgPool2d(3, 2, 1)]),
         "GlobalAvgPool2d": (image, [sn.GlobalAvgPool2d()]),
         "BatchNorm": (image, [sn.BatchNorm(np.zeros(2), np.ones(2), np.ones(2), np.ones(2))]),
+        "LayerNorm": (image, [sn.LayerNorm(np.ones(16), np.zeros(16), axes=2)]),
         "Flatten": (image, [sn.Flatten()]),
         "Reshape": (image, [sn.Reshape((4, -1))]),
         "Softmax": (vector, [sn.Softmax()]),
@@ -79,6 +80,7 @@ def one_of_each_kind():
     made = {kind: Network.sequential(shape, layers) for kind, (shape, layers) in chains.items()}
     made["Cast"] = Network.sequential({"ids": Input(vector, "int32")}, [sn.Cast(), sn.ReLU()])
     skips = {"Add": sn.Add(), "Concat": sn.Concat()}
+    made["MatMul"] = joined((2, 3, 3), sn.MatMul())
     return made | {kind: joined(image, layer) for kind, layer in skips.items()} | {"Dequantize": made["Quantize"]}
 
 

@@ -20,9 +20,7 @@ def relu_f32(x, out):
             out[b, j] = max(x[b, j], np.float32(0.0))
 
 
-@kernel(
-    "leaky_relu", arguments="in x f32[B, N]; constant slope f32[1]; out out f32[B, N]", reference="leaky_relu"
-)
+@kernel("leaky_relu", arguments="in x f32[B, N]; constant slope f32[1]; out out f32[B, N]", reference="leaky_relu")
 def leaky_relu_f32(x, slope, out):
     """Compute ``out = x`` where x is positive, and ``x * slope`` elsewhere.
 

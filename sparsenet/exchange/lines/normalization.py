@@ -5,11 +5,11 @@ from typing import Any
 
 import numpy as np
 
-from sparsenet.exchange.call import Call, Layers, Line, refuse_dependent
+from sparsenet.exchange.call import Call, FloatArray, Layers, Line, refuse_dependent
 from sparsenet.exchange.onnx.writer import Writer
 from sparsenet.exchange.problems import unsupported
 from sparsenet.exchange.weights import maybe_numbers
-from sparsenet.layers import BatchNorm, LogSoftmax, Softmax
+from sparsenet.layers import BatchNorm, LayerNorm, LogSoftmax, Softmax
 
 __all__ = ["ONNX_IN", "ONNX_OUT", "REFUSED", "TORCH"]
 
@@ -79,6 +79,53 @@ def _write_batch_norm(layer: BatchNorm, writer: Writer) -> None:
     writer.operator("BatchNormalization", inputs, epsilon=layer.epsilon)
 
 
+def _layer_norm(
+    call: Call,
+    input: Any,
+    normalized_shape: Any,
+    weight: Any = None,
+    bias: Any = None,
+    eps: float = 1e-5,
+    cudnn_enable: bool = True,
+) -> Layers:
+    refuse_dependent(call, weight, bias)
+    axes = len(tuple(normalized_shape))
+    if tuple(normalized_shape) != call.shape[-axes:]:
+        raise unsupported(f"the last axes of {call.shape}", f"normalized_shape={tuple(normalized_shape)}")
+    return (LayerNorm(_flat(call, weight), _flat(call, bias), eps, axes),)
+
+
+def _flat(call: Call, values: Any) -> FloatArray | None:
+    array = maybe_numbers(call, values)
+    return None if array is None else array.reshape(-1)
+
+
+def _layer_normalization(
+    call: Call, X: Any, Scale: Any, B: Any = None, *, axis: int = -1, epsilon: float = 1e-5, stash_type: int = 1
+) -> Layers:
+    refuse_dependent(call, Scale, B)
+    axes = -axis if axis < 0 else len(call.shape) + 1 - axis
+    if not 1 <= axes <= len(call.shape):
+        raise unsupported("the last axes of a sample", f"axis={axis} of {len(call.shape) + 1}")
+    weight = _flat(call, Scale)
+    if "weight" in call.kept.get(LEFT_OUT, ()) and (call.numbers(Scale) == 1).all():
+        weight = None
+    return (LayerNorm(weight, _flat(call, B), call.kept.get("epsilon", _shortest(epsilon)), axes),)
+
+
+def _write_layer_norm(layer: LayerNorm, writer: Writer) -> None:
+    size = writer.shape[-layer.axes :]
+    if layer.weight is None:
+        writer.keep(LEFT_OUT, ["weight"])
+    if _shortest(layer.epsilon) != layer.epsilon:  # the attribute is a float32
+        writer.keep("epsilon", layer.epsilon)
+    weight = np.ones(size, np.float32) if layer.weight is None else layer.weight.reshape(size)
+    inputs = [writer.source, writer.constant("weight", weight)]
+    if layer.bias is not None:
+        inputs.append(writer.constant("bias", layer.bias.reshape(size)))
+    writer.operator("LayerNormalization", inputs, axis=-layer.axes, epsilon=layer.epsilon)
+
+
 def _softmax(call: Call, input: Any, dim: int | None = None, _stacklevel: int = 3, dtype: Any = None) -> Layers:
     _refuse_other_axes(call, dim)
     return (Softmax(),)
@@ -124,13 +171,20 @@ def _write_softmax(layer: Softmax | LogSoftmax, writer: Writer) -> None:
 
 TORCH = {
     "batch_norm": Line(_batch_norm, ("BatchNorm",)),
+    "layer_norm": Line(_layer_norm, ("LayerNorm",)),
     "log_softmax": Line(_log_softmax, ("LogSoftmax",)),
     "softmax": Line(_softmax, ("Softmax",)),
 }
 ONNX_IN = {
     "BatchNormalization": Line(_batch_normalization, ("BatchNorm",)),
+    "LayerNormalization": Line(_layer_normalization, ("LayerNorm",)),
     "LogSoftmax": Line(_onnx_log_softmax, ("LogSoftmax",)),
     "Softmax": Line(_onnx_softmax, ("Softmax",)),
 }
-ONNX_OUT = {"BatchNorm": _write_batch_norm, "LogSoftmax": _write_softmax, "Softmax": _write_softmax}
+ONNX_OUT = {
+    "BatchNorm": _write_batch_norm,
+    "LayerNorm": _write_layer_norm,
+    "LogSoftmax": _write_softmax,
+    "Softmax": _write_softmax,
+}
 REFUSED: dict[str, dict[str, str]] = {}
