@@ -3,17 +3,20 @@
 from dataclasses import dataclass
 from importlib.util import find_spec
 from math import prod
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from sparsenet.bench.spoken_digits import bundled_waveforms, varied
+from sparsenet.engine.examples import drawn_inputs
 from sparsenet.graph.network import Network
+from sparsenet.graph.parts import expect_one_to_one, is_one_to_one
 from sparsenet.made_inputs import noise
 from sparsenet.speech.features import log_mel
 from sparsenet.speech.recognize import front_end_of
 
-__all__ = ["Inputs", "inputs_for"]
+__all__ = ["Inputs", "inputs_by_name_for", "inputs_for"]
 
 FloatArray = npt.NDArray[np.float32]
 
@@ -41,14 +44,36 @@ def inputs_for(net: Network, largest_batch: int) -> Inputs:
     Returns
     -------
     Inputs
+
+    Raises
+    ------
+    GraphError
+        When the network has not one input, float32, and one output.
     """
-    affordable = LARGEST_BYTES // (4 * prod(net.input_shape))
-    count = max(2 * largest_batch, min(MOST_SAMPLES, affordable), 2)
-    calibration = max(8, min(CALIBRATION_SAMPLES, affordable))
+    expect_one_to_one(net, "this measurement")
+    count, calibration = _counts(net, largest_batch)
     if "front_end" in net.details and find_spec("soundfile") is not None:
         return _sounds(net, count, calibration)
     x = noise((count + calibration, *net.input_shape))
     return Inputs(x[:count], x[count:], "random numbers from -1 to 1")
+
+
+def inputs_by_name_for(net: Network, largest_batch: int) -> tuple[Any, Any]:
+    """Make inputs for timing and for calibration, for what takes any network: arrays, or mappings of them by name."""
+    if is_one_to_one(net):
+        made = inputs_for(net, largest_batch)
+        return made.timed, made.calibration
+    count, calibration = _counts(net, largest_batch)
+    drawn = drawn_inputs(net, count + calibration)
+    timed = {name: array[:count] for name, array in drawn.items()}
+    return timed, {name: array[count:] for name, array in drawn.items()}
+
+
+def _counts(net: Network, largest_batch: int) -> tuple[int, int]:
+    """Say how many samples are made, for timing and for calibration."""
+    affordable = LARGEST_BYTES // (4 * sum(prod(one.shape) for one in net.inputs.values()))
+    count = max(2 * largest_batch, min(MOST_SAMPLES, affordable), 2)
+    return count, max(8, min(CALIBRATION_SAMPLES, affordable))
 
 
 def _sounds(net: Network, count: int, calibration: int) -> Inputs:

@@ -148,7 +148,7 @@ def _kernel_way(case: str, kernel: str, net: Network, x: FloatArray, wanted: npt
     )
 
     def prepare(index: int) -> None:
-        steps.load(x[index % len(x), :samples])
+        steps.load({net.input: x[index % len(x), :samples]})
         for i in range(first):
             steps.call(i, samples)
 

@@ -55,7 +55,7 @@ def dense_twin(net: Network, seed: int = 0) -> Network:
     """
     random = np.random.default_rng(seed)
     nodes = [Node(node.name, _dense(node.layer, random), node.inputs) for node in net.nodes]
-    return Network(net.input_shape, nodes, net.output, net.labels)
+    return Network(net.inputs, nodes, net.outputs, net.labels)
 
 
 def _dense(layer: Layer, random: np.random.Generator) -> Layer:

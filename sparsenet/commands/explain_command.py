@@ -1,6 +1,6 @@
 """``sparsenet explain`` and ``sparsenet what-if``: why a network is as fast as it is, and what others would take."""
 
-from sparsenet.bench.inputs import inputs_for
+from sparsenet.bench.inputs import inputs_by_name_for
 from sparsenet.command_line import print_json
 from sparsenet.commands.output import measured_on, results, spinner
 from sparsenet.explain.explain import explain
@@ -21,13 +21,11 @@ def explain_model(model: str, batch: int, measure: bool, as_json: bool) -> None:
     if measure:
         limits()  # measured the first time, and shown before something else is
     with spinner(f"compiling {printable(model)}") as status:
-        inputs = inputs_for(net, batch)
+        timed, calibration = inputs_by_name_for(net, batch)
         planner = "measure" if measure else "predict"
-        engine = sparsenet.compile(
-            net, batch=batch, threads=1, planner=planner, examples=inputs.calibration, progress=False
-        )
+        engine = sparsenet.compile(net, batch=batch, threads=1, planner=planner, examples=calibration, progress=False)
         status.update("holding every layer against dense kernels" if measure else "predicting")
-        found = explain(engine, inputs.timed, measure=measure, progress=False)
+        found = explain(engine, timed, measure=measure, progress=False)
     if as_json:
         print_json(found.to_dict() | {"info": info().to_dict()})
     else:
@@ -46,7 +44,7 @@ def ask_what_if(
     """Print how fast a network would be with other masks or fewer winners."""
     net = load(model)
     with spinner("planning networks with other masks"):
-        examples = inputs_for(net, batch).calibration if measure else None
+        examples = inputs_by_name_for(net, batch)[1] if measure else None
         found = what_if(
             net,
             density=density,

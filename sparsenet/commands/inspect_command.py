@@ -8,6 +8,7 @@ from sparsenet.command_line import print_json
 from sparsenet.commands.output import results
 from sparsenet.explain.work import LayerWork, TotalWork, total, work
 from sparsenet.graph.network import Network
+from sparsenet.graph.parts import is_one_to_one
 from sparsenet.models import load
 from sparsenet.renderer import Column, laid_out
 from sparsenet.tables import as_share, as_size, network_table, printable
@@ -49,14 +50,21 @@ def _as_record(net: Network) -> dict[str, Any]:
     layers = work(net)
     summed = total(layers)
     return {
-        "input_shape": list(net.input_shape),
-        "output_shape": list(net.output_shape),
+        **_ends(net),
         "labels": list(net.labels),
         "details": dict(net.details),
         "layers": [asdict(row) | {"shape": list(row.shape)} for row in layers],
         "total": asdict(summed)
         | {"weight_sparse_ratio": summed.weight_sparse_ratio, "twice_ratio": summed.twice_ratio},
     }
+
+
+def _ends(net: Network) -> dict[str, Any]:
+    """Give the shapes of the input and the output, or of all of them by name."""
+    if is_one_to_one(net):
+        return {"input_shape": list(net.input_shape), "output_shape": list(net.output_shape)}
+    inputs = {name: {"shape": list(one.shape), "dtype": one.dtype} for name, one in net.inputs.items()}
+    return {"inputs": inputs, "outputs": {name: {"shape": list(net.shapes[name])} for name in net.outputs}}
 
 
 def _card_table(details: Mapping[str, Any]) -> "Table":

@@ -1,6 +1,6 @@
 """``sparsenet profile``: where an engine's time goes."""
 
-from sparsenet.bench.inputs import inputs_for
+from sparsenet.bench.inputs import inputs_by_name_for
 from sparsenet.command_line import print_json
 from sparsenet.commands.output import measured_on, results, spinner
 from sparsenet.explain.profile import profile
@@ -19,10 +19,10 @@ def profile_model(model: str, batch: int, as_json: bool) -> None:
     net = load(model)
     limits()  # measured the first time, and shown before something else is
     with spinner(f"compiling {printable(model)}") as status:
-        inputs = inputs_for(net, batch)
-        engine = sparsenet.compile(net, batch=batch, threads=1, examples=inputs.calibration, progress=False)
+        timed, calibration = inputs_by_name_for(net, batch)
+        engine = sparsenet.compile(net, batch=batch, threads=1, examples=calibration, progress=False)
         status.update("timing every step")
-        found = profile(engine, inputs.timed)
+        found = profile(engine, timed)
     if as_json:
         print_json(found.to_dict() | {"info": info().to_dict()})
     else:

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from sparsenet.bench.inputs import inputs_for
+from sparsenet.bench.inputs import inputs_by_name_for
 from sparsenet.command_line import print_json
 from sparsenet.commands.output import results, spinner
 from sparsenet.explain.roofline import roofline
@@ -21,10 +21,10 @@ def roofline_of(model: str, batch: int, again: bool, plot: Path | None, as_json:
     net = load(model)
     (limits_anew if again else limits)()  # shown before something else is
     with spinner(f"compiling {printable(model)}") as status:
-        inputs = inputs_for(net, batch)
-        engine = sparsenet.compile(net, batch=batch, threads=1, examples=inputs.calibration, progress=False)
+        timed, calibration = inputs_by_name_for(net, batch)
+        engine = sparsenet.compile(net, batch=batch, threads=1, examples=calibration, progress=False)
         status.update("timing every step")
-        found = roofline(engine, inputs.timed)
+        found = roofline(engine, timed)
     about = info()
     if as_json:
         print_json(found.to_dict() | {"info": about.to_dict()})

@@ -13,7 +13,7 @@ from sparsenet.graph.network import Network
 from sparsenet_kernels.ends_driver import End, ends_table
 from sparsenet_kernels.step_abi import address_of
 
-__all__ = ["addresses_of", "ends_of", "kept_inputs", "new_outputs", "shaped"]
+__all__ = ["addresses_of", "ends_of", "kept_inputs", "new_outputs", "samples_in", "shaped"]
 
 Arrays = dict[str, npt.NDArray[Any]]
 
@@ -40,6 +40,11 @@ def kept_inputs(net: Network, given: Mapping[str, Any]) -> Arrays:
 def new_outputs(net: Network, samples: int) -> Arrays:
     """Make room for the answers: (samples, numbers) for each output."""
     return {name: np.empty((samples, prod(net.shapes[name])), np.float32) for name in net.outputs}
+
+
+def samples_in(arrays: Mapping[str, npt.NDArray[Any]]) -> int:
+    """Count the samples of a call: as many in each of its arrays."""
+    return len(next(iter(arrays.values())))
 
 
 def addresses_of(x: Mapping[str, npt.NDArray[Any]], y: Mapping[str, npt.NDArray[Any]]) -> npt.NDArray[np.int64]:

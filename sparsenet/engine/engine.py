@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sparsenet.engine.again import compile_again, cpu_kind
-from sparsenet.engine.by_name import addresses_of, ends_of, kept_inputs, new_outputs, shaped
+from sparsenet.engine.by_name import addresses_of, ends_of, kept_inputs, new_outputs, samples_in, shaped
 from sparsenet.engine.drivers import Scratch, parallel_for, serial_for
 from sparsenet.engine.program import Program
 from sparsenet.engine.recovery import settled
@@ -188,7 +188,7 @@ class Engine:
         if not self._by_name:
             return self(given[net.input])
         arrays = kept_inputs(net, given)
-        samples = len(next(iter(arrays.values())))
+        samples = samples_in(arrays)
         y, scratch = new_outputs(net, samples), self._take_scratch()
         addresses = addresses_of(arrays, y)
         run = self._run if samples <= self._alone else self._share_out
@@ -214,20 +214,20 @@ class Engine:
         if not self._by_name:
             return self._run(x[self.network.input], y[self.network.output], scratch)
         addresses = addresses_of(x, y)
-        return self._run(address_of(addresses), len(next(iter(y.values()))), scratch)
+        return self._run(address_of(addresses), samples_in(y), scratch)
 
     @property
     def kernels(self) -> dict[str, str]:
         """The kernel of each layer with weights: what :func:`sparsenet.compile` takes to make this plan again."""
         return {choice.layer: choice.kernel for choice in self.plan}
 
-    def explain(self, x: npt.ArrayLike | None = None, *, measure: bool = True, advice: bool = True) -> "Explanation":
+    def explain(self, x: Any = None, *, measure: bool = True, advice: bool = True) -> "Explanation":
         """Say why the network is as fast as it is, layer by layer, and what would help most.
 
         Parameters
         ----------
-        x : array (B, *input_shape), optional
-            Inputs to measure on, that take turns; random numbers when left out.
+        x : array (B, *input_shape), or mapping of str to array, optional
+            The only input, or all of them by name, to measure on; samples take turns. Random numbers when left out.
         measure : bool
             Whether every layer is timed, here and with dense kernels; else times are predicted.
         advice : bool
@@ -243,13 +243,13 @@ class Engine:
 
         return explain(self, x, measure=measure, advice=advice)
 
-    def profile(self, x: npt.ArrayLike) -> "Profile":
-        """Time each step on inputs like ``x`` and hold it against what this core can do.
+    def profile(self, x: Any = None, /, **inputs: npt.ArrayLike) -> "Profile":
+        """Time each step on inputs like these and hold it against what this core can do.
 
         Parameters
         ----------
-        x : array (B, *input_shape)
-            Inputs that take turns; B may be larger than the engine's batch.
+        x, **inputs
+            As a call takes them; samples take turns, and there may be more of them than the engine's batch.
 
         Returns
         -------
@@ -258,7 +258,7 @@ class Engine:
         """
         from sparsenet.explain.profile import profile
 
-        return profile(self, x)
+        return profile(self, by_name(self.network, x, inputs))
 
     def __rich__(self) -> "Table":
         from sparsenet.tables import plan_table

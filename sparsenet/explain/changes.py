@@ -7,7 +7,8 @@ from sparsenet.errors import SparsenetError
 from sparsenet.explain.advice import Advice, promised
 from sparsenet.explain.predictions import Forecast, Packs, forecast, without
 from sparsenet.explain.variants import image_channels, mask_for, masked, with_layers, with_winners_before
-from sparsenet.graph.network import INPUT, Network, Node
+from sparsenet.graph.network import Network, Node
+from sparsenet.graph.parts import is_one_to_one
 from sparsenet.layers import KWinners, Weighted, kept_count
 from sparsenet.lowering.choose import Choice
 from sparsenet.made_inputs import noise
@@ -102,6 +103,8 @@ def fuller_mask(question: Question, choice: Choice) -> Advice | None:
 
 def rounding_advice(net: Network, now: Forecast, batch: int, measured_us: float | None) -> Advice | None:
     """Predict the network rounded to 8 bits; None where it is already, no layer could be, or that would not help."""
+    if not is_one_to_one(net):  # which are not rounded yet
+        return None
     try:
         rounded, _ = rounded_network(net, noise((1, *net.input_shape)))
     except SparsenetError:  # rounded already, or sums that could leave int32
@@ -129,7 +132,7 @@ def _changes(question: Question) -> Iterator[Advice]:
         return
     for mask in _shaped_masks(question):
         yield _under(question, mask)
-    if question.node.inputs[0] != INPUT and question.active == 1:
+    if question.node.inputs[0] not in question.net.inputs and question.active == 1:
         yield _behind_winners(question)
     if question.batch == 1:
         then = forecast(question.net, BATCH_TRIED, question.packs)

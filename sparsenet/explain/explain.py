@@ -2,16 +2,15 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-import numpy.typing as npt
-
+from sparsenet.engine.examples import chunks_of
 from sparsenet.explain.bottleneck import together_us
 from sparsenet.explain.changes import Question, advice_for, fuller_mask, rounding_advice, where_zeros_lie
 from sparsenet.explain.explanation import Explanation, LayerExplanation
 from sparsenet.explain.predictions import DensePlan, Forecast, Packs, dense_plan, forecast
 from sparsenet.explain.step_limits import StepLimits, steps_limits
-from sparsenet.explain.step_timing import LayerTimes, chunks_of, refuse_beyond_float32, time_layers
+from sparsenet.explain.step_timing import LayerTimes, refuse_beyond_float32, time_layers
 from sparsenet.explain.steps import StepRunner
 from sparsenet.explain.work import LayerWork, work
 from sparsenet.graph.network import INPUT, Network, Node
@@ -20,7 +19,6 @@ from sparsenet.lowering.lower import pooled_at_once
 from sparsenet.machine.calibration import reference_limits
 from sparsenet.machine.facts import machine
 from sparsenet.machine.limits import Limits, kept_limits, limits
-from sparsenet.made_inputs import made_inputs
 from sparsenet.packing.arguments import whole
 from sparsenet.passes import fold_batchnorm
 from sparsenet.progress import tracked
@@ -33,7 +31,7 @@ __all__ = ["explain"]
 
 def explain(
     engine: "Engine",
-    x: npt.ArrayLike | None = None,
+    x: Any = None,
     *,
     measure: bool = True,
     advice: bool = True,
@@ -45,9 +43,9 @@ def explain(
     Parameters
     ----------
     engine : Engine
-    x : array (n, *input_shape), optional
-        Inputs to measure on, that take turns; random numbers from -1 to 1 when left out. How many units a ReLU leaves
-        active depends on them.
+    x : array (n, *input_shape), or mapping of str to array, optional
+        The only input, or all of them by name, to measure on; samples take turns. Random numbers from -1 to 1 when left
+        out. How many units a ReLU leaves active depends on them.
     measure : bool
         Whether every layer is timed, here and with dense kernels, which takes a second or two (more where dense kernels
         must be compiled); else times are predicted. The first time on a machine, its limits are measured as well, which
@@ -82,17 +80,16 @@ def explain(
     0.015625
     """
     net, batch = fold_batchnorm(engine.network), engine._chunk
-    given = made_inputs(net.input_shape, batch).reshape(-1, *net.input_shape) if x is None else x
     if x is not None:
-        refuse_beyond_float32(engine, chunks_of(engine, x, batch))
+        refuse_beyond_float32(engine, chunks_of(net, x, batch))
     rounds = None if rounds is None else whole("rounds", rounds)
     core, packs = _limits(measure), Packs()
-    counted = _counted(engine, given, core)
+    counted = _counted(engine, x, core)
     here, best, dense = _forecasts(engine, net, packs, progress)
     own = against = None
     if measure:
         engines = [engine, _dense_engine(engine, dense, progress)]
-        own, against = time_layers(engines, given, rounds=rounds, progress=progress)
+        own, against = time_layers(engines, x, rounds=rounds, progress=progress)
     facts = {row.name: row for row in work(net)}
     parts = _Parts(engine, net, facts, counted, here, best, dense.forecast, own, against, packs if advice else None)
     shown = [node for node in net.nodes if node.name in engine.program.layers]
@@ -133,11 +130,11 @@ def _limits(measure: bool) -> Limits:
     return limits() if measure else kept_limits(machine()) or reference_limits(machine())
 
 
-def _counted(engine: "Engine", x: npt.ArrayLike, core: Limits) -> dict[str, StepLimits]:
+def _counted(engine: "Engine", x: Any, core: Limits) -> dict[str, StepLimits]:
     """Hold each layer's main step against the limits: the one with its weights, or else the longest."""
     steps = StepRunner(engine)
     by_layer: dict[str, list[StepLimits]] = {}
-    for step in steps_limits(engine, steps, chunks_of(engine, x, steps.chunk), core):
+    for step in steps_limits(engine, steps, chunks_of(engine.network, x, steps.chunk), core):
         by_layer.setdefault(step.layer, []).append(step)
     return {layer: _main_step(engine, found) for layer, found in by_layer.items()}
 

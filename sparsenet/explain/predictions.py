@@ -34,8 +34,8 @@ class Forecast:
     choices : mapping of str to Choice
         Of each layer with weights.
     layers_us : mapping of str to float
-        For one sample: of every layer that runs anything, and under the name of the network's input what copying takes
-        and what is done to the input first. What a kernel computes along with its own layer counts there.
+        For one sample: of every layer that runs anything, and under "input" what copying inputs and outputs takes
+        and what is done to the inputs first. What a kernel computes along with its own layer counts there.
     """
 
     choices: Mapping[str, Choice]
@@ -72,7 +72,7 @@ def forecast(
     """
     folded, lowered = fold_batchnorm(net), _lowered(net, batch, packs, kernels or {})
     choices = {choice.layer: choice for choice in lowered.plan.choices}
-    elements = prod(folded.input_shape) + prod(folded.output_shape)
+    elements = sum(prod(folded.shapes[name]) for name in (*folded.inputs, *folded.outputs))
     layers_us = defaultdict(float, {INPUT: copying_us(elements, machine())})
     counted = {*choices, *(pool for conv, pool in pooled_at_once(folded).items() if conv in choices)}
     for step in lowered.draft.steps:

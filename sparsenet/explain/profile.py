@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 
+from sparsenet.engine.by_name import samples_in
+from sparsenet.engine.examples import chunks_of
 from sparsenet.explain.profile_table import profile_parts
 from sparsenet.explain.step_limits import StepLimits, steps_limits
 from sparsenet.explain.step_timing import (
     Times,
-    chunks_of,
     refuse_beyond_float32,
     rounds_that_fit,
     timed_steps,
@@ -147,17 +147,16 @@ class Profile:
     __rich_console__, _repr_html_ = printing(profile_parts)
 
 
-def profile(
-    engine: "Engine", x: npt.ArrayLike, *, rounds: int | None = None, clock: Clock = time.perf_counter_ns
-) -> Profile:
+def profile(engine: "Engine", x: Any, *, rounds: int | None = None, clock: Clock = time.perf_counter_ns) -> Profile:
     """Time every step of an engine on live data, and hold it against what this core could do.
 
     Parameters
     ----------
     engine : Engine
-    x : array (n, *input_shape)
-        Inputs that take turns, as many together as the engine puts through its steps at once. More of them make times
-        truer: a kernel with branches learns an input that it sees again and again.
+    x : array (n, *input_shape), or mapping of str to array
+        The only input, or all of them by name. Samples take turns, as many together as the engine puts through its
+        steps at once. More of them make times truer: a kernel with branches learns an input that it sees again and
+        again.
     rounds : int, optional
         How often every step is timed; as often as fits into a second or two when left out.
     clock : callable
@@ -187,9 +186,9 @@ def profile(
     ['kwinners1', 'linear1']
     """
     steps = StepRunner(engine)
-    chunks = chunks_of(engine, x, steps.chunk)
+    chunks = chunks_of(engine.network, x, steps.chunk)
     refuse_beyond_float32(engine, chunks)
-    samples = len(chunks[0])
+    samples = samples_in(chunks[0])
     turns = rounds_that_fit(steps, chunks, clock) if rounds is None else whole("rounds", rounds)
     step_us, idle_us = timed_steps(steps, chunks, turns, clock)
     whole_us = timed_whole(engine, chunks, turns, clock)

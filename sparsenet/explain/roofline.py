@@ -4,8 +4,6 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import numpy.typing as npt
-
 from sparsenet.explain.profile import StepProfile, profile
 from sparsenet.explain.roofline_table import roofline_parts
 from sparsenet.machine.cores import usable_cores
@@ -71,9 +69,7 @@ class Roofline:
     __rich_console__, _repr_html_ = printing(roofline_parts)
 
 
-def roofline(
-    engine: "Engine", x: npt.ArrayLike, *, rounds: int | None = None, clock: Clock = time.perf_counter_ns
-) -> Roofline:
+def roofline(engine: "Engine", x: Any, *, rounds: int | None = None, clock: Clock = time.perf_counter_ns) -> Roofline:
     """Hold every step of an engine against this core's limits of arithmetic and of reading.
 
     Parameters

@@ -7,11 +7,12 @@ measured alone: they are taken from the cost model, at this core's pace.
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
+from sparsenet.engine.by_name import samples_in
 from sparsenet.explain.bottleneck import ADDRESSES, ARITHMETIC, CALLS, binding, bytes_from
 from sparsenet.explain.roof import roof
 from sparsenet.explain.step_work import activation_bytes, arithmetic_unit, multiplications, weight_bytes
@@ -70,11 +71,11 @@ class StepLimits:
 
 
 def steps_limits(
-    engine: "Engine", steps: StepRunner, chunks: Sequence[npt.NDArray[np.float32]], limits: Limits
+    engine: "Engine", steps: StepRunner, chunks: Sequence[Mapping[str, npt.NDArray[Any]]], limits: Limits
 ) -> tuple[StepLimits, ...]:
     """Count the work of every step of an engine on the inputs of calls, and hold it against the limits of a core."""
     layers = {row.name: row for row in work(engine.network)}
-    resident, samples = steps.resident_bytes, len(chunks[0])
+    resident, samples = steps.resident_bytes, samples_in(chunks[0])
     found = []
     for step, active in zip(steps.steps, _active_shares(engine, steps, chunks), strict=True):
         products = multiplications(step, layers.get(step.layer), active, samples)
@@ -117,7 +118,7 @@ def _cost(engine: "Engine", step: OneStep, samples: int) -> Cost:
 
 
 def _active_shares(
-    engine: "Engine", steps: StepRunner, chunks: Sequence[npt.NDArray[np.float32]]
+    engine: "Engine", steps: StepRunner, chunks: Sequence[Mapping[str, npt.NDArray[Any]]]
 ) -> list[float | None]:
     """Find, for each step that skips inactive inputs, the share of active ones, on average over the inputs."""
     net = engine.network
@@ -125,9 +126,10 @@ def _active_shares(
     shares: list[list[float]] = [[] for _ in steps.steps]
     for chunk in chunks[:CHUNKS_COUNTED]:
         steps.load(chunk)
+        samples = samples_in(chunk)
         for index, step in enumerate(steps.steps):
-            if (counted := steps.active_inputs(index, len(chunk))) is not None:
+            if (counted := steps.active_inputs(index, samples)) is not None:
                 entries, rows = counted
                 shares[index].append(entries / max(rows * channels[step.layer], 1))
-            steps.call(index, len(chunk))
+            steps.call(index, samples)
     return [float(np.mean(found)) if found else None for found in shares]

@@ -5,19 +5,19 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from sparsenet.engine.engine import converted
-from sparsenet.errors import SparsenetError
+from sparsenet.engine.by_name import addresses_of, ends_of, new_outputs, samples_in
+from sparsenet.engine.drivers import Scratch
+from sparsenet.engine.examples import chunks_of
 from sparsenet.explain.steps import StepRunner
 from sparsenet.graph.network import INPUT
-from sparsenet.lowering.arena import aligned_scratch
 from sparsenet.progress import tracked
 from sparsenet.timing import Clock, reading_us
-from sparsenet_kernels.driver import program_table, serial_driver
+from sparsenet_kernels.driver import program_table
 from sparsenet_kernels.step_abi import address_of
 
 if TYPE_CHECKING:
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 __all__ = [
     "LayerTimes",
     "Times",
-    "chunks_of",
     "refuse_beyond_float32",
     "rounds_that_fit",
     "time_layers",
@@ -34,7 +33,7 @@ __all__ = [
     "timed_whole",
 ]
 
-FloatArray = npt.NDArray[np.float32]
+Chunk = Mapping[str, npt.NDArray[Any]]
 Times = npt.NDArray[np.float64]
 
 LONGEST_US = 1_500_000
@@ -62,7 +61,7 @@ class LayerTimes:
 
 def time_layers(
     engines: Sequence["Engine"],
-    x: npt.ArrayLike,
+    x: Any,
     *,
     rounds: int | None = None,
     clock: Clock = time.perf_counter_ns,
@@ -79,11 +78,11 @@ def time_layers(
     return found
 
 
-def _one_turn(engine: "Engine", x: npt.ArrayLike, rounds: int | None, clock: Clock) -> LayerTimes:
+def _one_turn(engine: "Engine", x: Any, rounds: int | None, clock: Clock) -> LayerTimes:
     steps = StepRunner(engine)
-    chunks = chunks_of(engine, x, steps.chunk)
+    chunks = chunks_of(engine.network, x, steps.chunk)
     turns = rounds or max(FEWEST_ROUNDS, rounds_that_fit(steps, chunks, clock) // (2 * TURNS))
-    samples = len(chunks[0])
+    samples = samples_in(chunks[0])
     step_us, _ = timed_steps(steps, chunks, turns, clock)
     layers: dict[str, float] = defaultdict(float)
     for step, median_us in zip(steps.steps, np.median(step_us, axis=0), strict=True):
@@ -96,24 +95,13 @@ def _shorter(before: LayerTimes, now: LayerTimes) -> LayerTimes:
     return LayerTimes(layers, min(before.whole, now.whole))
 
 
-def chunks_of(engine: "Engine", x: npt.ArrayLike, most: int) -> list[FloatArray]:
-    """Cut the inputs into calls of equal size; what is left over is left out."""
-    array = converted(x, engine.network.input_shape)
-    if not len(array):
-        raise SparsenetError("expected at least one input, got none")
-    if not np.isfinite(array).all():
-        raise SparsenetError("expected finite inputs, got NaN or infinity")
-    size = min(most, len(array))
-    return [array[start : start + size] for start in range(0, len(array) - size + 1, size)]
-
-
-def refuse_beyond_float32(engine: "Engine", chunks: Sequence[FloatArray]) -> None:
+def refuse_beyond_float32(engine: "Engine", chunks: Sequence[Chunk]) -> None:
     """Raise what the engine raises where values leave float32: times of what is no number say nothing."""
     for chunk in chunks:
         engine(chunk)
 
 
-def rounds_that_fit(steps: StepRunner, chunks: Sequence[FloatArray], clock: Clock) -> int:
+def rounds_that_fit(steps: StepRunner, chunks: Sequence[Chunk], clock: Clock) -> int:
     """Find how often all steps can be timed in a second or two."""
     lasted_us = [reading_us(_run_all, steps, chunk, clock=clock) for chunk in chunks[:2]][
         -1
@@ -121,19 +109,19 @@ def rounds_that_fit(steps: StepRunner, chunks: Sequence[FloatArray], clock: Cloc
     return int(min(MOST_ROUNDS, max(FEWEST_ROUNDS, LONGEST_US / 2 / max(lasted_us, 1e-3))))
 
 
-def _run_all(steps: StepRunner, chunk: FloatArray) -> None:
+def _run_all(steps: StepRunner, chunk: Chunk) -> None:
     steps.load(chunk)
     for index in range(len(steps.steps)):
-        steps.call(index, len(chunk))
+        steps.call(index, samples_in(chunk))
 
 
-def timed_steps(steps: StepRunner, chunks: Sequence[FloatArray], rounds: int, clock: Clock) -> tuple[Times, float]:
+def timed_steps(steps: StepRunner, chunks: Sequence[Chunk], rounds: int, clock: Clock) -> tuple[Times, float]:
     """Time each step in the program's order: (rounds, steps) microseconds, less those of a call without samples."""
     count = len(steps.steps)
     readings, idle = np.empty((rounds, count)), np.empty((rounds, count))
     for turn in range(rounds):
         chunk = chunks[turn % len(chunks)]
-        samples = len(chunk)
+        samples = samples_in(chunk)
         steps.load(chunk)
         for index in range(count):
             idle[turn, index] = reading_us(steps.call, index, 0, clock=clock)
@@ -142,14 +130,15 @@ def timed_steps(steps: StepRunner, chunks: Sequence[FloatArray], rounds: int, cl
     return np.maximum(readings - idle_us, 0.0), idle_us
 
 
-def timed_whole(engine: "Engine", chunks: Sequence[FloatArray], rounds: int, clock: Clock) -> Times:
-    """Time the driver on one chunk at a time: microseconds."""
-    program, driver = engine.program, serial_driver()
-    scratch = aligned_scratch(program.scratch_bytes)
-    samples = len(chunks[0])
-    y = np.empty((samples, prod(engine.network.output_shape)), np.float32)
-    flat = [chunk.reshape(samples, -1) for chunk in chunks]
-    sizes = flat[0].shape[1], y.shape[1], samples
-    table = program_table(program.steps, program.input_bytes, program.output_bytes, *sizes)
-    places = address_of(table), address_of(scratch)
-    return np.array([reading_us(driver, flat[turn % len(flat)], y, *places, clock=clock) for turn in range(rounds)])
+def timed_whole(engine: "Engine", chunks: Sequence[Chunk], rounds: int, clock: Clock) -> Times:
+    """Time the engine's driver on one chunk at a time: microseconds."""
+    net, program, samples = engine.network, engine.program, samples_in(chunks[0])
+    scratch, y = Scratch(program.scratch_bytes), new_outputs(net, samples)
+    read, written = prod(net.shapes[next(iter(net.inputs))]), prod(net.shapes[net.outputs[0]])
+    table = program_table(program.steps, program.inputs[0], program.outputs[0], read, written, samples)
+    ends: list[Sequence[Any]] = [(*chunk.values(), *y.values()) for chunk in chunks]
+    if engine._by_name:
+        table, tables = ends_of(net, program, table), [addresses_of(chunk, y) for chunk in chunks]
+        ends = [(address_of(addresses), samples) for addresses in tables]
+    run, places = engine._serial, (address_of(table), scratch.address)
+    return np.array([reading_us(run, *ends[turn % len(ends)], *places, clock=clock) for turn in range(rounds)])

@@ -116,10 +116,10 @@ class StepRunner:
         """Bytes that one call touches: all constants, and the scratch."""
         return int(self._program.scratch_bytes + sum(array.nbytes for array in self._program.constants))
 
-    def load(self, x: FloatArray) -> None:
-        """Put at most ``chunk`` samples, (B, ...) float32, where the first step expects them."""
-        source = self._scratch[self._program.input_bytes :][: x.nbytes].view(np.float32)
-        source[...] = x.ravel()
+    def load(self, x: Mapping[str, npt.NDArray[Any]]) -> None:
+        """Put at most ``chunk`` samples of all inputs, in the network's order and dtypes, where steps expect them."""
+        for place, array in zip(self._program.inputs, x.values(), strict=True):
+            self._scratch[place : place + array.nbytes] = np.ascontiguousarray(array).reshape(-1).view(np.uint8)
 
     def call(self, index: int, samples: int) -> None:
         """Run one step; the steps before it must have been run, in order."""

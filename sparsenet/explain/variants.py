@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sparsenet.errors import SparsenetError, did_you_mean
-from sparsenet.graph.network import INPUT, Network, Node
+from sparsenet.graph.network import Network, Node
 from sparsenet.layers import (
     BatchNorm,
     Conv2d,
@@ -62,13 +62,13 @@ def weighted_nodes(net: Network) -> tuple[Node, ...]:
 def with_layers(net: Network, layers: Mapping[str, Layer]) -> Network:
     """Put other layers in the place of some, by name."""
     nodes = [replace(node, layer=layers.get(node.name, node.layer)) for node in net.nodes]
-    return Network(net.input_shape, nodes, net.output, net.labels, net.details)
+    return Network(net.inputs, nodes, net.outputs, net.labels, net.details)
 
 
 def image_channels(net: Network, node: Node) -> int | None:
     """Tell how many channels the image has whose flattened form a node reads; None where it reads no such thing."""
     name = node.inputs[0]
-    while name != INPUT:
+    while name not in net.inputs:
         layer = net[name]
         (source, *others) = next(one.inputs for one in net.nodes if one.name == name)
         if isinstance(layer, InOrder):
@@ -192,7 +192,7 @@ def with_winners_before(net: Network, name: str, active: float) -> Network:
     chosen = f"{name} winners"
     winners = Node(chosen, _winners(None, net.shapes[node.inputs[0]], active), node.inputs)
     nodes = [replace(one, inputs=(chosen,)) if one.name == name else one for one in net.nodes]
-    return Network(net.input_shape, [*nodes, winners], net.output, net.labels, net.details)
+    return Network(net.inputs, [*nodes, winners], net.outputs, net.labels, net.details)
 
 
 def _winners(layer: Layer | None, shape: tuple[int, ...], active: float) -> KWinners:

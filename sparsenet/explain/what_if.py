@@ -4,9 +4,7 @@ from collections.abc import Iterator, Sequence
 from itertools import chain, cycle
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-import numpy.typing as npt
-
+from sparsenet.engine.examples import calls_to_time
 from sparsenet.explain.variants import weighted_nodes, with_winners
 from sparsenet.explain.what_if_answer import WhatIf, WhatIfLayer, WhatIfRow
 from sparsenet.explain.what_if_networks import (
@@ -21,7 +19,6 @@ from sparsenet.explain.what_if_networks import (
 from sparsenet.graph.network import INPUT, Network, Node
 from sparsenet.graph.parts import expect_network
 from sparsenet.layers import Weighted
-from sparsenet.made_inputs import calls_of, made_inputs
 from sparsenet.packing.arguments import checked_density, whole
 from sparsenet.passes import fold_batchnorm
 from sparsenet.progress import tracked
@@ -49,7 +46,7 @@ def what_if(
     family: str | None = None,
     layers: Sequence[str] | None = None,
     measure: bool = False,
-    examples: npt.ArrayLike | None = None,
+    examples: Any = None,
     progress: bool | None = None,
 ) -> WhatIf:
     """Predict, and measure on request, how fast a network would be with other masks or fewer winners.
@@ -74,8 +71,8 @@ def what_if(
         read the network's input or give its output.
     measure : bool
         Whether every network is compiled and timed in turn, on one core.
-    examples : array (n, *input_shape), optional
-        Inputs to time on; random numbers when left out.
+    examples : array (n, *input_shape), or mapping of str to array, optional
+        The only input, or all of them by name, to time on; random numbers when left out.
     progress : bool or None
         Whether to show progress where it takes over a second: always, never, or (None) in terminals and notebooks.
 
@@ -117,30 +114,27 @@ def what_if(
 
 
 def _measured_us(
-    candidates: Sequence[ChangedNetwork], batch: int, examples: npt.ArrayLike | None, progress: bool | None
+    candidates: Sequence[ChangedNetwork], batch: int, examples: Any, progress: bool | None
 ) -> Iterator[float]:
     """Compile every network and time them in turn: microseconds for one sample."""
-    net = candidates[0].network
-    made = made_inputs(net.input_shape, batch).reshape(-1, *net.input_shape) if examples is None else examples
-    x = np.asarray(made, np.float32)
-    calls = calls_of(x, batch)
+    calls = calls_to_time(candidates[0].network, examples, batch)
 
     def runner(engine: "Engine") -> Any:
         inputs = cycle(calls)
         return lambda: engine(next(inputs))
 
     todo = tracked(candidates, lambda one: f"compiling {one.name}", progress, len(candidates))
-    runs = [runner(_compiled(candidate, batch, x)) for candidate in todo]
+    runs = [runner(_compiled(candidate, batch, examples)) for candidate in todo]
     for time_us in least_us(runs, "timing all in turn", progress, LONGEST_S, ROW_S):
         yield time_us / batch
 
 
-def _compiled(candidate: ChangedNetwork, batch: int, x: npt.NDArray[np.float32]) -> "Engine":
+def _compiled(candidate: ChangedNetwork, batch: int, examples: Any) -> "Engine":
     from sparsenet.engine import compiling
 
     planner = "predict" if candidate.name == DENSE else "measure"
-    settings: dict[str, Any] = {"planner": planner, "kernels": candidate.kernels, "examples": x, "progress": False}
-    return compiling.compile(candidate.network, batch, 1, **settings)
+    settings: dict[str, Any] = {"kernels": candidate.kernels, "examples": examples, "progress": False}
+    return compiling.compile(candidate.network, batch, 1, planner=planner, **settings)
 
 
 def _row(candidate: ChangedNetwork, batch: int, measured_us: float | None) -> WhatIfRow:

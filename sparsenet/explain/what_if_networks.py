@@ -7,7 +7,7 @@ from sparsenet.errors import SparsenetError, did_you_mean
 from sparsenet.explain.overlaid_sets import overlaid_sets_notes
 from sparsenet.explain.predictions import Forecast, Packs, dense_plan, forecast
 from sparsenet.explain.variants import image_channels, mask_for, masked, weighted_nodes, with_layers
-from sparsenet.graph.network import INPUT, Network, Node
+from sparsenet.graph.network import Network, Node
 from sparsenet.layers import Layer, Weighted, kept_count
 from sparsenet.packing import FAMILIES, Mask
 
@@ -77,13 +77,13 @@ def changed_nodes(
     if density is None:
         raise SparsenetError("expected a network with zero weights, or a density to give it, got neither")
     first = _first_weighted(net)
-    inner = tuple(node for node in weighted if node.name not in first and node.name != net.output)
+    inner = tuple(node for node in weighted if node.name not in first and node.name not in net.outputs)
     return inner or weighted
 
 
 def _first_weighted(net: Network) -> set[str]:
-    """Find the layers with weights that the network's input reaches through no other."""
-    reached, first = {INPUT}, set[str]()
+    """Find the layers with weights that the network's inputs reach through no other."""
+    reached, first = set(net.inputs), set[str]()
     for node in net.nodes:
         if reached.issuperset(node.inputs):
             (first if isinstance(node.layer, Weighted) else reached).add(node.name)

@@ -49,7 +49,7 @@ def test_steps_one_at_a_time_give_what_the_engine_gives(engine, inputs):
     steps = StepRunner(engine)
     x = inputs[: steps.chunk]
     for _ in range(2):  # the scratch of the first run must not matter to the second
-        steps.load(x)
+        steps.load({"input": x})
         for index in range(len(steps.steps)):
             steps.call(index, len(x))
     np.testing.assert_array_equal(steps.result(len(x), 4), engine(x))

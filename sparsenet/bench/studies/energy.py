@@ -14,6 +14,7 @@ from sparsenet.bench.studies.energy_table import energy_parts
 from sparsenet.bench.studies.published import COUNTED, DAY_S, ESTIMATED, LIFETIME_S, UNKNOWN
 from sparsenet.bench.studies.rapl import POWERCAP, Counters, find_counters
 from sparsenet.errors import SparsenetError
+from sparsenet.graph.parts import expect_one_to_one
 from sparsenet.renderer import as_record, printing
 from sparsenet.timing import Clock, repeat_until
 
@@ -170,7 +171,8 @@ def energy(
     Raises
     ------
     SparsenetError
-        When there are fewer inputs than one batch, or a setting is not positive.
+        When there are fewer inputs than one batch, a setting is not positive, or the network has not one input,
+        float32, and one output.
 
     Examples
     --------
@@ -180,6 +182,7 @@ def energy(
     >>> found.standing in ("counted", "estimated")
     True
     """
+    expect_one_to_one(engine.network, "energy")
     _check(engine, x, watts, seconds, word_s)
     counters = find_counters(folder)
     chunks = [x[at : at + engine.batch] for at in range(0, len(x) - engine.batch + 1, engine.batch)]

@@ -17,6 +17,7 @@ from sparsenet.bench.studies.cache_timing import Condition, FloatArray, Words, d
 from sparsenet.bench.studies.residency_layers import Subject, check_sizes, layers_of
 from sparsenet.bench.studies.residency_table import residency_parts
 from sparsenet.errors import SparsenetError
+from sparsenet.graph.parts import expect_one_to_one
 from sparsenet.machine.cores import usable_cores
 from sparsenet.machine.facts import Machine, machine
 from sparsenet.machine.memory import Memory, memory
@@ -141,7 +142,8 @@ def residency(
     Raises
     ------
     SparsenetError
-        When there is nothing to time, an input does not fit, or a size is out of range or too large for the memory.
+        When there is nothing to time, a network has not one input, float32, and one output, an input does not fit, or a
+        size is out of range or too large for the memory.
     TypeError
         When inputs are no numbers, or a size or a number of cores is no integer.
 
@@ -156,6 +158,8 @@ def residency(
     """
     if not engines and not sizes:
         raise SparsenetError("expected a network or a size of a linear layer, got neither")
+    for engine, _ in engines.values():
+        expect_one_to_one(engine.network, "residency")
     check_sizes(sizes)
     if not 0 < seconds < inf:
         raise SparsenetError(f"expected seconds above 0, got {seconds}")
