@@ -10,8 +10,8 @@ import typer
 from sparsenet.bench import __main__ as bench_main
 from sparsenet.bench import contenders, masks
 from sparsenet.cli import app
-from sparsenet.graph.network import Network
-from sparsenet.layers import KWinners, Linear
+from sparsenet.graph.network import Input, Network, Node
+from sparsenet.layers import Add, Cast, KWinners, Linear
 from sparsenet.packing import __main__ as packing_main
 from sparsenet.packing import comparison
 from sparsenet.recipes import study, train
@@ -91,6 +91,42 @@ def test_no_cell_is_cut_in_a_narrow_terminal(run, model, monkeypatch, command):
     assert (outcome.code, outcome.err) == (0, "")
     assert "…" not in outcome.out
     assert max(map(len, outcome.out.splitlines())) <= 80
+
+
+@pytest.fixture
+def general(tmp_path):
+    """A network of two inputs and two outputs."""
+    inputs = {"x": Input((16,)), "ids": Input((16,), "int32")}
+    nodes = [
+        *(Node("c", Cast(), ("ids",)), Node("s", Add(), ("x", "c"))),
+        Node("l", Linear(np.random.default_rng(0).standard_normal((64, 16))), ("s",)),
+    ]
+    path = tmp_path / "general.safetensors"
+    Network(inputs, nodes, ("l", "s")).save(path)
+    return path
+
+
+@pytest.mark.parametrize("command", sorted({*ON_A_MODEL} - {"bench", "energy", "residency"}))
+def test_networks_of_several_inputs_and_outputs(run, general, command):
+    outcome = run(command, general, *ON_A_MODEL[command])
+    assert (outcome.code, outcome.err) == (0, "")
+    assert isinstance(strictly(run(command, general, *ON_A_MODEL[command], "--json").out), dict)
+
+
+@pytest.mark.parametrize("command", [["explain"], ["what-if", "--density", "0.5", "--measure"]])
+def test_networks_of_several_inputs_and_outputs_are_measured(run, general, command):
+    outcome = run(command[0], general, *command[1:])
+    assert (outcome.code, outcome.err) == (0, "")
+
+
+@pytest.mark.parametrize("command", [["bench"], ["bench", "--mlperf"], ["energy"], ["residency"]])
+def test_who_cannot_measure_several_inputs_says_so(run, general, command):
+    outcome = run(command[0], general, *command[1:])
+    assert outcome.code == 2
+    assert outcome.err == (
+        "sparsenet: this measurement works on networks with one input, float32, and one output; "
+        "this one has the inputs x (float32), ids (int32) and the outputs l, s\n"
+    )
 
 
 @pytest.mark.parametrize("module", MODULES, ids=lambda module: module.__name__)
