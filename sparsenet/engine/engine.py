@@ -280,7 +280,7 @@ class Engine:
 
 
 def converted(x: Any, shape: tuple[int, ...]) -> FloatArray:
-    """Turn what was given into float32 in C order that may be written, or say what is wrong with it."""
+    """Convert an input to writable float32 in C order, or say what is wrong with it."""
     array = real_array(x)
     if array.ndim != len(shape) + 1 or array.shape[1:] != shape:
         hint = "; add the batch axis: x[None]" if array.shape == shape else ""
