@@ -26,6 +26,8 @@ def by_name(net: Network, x: Any, named: Mapping[str, Any]) -> Mapping[str, Any]
     SparsenetError
         When one is missing or unknown.
     """
+    if x is None and list(named) == ["x"] and len(net.inputs) == 1 and "x" not in net.inputs:
+        x, named = named["x"], {}  # the only input of a network in which nothing else is called so
     if x is not None and named:
         raise TypeError("expected inputs in one way, got an argument and keywords; give all of them by name")
     if not isinstance(x, Mapping) and not named:

@@ -127,3 +127,13 @@ def test_examples_that_do_not_fit_are_refused():
 def test_the_gpu_takes_the_short_form_only():
     with pytest.raises(sn.GraphError, match="compile for the GPU works on networks with one input, float32, and one"):
         sn.compile(general(), device="cuda")
+
+
+def test_the_only_input_may_be_called_x():
+    net = sn.Network.sequential((3,), [sn.KWinners(1)])
+    x, expected = np.float32([[1, 3, 2]]), [[0, 3, 0]]
+    engine = sn.compile(net, planner="predict", progress=False)
+    np.testing.assert_array_equal(engine(x=x), expected)
+    np.testing.assert_array_equal(net.reference(x=x), expected)
+    with pytest.raises(sn.SparsenetError, match="expected the inputs input, got 'y'"):
+        engine(y=x)
