@@ -44,7 +44,7 @@ def test_unknown_layers_are_named_with_what_is_supported():
     [
         (nn.Sigmoid(), (4,)),
         (nn.ReLU6(), (4,)),
-        (nn.LayerNorm(4), (4,)),
+        (nn.InstanceNorm2d(4), (4, 3, 3)),
         (nn.GroupNorm(2, 4), (4, 3, 3)),
         (nn.Conv1d(4, 2, 3), (4, 5)),
         (nn.ConvTranspose2d(4, 2, 3), (4, 5, 5)),
