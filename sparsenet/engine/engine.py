@@ -244,7 +244,7 @@ class Engine:
         return explain(self, x, measure=measure, advice=advice)
 
     def profile(self, x: Any = None, /, **inputs: npt.ArrayLike) -> "Profile":
-        """Time each step on inputs like these and hold it against what this core can do.
+        """Time each step on inputs like ``x`` and hold it against what this core can do.
 
         Parameters
         ----------
@@ -280,7 +280,7 @@ class Engine:
 
 
 def converted(x: Any, shape: tuple[int, ...]) -> FloatArray:
-    """Turn what was given into float32 in C order that may be written, or say what is wrong with it."""
+    """Convert an input to writable float32 in C order, or say what is wrong with it."""
     array = real_array(x)
     if array.ndim != len(shape) + 1 or array.shape[1:] != shape:
         hint = "; add the batch axis: x[None]" if array.shape == shape else ""

@@ -25,7 +25,7 @@ Words = npt.NDArray[np.int64]
 
 @dataclass(frozen=True, eq=False)
 class Program:
-    """What the driver needs, and what must stay alive while it runs.
+    """The tables that the driver reads, and the arrays that must stay alive while it runs.
 
     Attributes
     ----------

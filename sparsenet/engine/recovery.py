@@ -1,4 +1,4 @@
-"""What a call answers where kernels alone cannot: an error that names what is wrong, or what the reference says.
+"""Complete calls that kernels alone cannot answer: with an error that names the cause, or by the reference.
 
 Samples with inputs beyond the limit, or that tripped a watch, are computed again, layer by layer, in float64. Where a
 layer's value leaves float32 the first such layer is named; where none does, sums on the way did, or the bounds were too
@@ -62,7 +62,7 @@ def settled(engine: "Engine", answer: int, x: Arrays, y: Arrays) -> None:
 
 
 def as_it_came(engine: "Engine", answer: int, x: Arrays, y: Arrays) -> None:
-    """Leave the answers as they are: whoever only times a network minds neither NaN nor what made it."""
+    """Leave the answers as they are, for callers that only time a network and ignore NaN."""
     if answer == FAILED:
         raise RuntimeError("a kernel reached outside of its arrays; please report this network")
 

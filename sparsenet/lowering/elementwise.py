@@ -1,4 +1,4 @@
-"""Lowering what is computed element by element."""
+"""Lower elementwise operations."""
 
 import numpy as np
 

@@ -1,7 +1,7 @@
-"""What may be computed behind a layer in the same step, found in the graph.
+"""Find epilogues in the graph: layers that may be computed in the same step as the layer before them.
 
-A pattern says what may follow, and what kernels that compute it are registered with. Whether a layer's kernels do so is
-asked of its implementations. A longer epilogue, or another kind of one, is another entry of :data:`PATTERNS`.
+A pattern describes the layer that may follow, and names the ``fused`` field of kernels that compute it. A layer's
+implementations say whether they have such kernels. Another kind of epilogue is another entry of :data:`PATTERNS`.
 """
 
 from collections.abc import Callable, Collection, Mapping
@@ -42,7 +42,7 @@ PATTERNS = (Pattern("pool2", _halves),)
 
 
 def epilogues(net: Network, watched: Collection[str] = ()) -> Mapping[str, Epilogue]:
-    """Find the layers that nothing but a fitting epilogue reads, and what that is.
+    """Find the layers that only a fitting epilogue reads, with that epilogue.
 
     Parameters
     ----------

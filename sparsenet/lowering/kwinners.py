@@ -1,4 +1,4 @@
-"""Lowering k-winners, among channels or among all elements, of floats and of bytes."""
+"""Lower k-winners, among channels or among all elements, of floats and of bytes."""
 
 from math import ceil, prod
 
@@ -54,7 +54,7 @@ def _k_winners(task: Task) -> Tensor:
 
 
 def _ranking(factor: Floats | None, size: int) -> Floats:
-    """Return factors that rank as those of a layer do: none larger than one, where that costs no digits.
+    """Return factors that give the same ranks as the layer's; none is larger than one, where that loses no digits.
 
     Products then stay within float32, mostly; kernels that meet others look at them exactly, which takes longer.
     """

@@ -1,4 +1,4 @@
-"""From a network to a program: each layer becomes the kernels that compute it."""
+"""Lower a network to a program: each layer becomes kernel steps."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace

@@ -1,4 +1,4 @@
-"""How large the values of a network can become: a bound for every layer, and the layers whose values must be watched.
+"""Bound the values of a network, layer by layer, and find the layers whose values must be watched.
 
 Inputs of at most ``limit`` are carried through the network as a bound: no value, and no sum on the way to it, is
 larger. Where the bound would leave float32, the layer's values are watched while the network runs, and the bound

@@ -141,7 +141,7 @@ def test_modules_that_are_commands_have_help_and_say_what_is_wrong(capsys, modul
 
 
 def test_packings_as_table_and_json(capsys, monkeypatch):
-    layers = (comparison.Layer("small", (32, 64), 0.1),)
+    layers = (comparison.LayerToPack("small", (32, 64), 0.1),)
     monkeypatch.setattr(packing_main, "LAYERS", layers)
     monkeypatch.setattr(packing_main, "compare", lambda: comparison.compare(layers))
     for arguments in ([], ["--json"]):

@@ -1,6 +1,6 @@
-"""Run a program word by word, with the caches as they are or with something done to them before each word.
+"""Run a program sample by sample, with caches as they are or with something done to them before each sample.
 
-    word 0                        word 1
+    sample 0                      sample 1
     read / flush   | program |    read / flush   | program |   ...
                    ^ timed   ^                   ^ timed   ^
 
@@ -19,12 +19,12 @@ from sparsenet_kernels.forks import compiling
 from sparsenet_kernels.jit import helper
 from sparsenet_kernels.simd.timestamp_counter import LINE_BYTES, fence, flush_line, ticks
 
-__all__ = ["count_ticks", "parallel_words", "serial_words"]
+__all__ = ["count_ticks", "parallel_samples", "serial_samples"]
 
 
 @njit(nogil=True)
 def count_ticks():
-    """Read the counter that the drivers below time words with."""
+    """Read the counter that the drivers below time samples with."""
     return ticks()
 
 
@@ -39,62 +39,64 @@ def flush_memory(places):
         fence()
 
 
-def _word_timer(variant):
-    """Make the function that times words one by one, in one thread."""
+def _sample_timer(variant):
+    """Make the function that times samples one by one, in one thread."""
     read = reads(variant)
 
     @helper
-    def time_words(x, y, program, scratch, numbers, totals, places, first, times):
+    def time_samples(x, y, program, scratch, numbers, totals, places, first, times):
         for i in range(times.size):
-            word = (first + i) % x.shape[0]
+            sample = (first + i) % x.shape[0]
             if numbers.size > 0:
                 read(numbers, totals, 1)
             flush_memory(places)
             start = ticks()
-            answer = run_samples(x, y, program, scratch, word, word + 1)
+            answer = run_samples(x, y, program, scratch, sample, sample + 1)
             times[i] = ticks() - start
             if answer != FINISHED:
                 return answer
         return FINISHED
 
-    return time_words
+    return time_samples
 
 
-def _words(variant):
-    time_words = _word_timer(variant)
+def _timing_driver(variant):
+    time_samples = _sample_timer(variant)
     floats = READ_FLOATS[variant]
 
-    def run_words(x, y, program, scratch, scratch_bytes, numbers, places, first, times):
+    def time_all(x, y, program, scratch, scratch_bytes, numbers, places, first, times):
         answers = np.full(times.shape[0], FINISHED, np.int64)
         for worker in prange(times.shape[0]):
             own, totals = scratch + worker * scratch_bytes, np.empty(floats, np.float32)
             outputs, begin = y[worker], first + worker * x.shape[0] // times.shape[0]
-            answers[worker] = time_words(x, outputs, program, own, numbers, totals, places, begin, times[worker])
+            answers[worker] = time_samples(x, outputs, program, own, numbers, totals, places, begin, times[worker])
         for answer in answers:
             if answer != FINISHED:
                 return answer
         return FINISHED
 
-    return run_words
+    return time_all
 
 
 @cache
-def serial_words(variant):
-    """Return the driver that times words in the calling thread.
+def serial_samples(variant):
+    """Return the driver that times samples in the calling thread.
 
     Its arguments: inputs (n, D) float32; outputs (workers, n, N) float32; the address of the program's table,
     made for chunks of one sample; the address of the scratch memory, its bytes for one worker; numbers (m *
-    READ_FLOATS,) float32 that are read before each word, none where m = 0; places (p, 2) int64, address and bytes, that
-    are flushed before each word; the first word's input; times (workers, words) int64, overwritten, in ticks.
-    It answers what the engine's driver answers.
+    READ_FLOATS,) float32 that are read before each sample, none where m = 0; places (p, 2) int64, address and bytes,
+    that are flushed before each sample; the first sample's input; times (workers, samples) int64, overwritten, in
+    ticks. It answers what the engine's driver answers.
     """
-    return _ready(njit(nogil=True, error_model="numpy")(_words(variant)), f"words_serial_{variant}")
+    return _ready(njit(nogil=True, error_model="numpy")(_timing_driver(variant)), f"samples_serial_{variant}")
 
 
 @cache
-def parallel_words(variant):
-    """Return the driver that times words on as many cores as there are workers, each its own words, all at once."""
-    return _ready(njit(nogil=True, error_model="numpy", parallel=True)(_words(variant)), f"words_parallel_{variant}")
+def parallel_samples(variant):
+    """Return the driver that times samples on as many cores as there are workers, each its own samples, all at once."""
+    return _ready(
+        njit(nogil=True, error_model="numpy", parallel=True)(_timing_driver(variant)), f"samples_parallel_{variant}"
+    )
 
 
 def _ready(driver, name):

@@ -1,4 +1,4 @@
-"""An engine's words, timed one by one in native code, with the caches as they are or displaced before each word."""
+"""Time an engine's samples one by one in native code, with caches as they are or displaced before each sample."""
 
 import time
 from collections.abc import Callable
@@ -24,14 +24,14 @@ from sparsenet_kernels.step_abi import address_of
 if TYPE_CHECKING:
     from sparsenet.engine.engine import Engine
 
-__all__ = ["Condition", "Words", "conditions", "displacer", "here_conditions", "ticks_per_s"]
+__all__ = ["Condition", "SampleTimer", "conditions", "displacer", "here_conditions", "ticks_per_s"]
 
 FloatArray = npt.NDArray[np.float32]
 Ticks = npt.NDArray[np.int64]
 Clock = Callable[[], int]
 
 LARGEST_BYTES = 2**30
-"""Read to displace the last cache, at most; each word waits for it."""
+"""Read to displace the last cache, at most; each sample waits for it."""
 
 ENOUGH = 1.5
 """Reading this many times what a cache holds is taken to displace it."""
@@ -41,7 +41,7 @@ CALIBRATION_NS = 20_000_000
 
 @dataclass(frozen=True)
 class Condition:
-    """What happens before each word.
+    """What happens before each sample.
 
     Attributes
     ----------
@@ -61,7 +61,7 @@ class Condition:
 
 
 def conditions(here: Machine, flushing: bool, largest_bytes: int = LARGEST_BYTES) -> tuple[Condition, ...]:
-    """Say what can be done to the caches of a machine before each word.
+    """Say what can be done to the caches of a machine before each sample.
 
     Parameters
     ----------
@@ -83,9 +83,9 @@ def conditions(here: Machine, flushing: bool, largest_bytes: int = LARGEST_BYTES
     """
     near_bytes = here.assumed_l2_bytes
     found = [
-        Condition("hot", 0, False, "one word after the other, each on another input"),
+        Condition("hot", 0, False, "one sample after the other, each on another input"),
         Condition(
-            "L2 displaced", 4 * near_bytes, False, f"{as_size(4 * near_bytes)} of other memory read before each word"
+            "L2 displaced", 4 * near_bytes, False, f"{as_size(4 * near_bytes)} of other memory read before each sample"
         ),
     ]
     last_bytes = here.l3_bytes
@@ -101,7 +101,7 @@ def conditions(here: Machine, flushing: bool, largest_bytes: int = LARGEST_BYTES
 
 
 def _last_text(read_bytes: int, last_bytes: int | None) -> str:
-    text = f"{as_size(read_bytes)} of other memory read before each word"
+    text = f"{as_size(read_bytes)} of other memory read before each sample"
     if last_bytes is None:
         return f"{text}; the machine does not say how large its last cache is"
     if read_bytes < ENOUGH * last_bytes:
@@ -124,7 +124,7 @@ def displacer(size_bytes: int) -> FloatArray:
 
 
 def ticks_per_s(clock: Clock = time.perf_counter_ns) -> float:
-    """Find how fast the counter counts that words are timed with."""
+    """Find how fast the counter counts that samples are timed with."""
     from sparsenet_kernels.cpu.residency import count_ticks
 
     count_ticks()  # compiles
@@ -134,8 +134,8 @@ def ticks_per_s(clock: Clock = time.perf_counter_ns) -> float:
     return float((count_ticks() - began) / lasted_ns * 1e9)
 
 
-class Words:
-    """An engine whose words are timed one by one, on one core or on several at once.
+class SampleTimer:
+    """An engine whose samples are timed one by one, on one core or on several at once.
 
     Parameters
     ----------
@@ -143,7 +143,7 @@ class Words:
     x : array (n, *input_shape)
         Inputs that take turns.
     cores : int
-        Each runs words of its own, with working memory of its own; they share the weights.
+        Each runs samples of its own, with working memory of its own; they share the weights.
     """
 
     def __init__(self, engine: "Engine", x: npt.ArrayLike, cores: int = 1) -> None:
@@ -171,22 +171,22 @@ class Words:
         """Bytes of weights as the kernels read them."""
         return sum(array.nbytes for array in self._program.constants)
 
-    def time(self, condition: Condition, numbers: FloatArray, words: int) -> Ticks:
-        """Run words on every core under a condition: (cores, words) ticks of the native counter.
+    def time(self, condition: Condition, numbers: FloatArray, samples: int) -> Ticks:
+        """Run samples on every core under a condition: (cores, samples) ticks of the native counter.
 
         Parameters
         ----------
         condition : Condition
         numbers : array of float32
             What :func:`displacer` made; as many of them are read as the condition says.
-        words : int
+        samples : int
         """
         from sparsenet_kernels.cpu.limits import READ_FLOATS
 
         floats = READ_FLOATS[machine().register_width]
         read = numbers[: condition.read_bytes // 4 // floats * floats]
         places = self._places() if condition.flushes else np.empty((0, 2), np.int64)
-        times = np.zeros((self.cores, words), np.int64)
+        times = np.zeros((self.cores, samples), np.int64)
         own = address_of(self._table), address_of(self._scratch), self._program.scratch_bytes
         with parallel_turn() as allowed:
             if self.cores > 1 and not allowed:
@@ -194,25 +194,25 @@ class Words:
             answer = self._run(self._x, self._y, *own, read, places, self._first, times)
         if answer != FINISHED:
             raise SparsenetError("expected finite inputs, got NaN or infinity")
-        self._first = (self._first + words) % len(self._x)
+        self._first = (self._first + samples) % len(self._x)
         return times
 
     def _places(self) -> Ticks:
-        """List the memory that one word touches: (places, 2) addresses and bytes."""
+        """List the memory that one sample touches: (places, 2) addresses and bytes."""
         program = self._program
         arrays = [*program.constants, program.words, program.steps, self._table, self._scratch, self._x]
         return np.array([(address_of(array), array.nbytes) for array in arrays], np.int64)
 
 
 def _driver(cores: int) -> Callable[..., int]:
-    from sparsenet_kernels.cpu.residency import parallel_words, serial_words
+    from sparsenet_kernels.cpu.residency import parallel_samples, serial_samples
 
     if cores == 1:
-        serial: Callable[..., int] = serial_words(machine().register_width)
+        serial: Callable[..., int] = serial_samples(machine().register_width)
         return serial
     has_tbb()  # which loads it from where pip puts it, if it is there
     with parallel_turn():
-        parallel: Callable[..., int] = parallel_words(machine().register_width)
+        parallel: Callable[..., int] = parallel_samples(machine().register_width)
     return parallel
 
 

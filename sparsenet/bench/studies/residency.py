@@ -13,7 +13,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from sparsenet.bench.studies.cache_timing import Condition, FloatArray, Words, displacer, here_conditions, ticks_per_s
+from sparsenet.bench.studies.cache_timing import (
+    Condition,
+    FloatArray,
+    SampleTimer,
+    displacer,
+    here_conditions,
+    ticks_per_s,
+)
 from sparsenet.bench.studies.residency_layers import Subject, check_sizes, layers_of
 from sparsenet.bench.studies.residency_table import residency_parts
 from sparsenet.errors import SparsenetError
@@ -177,10 +184,10 @@ def residency(
             tell(done, f"timing {what}, {kind}")
             engine, x = make()
             for count in counts:
-                words = Words(engine, x, count)
+                timer = SampleTimer(engine, x, count)
                 own = _allowed(chosen, count)
-                ticks = _timed(words, own, numbers, seconds * len(own), clock)
-                rows += _rows(what, kind, words, ticks, rate)
+                ticks = _timed(timer, own, numbers, seconds * len(own), clock)
+                rows += _rows(what, kind, timer, ticks, rate)
     return Residency(tuple(rows), chosen, machine(), usable_cores(), memory())
 
 
@@ -200,26 +207,26 @@ def _allowed(chosen: tuple[Condition, ...], cores: int) -> tuple[Condition, ...]
 
 
 def _timed(
-    words: Words, chosen: Sequence[Condition], numbers: FloatArray, seconds: float, clock: Clock
+    timer: SampleTimer, chosen: Sequence[Condition], numbers: FloatArray, seconds: float, clock: Clock
 ) -> dict[str, npt.NDArray[np.int64]]:
     """Time the conditions in turn until the time is over: ticks of single words, by condition."""
     found: dict[str, list[npt.NDArray[np.int64]]] = {condition.name: [] for condition in chosen}
     for condition in chosen:
-        words.time(condition, numbers, 1)  # the first touches new memory
+        timer.time(condition, numbers, 1)  # the first touches new memory
     began_ns = clock()
-    words.time(chosen[0], numbers, 1)
+    timer.time(chosen[0], numbers, 1)
     many = max(FEW_WORDS, min(MANY_WORDS, int(seconds * 1e9 / 2 / max(clock() - began_ns, 1))))
     while True:
         for condition in chosen:
             hot = not (condition.read_bytes or condition.flushes)
-            ticks = words.time(condition, numbers, 2 * many if hot else FEW_WORDS)
+            ticks = timer.time(condition, numbers, 2 * many if hot else FEW_WORDS)
             found[condition.name].append(ticks[:, many:].ravel() if hot else ticks.ravel())
         if clock() - began_ns > seconds * 1e9:
             return {name: np.concatenate(parts) for name, parts in found.items()}
 
 
 def _rows(
-    what: str, kind: str, words: Words, ticks: Mapping[str, npt.NDArray[np.int64]], rate: float
+    what: str, kind: str, timer: SampleTimer, ticks: Mapping[str, npt.NDArray[np.int64]], rate: float
 ) -> Iterator[ResidencyRow]:
     first = float(np.median(next(iter(ticks.values()))))
     for name, readings in ticks.items():
@@ -227,8 +234,8 @@ def _rows(
         yield ResidencyRow(
             what=what,
             kind=kind,
-            weight_bytes=words.weight_bytes,
-            cores=words.cores,
+            weight_bytes=timer.weight_bytes,
+            cores=timer.cores,
             condition=name,
             words=readings.size,
             median_us=median / rate * 1e6,

@@ -7,7 +7,7 @@ from rich.console import Console
 
 import sparsenet
 from sparsenet.bench.studies import cache_timing as cold
-from sparsenet.bench.studies.cache_timing import Condition, Words, conditions, displacer, ticks_per_s
+from sparsenet.bench.studies.cache_timing import Condition, SampleTimer, conditions, displacer, ticks_per_s
 from sparsenet.bench.studies.residency import Residency, ResidencyRow, residency
 from sparsenet.bench.studies.residency_table import gains_table, residency_lines, residency_table
 from sparsenet.errors import SparsenetError
@@ -31,35 +31,35 @@ def engine():
 
 @pytest.mark.parametrize("cores", [1, 2])
 @pytest.mark.parametrize("condition", [HOT, READ, FLUSHED], ids=lambda one: one.name)
-def test_words_timed_one_by_one_give_what_the_engine_gives(engine, condition, cores):
+def test_samples_timed_one_by_one_give_what_the_engine_gives(engine, condition, cores):
     if condition.flushes and not can_flush():
         pytest.skip("this processor lets no program flush cache lines")
-    words = Words(engine, INPUTS, cores)
-    ticks = words.time(condition, displacer(READ.read_bytes), 7)
+    timer = SampleTimer(engine, INPUTS, cores)
+    ticks = timer.time(condition, displacer(READ.read_bytes), 7)
     assert ticks.shape == (cores, 7)
     assert (ticks > 0).all()
     expected = np.concatenate([engine(INPUTS[i : i + 1]) for i in range(5)])
-    for outputs in words.outputs:
+    for outputs in timer.outputs:
         np.testing.assert_array_equal(outputs, expected)
 
 
 def test_inputs_take_turns_from_call_to_call(engine):
-    words = Words(engine, INPUTS)
+    timer = SampleTimer(engine, INPUTS)
     for done in range(1, 6):
-        words.time(HOT, displacer(0), 1)
-        assert np.count_nonzero(words.outputs[0].any(axis=1)) == done
+        timer.time(HOT, displacer(0), 1)
+        assert np.count_nonzero(timer.outputs[0].any(axis=1)) == done
 
 
 @pytest.mark.parametrize("x", [np.zeros((0, 40), np.float32), np.zeros((2, 41), np.float32), np.zeros(40, np.float32)])
 def test_inputs_that_do_not_fit_are_errors(engine, x):
     with pytest.raises(SparsenetError, match=r"expected (input of shape|at least one input)"):
-        Words(engine, x)
+        SampleTimer(engine, x)
 
 
 def test_inputs_that_are_not_finite_are_errors(engine):
-    words = Words(engine, np.full((1, 40), np.nan, np.float32))
+    timer = SampleTimer(engine, np.full((1, 40), np.nan, np.float32))
     with pytest.raises(SparsenetError, match="finite"):
-        words.time(HOT, displacer(0), 1)
+        timer.time(HOT, displacer(0), 1)
 
 
 def test_ticks_are_held_against_the_clock():
