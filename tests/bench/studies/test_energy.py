@@ -10,6 +10,8 @@ from sparsenet.bench.studies.energy_table import energy_lines, energy_table
 from sparsenet.bench.studies.published import DAY_S, FIGURES, LIFETIME_S
 from sparsenet.bench.studies.rapl import find_counters
 from sparsenet.errors import SparsenetError
+from sparsenet.graph.network import Network
+from sparsenet.layers import ReLU
 
 X = np.zeros((6, 3), np.float32)
 RANGE_UJ = 10_000_000
@@ -19,6 +21,7 @@ class Machine:
     """A clock, counters in a fake powercap folder, and an engine: each call takes 1 ms and each package 30 W."""
 
     CALL_NS, WATTS, IDLE_WATTS = 1_000_000, 30, 10
+    network = Network.sequential((3,), [ReLU()])
 
     def __init__(self, folder=None, batch=2, packages=("package-0",)):
         self.now_ns = self.cpu_ns = 0
