@@ -10,7 +10,7 @@ __all__ = ["orders_read"]
 
 
 def orders_read(net: Network) -> Mapping[str, str]:
-    """Return the order that the readers of each value ask for: channels last, unless none of them does.
+    """Return the order that the readers of each value ask for: channels last, unless all ask for that of the axes.
 
     A layer that takes any order asks for what its own readers ask for. Inputs of whole numbers and of truth values
     stay as they come.
@@ -35,4 +35,6 @@ def _read(net: Network, name: str, orders: Mapping[str, str]) -> str:
         for node in net.readers.get(name, ())
         for how in LOWERINGS.get(type(node.layer).__name__, ())
     }
+    if not asked:  # an output, which leaves in the order of its axes
+        return LOGICAL
     return LOGICAL if asked == {LOGICAL} else CHANNELS_LAST

@@ -102,6 +102,11 @@ def test_an_image_that_is_given_is_turned_once():
     assert kernels_of(lowered.draft) == ["swap_axes_f32", "max_pool2d_f32", "avg_pool2d_f32"]
 
 
+def test_what_is_only_computed_element_by_element_is_never_turned():
+    net = sn.Network.sequential((3, 4, 4), [sn.ReLU(), sn.LeakyReLU()])
+    assert kernels_of(lower(net, 1, machine(), {}).draft) == ["relu_f32", "leaky_relu_f32"]
+
+
 def test_what_takes_either_order_asks_for_that_of_its_readers(monkeypatch):
     tokenwise = {**ALL, "Softmax": (Lowering(lambda task: logical(task.draft, task.x), reads=LOGICAL),)}
     for module in (orders, walk):
@@ -112,5 +117,5 @@ def test_what_takes_either_order_asks_for_that_of_its_readers(monkeypatch):
         sn.Node("classes", sn.Softmax(), ("sum",)),
     ]
     net = sn.Network((7, 5), nodes, "classes")
-    assert set(orders.orders_read(net).values()) == {LOGICAL, CHANNELS_LAST}  # nothing reads the classes
+    assert set(orders.orders_read(net).values()) == {LOGICAL}
     assert kernels_of(lower(net, 1, machine(), {}).draft) == ["relu_f32", "add_f32"]
