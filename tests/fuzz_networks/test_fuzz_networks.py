@@ -18,6 +18,7 @@ def test_networks_are_right_or_refused():
 
 
 @pytest.mark.long
+@pytest.mark.slowest
 @pytest.mark.parametrize("target", possible_targets())
 def test_networks_of_every_target_are_right_or_refused(target):
     assert_right_or_refused(target, range(NETWORKS, 3 * NETWORKS))

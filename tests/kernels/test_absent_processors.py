@@ -80,6 +80,7 @@ def test_a_few_kernels_have_the_instructions_of_their_processor(processor):
 
 
 @pytest.mark.long
+@pytest.mark.slowest
 @pytest.mark.parametrize("processor", ASSEMBLED)
 def test_all_kernels_have_the_instructions_of_their_processor(processor):
     check_x86(processor, sorted(kernels()))
@@ -106,6 +107,7 @@ def test_a_few_kernels_can_be_compiled_for_arm():
 
 
 @pytest.mark.long
+@pytest.mark.slowest
 @pytest.mark.parametrize("processor", ARM)
 def test_all_kernels_can_be_compiled_for_arm(processor):
     check_arm(processor, sorted({*kernels()} - {*TILES}))

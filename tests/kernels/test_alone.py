@@ -37,7 +37,9 @@ def alone(kernel, case, together, b):
     return Case(arguments, expected, case.scratch)
 
 
-@pytest.mark.parametrize("samples", [2, 9, 17])
+@pytest.mark.parametrize(
+    "samples", [pytest.param(2, marks=pytest.mark.long), 9, pytest.param(17, marks=pytest.mark.long)]
+)
 @pytest.mark.parametrize("name", sorted(kernels()))
 def test_a_sample_gets_the_same_bits_alone(name, samples):
     kernel = kernels()[name]

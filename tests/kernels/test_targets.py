@@ -55,8 +55,14 @@ def test_vectors_and_a_share_of_the_kernels(setting):
     assert_passes([*VECTORS, *cases], setting)
 
 
+SLOWEST = ("uncompiled", "first x86-64", "Skylake-X")
+"""What .ci/run leaves out: it runs all kernels with bounds checked, and for AVX2."""
+
+
 @pytest.mark.long
-@pytest.mark.parametrize("setting", SETTINGS)
+@pytest.mark.parametrize(
+    "setting", [pytest.param(name, marks=[pytest.mark.slowest] * (name in SLOWEST)) for name in SETTINGS]
+)
 def test_vectors_and_kernels(setting):
     assert_passes([*VECTORS, KERNELS], setting)
 
