@@ -241,8 +241,10 @@ def _product(draw, nodes, value, exact):
     """Multiply a value by itself, as a matrix and as another one of the same numbers."""
     total, rows = prod(value.shape), draw(st.sampled_from([value.shape[0], 1, prod(value.shape)]))
     largest, grain = value.largest**2 * (total // rows), value.grain**2
-    if (exact and not is_exact(largest, grain)) or largest > 1e12 or rows**2 > MOST_ELEMENTS:
+    if exact and not is_exact(largest, grain):
         return value
+    if largest > 1e12 or rows**2 > MOST_ELEMENTS:
+        return _append(nodes, sn.ReLU(), value)
     left = _append(nodes, sn.Reshape((rows, -1)), value)
     right = _append(nodes, sn.Reshape((-1, rows)), value)
     return _append(nodes, sn.MatMul(), left, right, largest=largest, grain=grain)
