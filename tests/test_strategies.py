@@ -9,7 +9,17 @@ from hypothesis import strategies as st
 from strategies import general_networks, inputs, networks
 
 from sparsenet.graph.reference import evaluate
-from sparsenet.layers import LAYERS, Cast, Dequantize, LogSoftmax, Quantize, QuantizedConv2d, QuantizedLinear, Softmax
+from sparsenet.layers import (
+    LAYERS,
+    Cast,
+    Dequantize,
+    LayerNorm,
+    LogSoftmax,
+    Quantize,
+    QuantizedConv2d,
+    QuantizedLinear,
+    Softmax,
+)
 
 
 @given(st.data())
@@ -61,12 +71,13 @@ def kinds_drawn(strategy):
 @pytest.mark.long
 def test_every_kind_of_layer_is_drawn():
     everything = {*LAYERS, "factor", "mask"}
+    rounded = {LayerNorm, LogSoftmax, Softmax}
     quantized = {Quantize, QuantizedConv2d, QuantizedLinear, Dequantize}
     assert kinds_drawn(general_networks()) >= {Cast}
     everything -= {Cast}
     assert kinds_drawn(networks()) == everything - quantized
-    assert kinds_drawn(networks(exact=True)) == everything - quantized - {Softmax, LogSoftmax}
+    assert kinds_drawn(networks(exact=True)) == everything - quantized - rounded
     assert kinds_drawn(networks(quantized=True)) == everything
     # few poolings are exact and few chains of bytes long enough for all of them: which come up is chance
     both = kinds_drawn(networks(exact=True, quantized=True))
-    assert quantized <= both <= everything - {Softmax, LogSoftmax}
+    assert quantized <= both <= everything - rounded
