@@ -4,8 +4,9 @@ import math
 
 import numpy as np
 
+from sparsenet_kernels.cpu.pool import load_some
 from sparsenet_kernels.registry import kernel
-from sparsenet_kernels.simd.ops import greater, load, load_first, multiply, select, splat, store_first
+from sparsenet_kernels.simd.ops import greater, multiply, select, splat, store_first
 
 
 @kernel("relu", arguments="in x f32[B, N]; out out f32[B, N]")
@@ -34,8 +35,7 @@ def leaky_relu_f32(x, slope, out):
     steep, zero = splat(slope[0]), splat(np.float32(0.0))
     for start in range(0, size, 16):
         count = min(16, size - start)
-        # whole vectors, the common case, are loaded without a mask
-        numbers = load(x, start) if count == 16 else load_first(x, start, count, 0.0)
+        numbers = load_some(x, start, count)
         # NaN is not above zero, and stays NaN when it is multiplied
         store_first(out, start, select(greater(numbers, zero), numbers, multiply(numbers, steep)), count)
 

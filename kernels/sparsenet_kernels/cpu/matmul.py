@@ -10,9 +10,10 @@ vectors one behind the other whatever its width is:
 
 import numpy as np
 
+from sparsenet_kernels.cpu.pool import load_some
 from sparsenet_kernels.jit import helper
 from sparsenet_kernels.registry import kernel
-from sparsenet_kernels.simd.ops import load, load_first, store
+from sparsenet_kernels.simd.ops import store
 from sparsenet_kernels.simd.tile import tile_add_outer, tile_from_row, tile_store
 
 TILES = {"wide": (6, 4), "narrow": (3, 2)}
@@ -25,8 +26,7 @@ def fill_panel(y, start, step, depth, count, panel, lanes):
     for d in range(depth):
         for n in range(0, count, 16):
             source = start + d * step + n
-            vector = load(y, source) if count - n >= 16 else load_first(y, source, count - n, 0.0)
-            store(panel, d * lanes + n, vector)
+            store(panel, d * lanes + n, load_some(y, source, min(16, count - n)))
 
 
 def _matmul(variant):

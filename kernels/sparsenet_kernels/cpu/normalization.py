@@ -11,13 +11,13 @@ for numbers near zero, so that rows far from zero and rows of tiny or huge numbe
 
 import numpy as np
 
+from sparsenet_kernels.cpu.pool import load_some
 from sparsenet_kernels.jit import helper
 from sparsenet_kernels.registry import kernel
 from sparsenet_kernels.simd.ops import (
     add,
     largest_lane,
     load,
-    load_first,
     magnitudes,
     maximum,
     multiply,
@@ -31,12 +31,6 @@ from sparsenet_kernels.simd.ops import (
 
 MOST_HALVED, MOST_DOUBLED = 126, 60
 """The largest powers of two by which a row is divided, or multiplied."""
-
-
-@helper
-def load_some(x, start, count):
-    """Load ``count`` of at most 16 numbers; whole vectors, the common case, without a mask."""
-    return load(x, start) if count == 16 else load_first(x, start, count, 0.0)
 
 
 @helper
